@@ -1,0 +1,123 @@
+# Shoal. Targets: all (default), module, deps, demo, test, asan, lint,
+# install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+NGINX_SRC ?= /usr/share/nginx/src
+NGINX_MODULES ?= $(PREFIX)/lib/nginx/modules
+MODULE  := ngx_http_tracker_module.so
+
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Wpointer-arith -Wvla
+ifeq ($(WERROR),1)
+WARN    += -Werror
+endif
+ifeq ($(SAN),1)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
+endif
+
+PKGS_LIB    := libcurl libmicrohttpd libcrypto jansson
+PKGS_SUPER  := lmdb yaml-0.1
+PKGS_TEST   := cmocka
+ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(CPPFLAGS)
+ALL_CFLAGS   = -std=gnu11 -pthread $(WARN) $(CFLAGS) $(SANFLAGS)
+ALL_LDFLAGS  = -pthread $(SANFLAGS) $(LDFLAGS)
+
+LIB_SRC    := $(sort $(wildcard lib/*.c))
+CLIENT_SRC := $(sort $(wildcard client/*.c))
+SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
+UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
+NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
+
+LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLIENT_OBJ := $(CLIENT_SRC:%.c=$(BUILD)/%.o)
+SUPER_OBJ  := $(SUPER_SRC:%.c=$(BUILD)/%.o)
+UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(BUILD)/unit/%)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-6s %s\n'
+endif
+
+.PHONY: all module unit deps demo test asan lint install clean
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/shoal $(BUILD)/superpeer module
+
+$(BUILD)/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libshoal.a: $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/shoal: $(CLIENT_OBJ) $(BUILD)/libshoal.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKGS_LIB))
+
+$(BUILD)/superpeer: $(SUPER_OBJ) $(BUILD)/libshoal.a
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@.tmp $^ \
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER)) && mv $@.tmp $@
+
+$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libshoal.a
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_TEST))
+
+unit: $(UNIT_BIN)
+
+# The distribution's nginx: configured out of tree, nothing is written to
+# $(NGINX_SRC).
+module: $(BUILD)/$(MODULE)
+
+$(BUILD)/$(MODULE): $(NGX_SRC)
+	$(say) NGX $@
+	$(Q)mkdir -p $(BUILD)
+	$(Q)NGINX_SRC='$(NGINX_SRC)' BUILDDIR='$(abspath $(BUILD))/nginx' \
+	    CC_OPT='$(CFLAGS) $(SANFLAGS)' LD_OPT='$(SANFLAGS) $(LDFLAGS)' \
+	    V='$(V)' bash ngx_tracker_module/build.sh
+	$(Q)cp $(BUILD)/nginx/$(MODULE) $@
+
+deps:
+	$(Q).ci/deps
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl -It/lib demo/demo.pl
+
+test: deps
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' prove -It/lib $(PROVE_FLAGS) -r t
+
+asan: deps
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=1 \
+	    CFLAGS='-O1 -g' all unit
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))/asan' SHOAL_SAN=1 \
+	    prove -It/lib $(PROVE_FLAGS) -r t
+
+lint:
+	$(Q).ci/lint
+
+install: all
+	install -D -m 755 $(BUILD)/shoal $(DESTDIR)$(PREFIX)/bin/shoal
+	install -D -m 755 $(BUILD)/superpeer $(DESTDIR)$(PREFIX)/sbin/superpeer
+	install -D -m 644 $(BUILD)/$(MODULE) \
+	    $(DESTDIR)$(NGINX_MODULES)/$(MODULE)
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
+-include $(UNIT_SRC:%.c=$(BUILD)/%.d)

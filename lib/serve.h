@@ -1,0 +1,82 @@
+/* serve.h - the block server (docs/protocol.md "Block server"), the same for
+ * super peers and peers. */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/** A set of blocks that is being served; filled in by open(). */
+struct serve_set {
+    void *handle;        /* of the provider */
+    uint64_t size;       /* bytes */
+    uint64_t block_size; /* bytes */
+    uint32_t count;      /* blocks */
+};
+
+/** Who provides blocks. Called from several threads at once. */
+struct serve_ops {
+    /** SHOAL_ENOTFOUND when the id is not known. A set that is open stays
+     *  readable, or reads say SHOAL_EIO; it costs no LMDB reader. */
+    int (*open)(void *ctx, const uint8_t id[20], struct serve_set *set);
+    void (*close)(void *ctx, struct serve_set *set);
+
+    /** How many bytes from ${off}, at most ${len}, are held in a row. */
+    uint64_t (*held)(void *ctx, const struct serve_set *set, uint64_t off,
+        uint64_t len);
+
+    /** Copy up to ${len} bytes at ${off}, all held, perhaps fewer (up to the
+     *  block's end); the number, or SHOAL_EIO. */
+    long (*read)(void *ctx, const struct serve_set *set, uint64_t off,
+        void *buf, size_t len);
+
+    /** The bitmap into ${bits}, (count + 7) / 8 bytes; *cursor counts the
+     *  blocks that were added since the start. */
+    int (*have)(void *ctx, const struct serve_set *set, uint8_t *bits,
+        uint64_t *cursor);
+
+    /** The piece layer, 32 bytes a block, zeros where not known. */
+    int (*hashes)(void *ctx, const struct serve_set *set, uint8_t *layer);
+};
+
+struct serve_options {
+    const char *address;      /* numeric; NULL: all, IPv4 and IPv6 */
+    uint16_t port;            /* 0: any free one */
+    unsigned threads;         /* 0: one a core */
+    unsigned max_connections; /* 0: 1024 */
+    uint64_t max_rate;        /* bytes a second over all connections; 0: none */
+    const struct serve_ops *ops;
+    void *ctx;
+};
+
+struct serve_stats {
+    uint64_t bytes;        /* of blocks, handed to the sockets */
+    uint64_t requests;
+    uint64_t busy;         /* answered 503 */
+    unsigned connections;  /* now */
+    unsigned active;       /* uploads now */
+};
+
+struct serve;
+
+/**
+ * serve_start(options, out, why, cap):
+ * Listen and serve in threads of its own. ${options->ops} and ${->ctx} are
+ * borrowed until serve_stop(); the words of an error go to ${why}.
+ *
+ * Errors:  SHOAL_ENET (address in use, not ours), SHOAL_ENOMEM.
+ */
+int serve_start(const struct serve_options *options, struct serve **out,
+    char *why, size_t cap);
+
+/** serve_port(s): where it listens. */
+uint16_t serve_port(const struct serve *s);
+
+void serve_get_stats(const struct serve *s, struct serve_stats *out);
+
+/** serve_stop(s): ends connections, waits for threads; NULL is a no-op. */
+void serve_stop(struct serve *s);
+
+#endif

@@ -1,0 +1,30 @@
+/* store.h - where blocks go and come from: the client's output file, the
+ * super peer's cache. */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_ops {
+    /**
+     * Keep ${data}, which is whole and checked, as block ${block} with its
+     * hash. The data is borrowed.
+     * Errors:  SHOAL_EFULL, SHOAL_EIO; the transfer then ends with that.
+     */
+    int (*write)(void *ctx, uint32_t block, const void *data, size_t len,
+        const uint8_t hash[32]);
+
+    /** Copy ${len} bytes at ${off}, all in held blocks. SHOAL_EIO. */
+    int (*read)(void *ctx, uint64_t off, void *buf, size_t len);
+
+    /** Forget block ${block}: it turned out to be wrong. */
+    void (*drop)(void *ctx, uint32_t block);
+};
+
+struct store {
+    const struct store_ops *ops;
+    void *ctx;
+};
+
+#endif

@@ -1,0 +1,127 @@
+/* transfer.h - one download: from CDN nodes, super peers and peers at once
+ * into a store. The client's download and the super peer's prefetch are both
+ * this. */
+#ifndef TRANSFER_H
+#define TRANSFER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct blockmap;
+struct checksum;
+struct resolve;
+struct resource;
+struct store;
+
+enum source_kind { SOURCE_CDN, SOURCE_SUPER, SOURCE_PEER };
+
+/** What one source gave; for reports. Valid until the transfer is freed. */
+struct source_stats {
+    enum source_kind kind;
+    const char *name;  /* address, or URL of a super peer */
+    const char *state; /* "ok", or why it is not used: "size 123" */
+    uint64_t used;     /* bytes that ended up in the file */
+    uint64_t wasted;   /* bytes taken and thrown away */
+    bool banned;
+};
+
+/** Whom a transfer may talk to; the super peer's fetch guard. */
+struct transfer_guard {
+    /** May this URL be fetched? 0 or SHOAL_EDENIED. */
+    int (*url)(void *ctx, const char *url);
+
+    /** May this address be connected to? 0 or SHOAL_EDENIED. */
+    int (*addr)(void *ctx, const struct sockaddr *sa);
+
+    void *ctx;
+};
+
+/** Callbacks, all in the thread that runs transfer_run(). */
+struct transfer_ops {
+    /**
+     * Size and version are decided (or were given). Open the store, and set
+     * in ${held} the blocks that it already has, with their hashes in
+     * ${layer} (32 bytes a block; may be left zero: then they are hashed
+     * again by reading). Called once.
+     */
+    int (*begin)(void *ctx, const struct resource *r, struct blockmap *held,
+        uint8_t *layer, struct store *store);
+
+    /** The origin has no size or no ranges: open for one plain stream.
+     *  ${size} is UINT64_MAX when not known. NULL: such files are refused. */
+    int (*begin_plain)(void *ctx, const char *url, uint64_t size);
+    int (*write_plain)(void *ctx, const void *data, size_t len);
+
+    /** The tracker's id for the resource is known; NULL allowed. */
+    void (*identified)(void *ctx, const uint8_t id[20]);
+
+    /** About ten times a second; NULL allowed. */
+    void (*progress)(void *ctx);
+};
+
+struct transfer_options {
+    const char *url;
+    const struct resource *want; /* NULL: find the standard; else only nodes
+                                    that agree with it are used, asked one
+                                    after the other */
+    const struct resolve *resolve;        /* NULL: none */
+    const struct transfer_guard *guard;   /* NULL: everything */
+    const char *bind_address;             /* NULL: any */
+    const char *const *trackers;          /* NULL-terminated; NULL: only what
+                                             the origin's header names */
+    bool use_header_tracker;
+    const char *layer;   /* NULL, "auto", a URL or a file */
+    const struct checksum *checksum;      /* of the whole file; NULL */
+    unsigned nodes;      /* CDN nodes to read from at once; 0: as many as help */
+    uint64_t max_rate;   /* bytes a second from CDN nodes; 0: unlimited */
+    uint16_t port;       /* where this host serves blocks; 0: nowhere */
+    const volatile sig_atomic_t *stop;    /* NULL, or set to end soon */
+    const struct transfer_ops *ops;
+    void *ctx;
+    int verbose;
+};
+
+struct transfer;
+
+/** transfer_create(options): borrows all that ${options} points to until
+ *  transfer_free(). NULL: out of memory. */
+struct transfer *transfer_create(const struct transfer_options *options);
+
+/**
+ * transfer_run(t):
+ * Fetch until every block is held and checked.
+ *
+ * Blocking: yes. Two transfers may run in two threads.
+ * Errors:   SHOAL_ENOTFOUND, _EHTTP, _EAUTH, _ENET, _ETLS, _EPROTO (CDN),
+ *           SHOAL_ENOAGREE (no node agrees with ${want}), SHOAL_EDENIED,
+ *           SHOAL_EPRIVATE (${want} is given and the origin forbids sharing),
+ *           SHOAL_EVERIFY, SHOAL_ESTOPPED, and what the store says;
+ *           transfer_error() has the words.
+ */
+int transfer_run(struct transfer *t);
+
+void transfer_free(struct transfer *t);
+
+/** transfer_error(t): what went wrong, `what: why`; "" when nothing did. */
+const char *transfer_error(const struct transfer *t);
+
+/** transfer_total(t), transfer_held(t): bytes; total UINT64_MAX: unknown. */
+uint64_t transfer_total(const struct transfer *t);
+uint64_t transfer_held(const struct transfer *t);
+
+/** transfer_only_cdn(t): every byte that this run took came from CDN nodes. */
+bool transfer_only_cdn(const struct transfer *t);
+
+/** transfer_root(t): the root over the finished piece layer, 32 bytes; NULL
+ *  for an empty file or an unfinished one. */
+const uint8_t *transfer_root(const struct transfer *t);
+
+/** transfer_sources(t, n): how many sources, and the ${i}th one's figures. */
+size_t transfer_source_count(const struct transfer *t);
+void transfer_source(const struct transfer *t, size_t i,
+    struct source_stats *out);
+
+#endif
