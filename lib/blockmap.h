@@ -56,6 +56,6 @@ size_t blockmap_length(const struct blockmap *m, uint32_t block);
  * ${len}, lie in held blocks without a gap.
  */
 uint64_t blockmap_held_from(const struct blockmap *m, uint64_t off,
-    uint64_t len);
+                            uint64_t len);
 
 #endif

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 enum {
-    DIGEST_LEN = 32,      /* SHA-256, bytes */
-    DIGEST_HEX = 65,      /* characters with the final NUL */
-    DIGEST_LEAF = 16384,  /* bytes; BEP 52 "merkle tree" leaf size */
-    CHECKSUM_MAX = 64     /* bytes; SHA-512 */
+    DIGEST_LEN = 32,     /* SHA-256, bytes */
+    DIGEST_HEX = 65,     /* characters with the final NUL */
+    DIGEST_LEAF = 16384, /* bytes; BEP 52 "merkle tree" leaf size */
+    CHECKSUM_MAX = 64    /* bytes; SHA-512 */
 };
 
 /**
@@ -21,7 +21,7 @@ enum {
  * Errors:  SHOAL_EINVAL (${len} is 0 or above ${block_size}), SHOAL_ENOMEM.
  */
 int digest_block(const void *data, size_t len, uint64_t file_size,
-    uint64_t block_size, uint8_t out[DIGEST_LEN]);
+                 uint64_t block_size, uint8_t out[DIGEST_LEN]);
 
 /**
  * digest_root(layer, count, block_size, out):
@@ -30,7 +30,7 @@ int digest_block(const void *data, size_t len, uint64_t file_size,
  * Errors:  SHOAL_EINVAL (count 0), SHOAL_ENOMEM.
  */
 int digest_root(const uint8_t *layer, uint32_t count, uint64_t block_size,
-    uint8_t out[DIGEST_LEN]);
+                uint8_t out[DIGEST_LEN]);
 
 /** digest_is_zero(hash): not known yet. */
 bool digest_is_zero(const uint8_t hash[DIGEST_LEN]);

@@ -14,7 +14,7 @@ enum {
 struct node_addr {
     struct sockaddr_storage sa; /* with the port */
     socklen_t len;
-    char text[64];              /* numeric address, no brackets, no port */
+    char text[64]; /* numeric address, no brackets, no port */
 };
 
 /** Overrides `HOST:PORT:ADDR[,ADDR]...`, as curl's --resolve. */
@@ -39,6 +39,7 @@ int resolve_add(struct resolve *r, const char *text);
  * Errors:   SHOAL_ENET; ${why}, a static string, says what the resolver said.
  */
 int resolve_lookup(const struct resolve *r, const char *host, uint16_t port,
-    struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n, const char **why);
+                   struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n,
+                   const char **why);
 
 #endif

@@ -25,17 +25,17 @@ struct serve_ops {
 
     /** How many bytes from ${off}, at most ${len}, are held in a row. */
     uint64_t (*held)(void *ctx, const struct serve_set *set, uint64_t off,
-        uint64_t len);
+                     uint64_t len);
 
     /** Copy up to ${len} bytes at ${off}, all held, perhaps fewer (up to the
      *  block's end); the number, or SHOAL_EIO. */
     long (*read)(void *ctx, const struct serve_set *set, uint64_t off,
-        void *buf, size_t len);
+                 void *buf, size_t len);
 
     /** The bitmap into ${bits}, (count + 7) / 8 bytes; *cursor counts the
      *  blocks that were added since the start. */
     int (*have)(void *ctx, const struct serve_set *set, uint8_t *bits,
-        uint64_t *cursor);
+                uint64_t *cursor);
 
     /** The piece layer, 32 bytes a block, zeros where not known. */
     int (*hashes)(void *ctx, const struct serve_set *set, uint8_t *layer);
@@ -46,17 +46,17 @@ struct serve_options {
     uint16_t port;            /* 0: any free one */
     unsigned threads;         /* 0: one a core */
     unsigned max_connections; /* 0: 1024 */
-    uint64_t max_rate;        /* bytes a second over all connections; 0: none */
+    uint64_t max_rate; /* bytes a second over all connections; 0: none */
     const struct serve_ops *ops;
     void *ctx;
 };
 
 struct serve_stats {
-    uint64_t bytes;        /* of blocks, handed to the sockets */
+    uint64_t bytes; /* of blocks, handed to the sockets */
     uint64_t requests;
-    uint64_t busy;         /* answered 503 */
-    unsigned connections;  /* now */
-    unsigned active;       /* uploads now */
+    uint64_t busy;        /* answered 503 */
+    unsigned connections; /* now */
+    unsigned active;      /* uploads now */
 };
 
 struct serve;
@@ -69,7 +69,7 @@ struct serve;
  * Errors:  SHOAL_ENET (address in use, not ours), SHOAL_ENOMEM.
  */
 int serve_start(const struct serve_options *options, struct serve **out,
-    char *why, size_t cap);
+                char *why, size_t cap);
 
 /** serve_port(s): where it listens. */
 uint16_t serve_port(const struct serve *s);

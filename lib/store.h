@@ -13,7 +13,7 @@ struct store_ops {
      * Errors:  SHOAL_EFULL, SHOAL_EIO; the transfer then ends with that.
      */
     int (*write)(void *ctx, uint32_t block, const void *data, size_t len,
-        const uint8_t hash[32]);
+                 const uint8_t hash[32]);
 
     /** Copy ${len} bytes at ${off}, all in held blocks. SHOAL_EIO. */
     int (*read)(void *ctx, uint64_t off, void *buf, size_t len);

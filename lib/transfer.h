@@ -16,7 +16,11 @@ struct resolve;
 struct resource;
 struct store;
 
-enum source_kind { SOURCE_CDN, SOURCE_SUPER, SOURCE_PEER };
+enum source_kind {
+    SOURCE_CDN,
+    SOURCE_SUPER,
+    SOURCE_PEER
+};
 
 /** What one source gave; for reports. Valid until the transfer is freed. */
 struct source_stats {
@@ -48,7 +52,7 @@ struct transfer_ops {
      * again by reading). Called once.
      */
     int (*begin)(void *ctx, const struct resource *r, struct blockmap *held,
-        uint8_t *layer, struct store *store);
+                 uint8_t *layer, struct store *store);
 
     /** The origin has no size or no ranges: open for one plain stream.
      *  ${size} is UINT64_MAX when not known. NULL: such files are refused. */
@@ -64,21 +68,21 @@ struct transfer_ops {
 
 struct transfer_options {
     const char *url;
-    const struct resource *want; /* NULL: find the standard; else only nodes
+    const struct resource *want;   /* NULL: find the standard; else only nodes
                                     that agree with it are used, asked one
                                     after the other */
-    const struct resolve *resolve;        /* NULL: none */
-    const struct transfer_guard *guard;   /* NULL: everything */
-    const char *bind_address;             /* NULL: any */
-    const char *const *trackers;          /* NULL-terminated; NULL: only what
+    const struct resolve *resolve; /* NULL: none */
+    const struct transfer_guard *guard; /* NULL: everything */
+    const char *bind_address;           /* NULL: any */
+    const char *const *trackers;        /* NULL-terminated; NULL: only what
                                              the origin's header names */
     bool use_header_tracker;
-    const char *layer;   /* NULL, "auto", a URL or a file */
-    const struct checksum *checksum;      /* of the whole file; NULL */
-    unsigned nodes;      /* CDN nodes to read from at once; 0: as many as help */
-    uint64_t max_rate;   /* bytes a second from CDN nodes; 0: unlimited */
-    uint16_t port;       /* where this host serves blocks; 0: nowhere */
-    const volatile sig_atomic_t *stop;    /* NULL, or set to end soon */
+    const char *layer;               /* NULL, "auto", a URL or a file */
+    const struct checksum *checksum; /* of the whole file; NULL */
+    unsigned nodes;    /* CDN nodes to read from at once; 0: as many as help */
+    uint64_t max_rate; /* bytes a second from CDN nodes; 0: unlimited */
+    uint16_t port;     /* where this host serves blocks; 0: nowhere */
+    const volatile sig_atomic_t *stop; /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
     int verbose;
@@ -122,6 +126,6 @@ const uint8_t *transfer_root(const struct transfer *t);
 /** transfer_sources(t, n): how many sources, and the ${i}th one's figures. */
 size_t transfer_source_count(const struct transfer *t);
 void transfer_source(const struct transfer *t, size_t i,
-    struct source_stats *out);
+                     struct source_stats *out);
 
 #endif
