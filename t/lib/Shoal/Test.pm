@@ -21,10 +21,12 @@ use Shoal::Client qw(shoal shoal_start);
 use Shoal::Data qw(make_file sha256_file file_size human_size);
 use Shoal::Env qw(top build_dir program tmpdir deadline sanitized san_env
     slurp spew is_main);
+use Shoal::FakeSuper qw(fake_super layer_of);
 use Shoal::HTTP qw(http http_start http_wait_all http_raw url_encode);
 use Shoal::Net qw(free_port port_open wait_port);
 use Shoal::Nginx qw(nginx nginx_conf_test);
 use Shoal::Process qw(wait_for run_cmd start_cmd);
+use Shoal::Stage qw(stage download_ok resource_id);
 use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
 use Time::HiRes ();
@@ -33,7 +35,8 @@ my @own = qw(cdn shoal shoal_start make_file sha256_file file_size human_size
     top build_dir program tmpdir deadline sanitized san_env slurp spew
     http http_start http_wait_all http_raw url_encode free_port port_open
     wait_port nginx nginx_conf_test wait_for run_cmd start_cmd superpeer
-    tracker finish same_file now);
+    tracker stage download_ok resource_id fake_super layer_of finish
+    same_file now);
 my $finished = 0;
 
 sub import($class) {
