@@ -1,9 +1,7 @@
 #include "serve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include <microhttpd.h>
 
 #include "digest.h"
+#include "listen.h"
 #include "pace.h"
 #include "range.h"
 #include "resource.h"
@@ -26,7 +25,6 @@ enum {
     IDLE_TIMEOUT_S = 60,    /* no byte either way */
     CONNECTIONS_MAX = 1024, /* by default */
     SPARE_CONNECTIONS = 64, /* above the limit, to be told 503 */
-    BACKLOG = 511,          /* as nginx's */
     THREADS_MAX = 32        /* more do not help one block server */
 };
 
@@ -399,94 +397,6 @@ connection_changed(void *cls, struct MHD_Connection *c, void **context,
     }
 }
 
-/* NULL: IPv6 and IPv4 in one socket, IPv4 alone where there is no IPv6. */
-static int
-make_address(const char *text, uint16_t port, struct sockaddr_storage *sa)
-{
-    struct sockaddr_in *in = (struct sockaddr_in *) sa;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) sa;
-
-    memset(sa, 0, sizeof(*sa));
-    if (text == NULL || inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(port);
-        return 0;
-    }
-    if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-        in->sin_family = AF_INET;
-        in->sin_port = htons(port);
-        return 0;
-    }
-    return SHOAL_EINVAL;
-}
-
-static socklen_t
-address_len(const struct sockaddr_storage *sa)
-{
-    return sa->ss_family == AF_INET ? sizeof(struct sockaddr_in)
-                                    : sizeof(struct sockaddr_in6);
-}
-
-static int
-listen_on(const char *text, const struct sockaddr_storage *sa)
-{
-    int on = 1, v6only = text != NULL;
-
-    int fd = socket(sa->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (sa->ss_family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-    }
-    if (bind(fd, (const struct sockaddr *) sa, address_len(sa)) != 0
-        || listen(fd, BACKLOG) != 0)
-    {
-        int saved = errno;
-
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
-static int
-open_listener(const struct serve_options *o, char *why, size_t cap)
-{
-    const char *shown = o->address != NULL ? o->address : "*";
-    struct sockaddr_storage sa;
-
-    if (make_address(o->address, o->port, &sa) != 0) {
-        snprintf(why, cap, "%s: not a numeric address", shown);
-        return -1;
-    }
-    int fd = listen_on(o->address, &sa);
-    if (fd < 0 && o->address == NULL && errno == EAFNOSUPPORT) {
-        make_address("0.0.0.0", o->port, &sa);
-        fd = listen_on("0.0.0.0", &sa);
-    }
-    if (fd < 0) {
-        snprintf(why, cap, "listen on %s port %u: %s", shown,
-                 (unsigned) o->port, strerror(errno));
-    }
-    return fd;
-}
-
-static uint16_t
-port_of(int fd)
-{
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof(sa);
-
-    memset(&sa, 0, sizeof(sa));
-    getsockname(fd, (struct sockaddr *) &sa, &len);
-    return ntohs(sa.ss_family == AF_INET6
-                     ? ((struct sockaddr_in6 *) &sa)->sin6_port
-                     : ((struct sockaddr_in *) &sa)->sin_port);
-}
-
 static unsigned
 thread_count(unsigned wanted)
 {
@@ -545,11 +455,11 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
         goto free_serve;
     }
     err = SHOAL_ENET;
-    int fd = open_listener(options, why, cap);
+    int fd = listen_open(options->address, options->port, why, cap);
     if (fd < 0) {
         goto free_pace;
     }
-    s->port = port_of(fd);
+    s->port = listen_port(fd);
     s->daemon = start_daemon(s, fd, thread_count(options->threads));
     if (s->daemon == NULL) {
         snprintf(why, cap, "cannot start the block server: %s",
