@@ -48,7 +48,7 @@ sub main() {
     say 'tracker:  ' . $tracker->url;
     my @sp = map {
         superpeer(name => "sp$_", addr => "127.0.0.2$_", cdn => $cdn,
-                  trackers => [$tracker], cache_size => '2G')
+                  trackers => [$tracker], cache_size => '2GiB')
     } 1, 2;
     say "super:    " . join ', ', map { $_->base } @sp;
 

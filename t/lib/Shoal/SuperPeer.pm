@@ -6,7 +6,7 @@ package Shoal::SuperPeer;
 #       trackers => [ $tracker ], cdn => $cdn);
 #
 # trackers: Shoal::Tracker objects or { url, token }; cdn: adds resolve: and
-# origins: for it; cache_size ('1G'); origins, resolve (lists); settings
+# origins: for it; cache_size ('1GiB'); origins, resolve (lists); settings
 # (hash: more of the YAML file, replaces what is there by key).
 
 use v5.36;
@@ -28,7 +28,7 @@ sub new($class, %o) {
     $serial++;
     my $self = bless { name => "sp$serial", addr => $addr,
         port => free_port($addr), status_port => free_port('127.0.0.1'),
-        cache_size => '1G', trackers => [], origins => [], resolve => [],
+        cache_size => '1GiB', trackers => [], origins => [], resolve => [],
         settings => {}, %o }, $class;
     $self->{dir}   = tmpdir("superpeer/$self->{name}-$serial");
     $self->{cache} //= tmpdir("superpeer/$self->{name}-$serial/cache");
@@ -49,7 +49,7 @@ sub stderr($self)  { return $self->{process}->stderr }
 sub config($self) {
     my (@origins, @resolve);
     if (my $cdn = $self->{cdn}) {
-        @origins = ($cdn->host . ':' . $cdn->port);
+        @origins = ('http://' . $cdn->host . ':' . $cdn->port);
         @resolve = ($cdn->resolve);
     }
     my @trackers = map {
@@ -58,6 +58,7 @@ sub config($self) {
     return {
         name            => $self->{name},
         listen          => "$self->{addr}:$self->{port}",
+        bind_address    => $self->{addr},
         status_listen   => "127.0.0.1:$self->{status_port}",
         trackers        => \@trackers,
         cache           => { path => $self->{cache},
