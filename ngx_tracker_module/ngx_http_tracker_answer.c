@@ -1,0 +1,241 @@
+
+#include "ngx_http_tracker_answer.h"
+
+
+#define NGX_HTTP_TRACKER_PIECE  4096
+
+
+static ngx_int_t ngx_http_tracker_send(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, ngx_chain_t *out);
+static ngx_int_t ngx_http_tracker_add_header(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value);
+
+
+u_char *
+ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (body->last
+        && (size_t) (body->last->buf->end - body->last->buf->last) >= size)
+    {
+        return body->last->buf->last;
+    }
+
+    cl = ngx_alloc_chain_link(body->pool);
+    if (cl == NULL) {
+        body->failed = 1;
+        return NULL;
+    }
+
+    b = ngx_create_temp_buf(body->pool, ngx_max(size, NGX_HTTP_TRACKER_PIECE));
+    if (b == NULL) {
+        body->failed = 1;
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (body->last) {
+        body->last->next = cl;
+
+    } else {
+        body->first = cl;
+    }
+
+    body->last = cl;
+
+    return b->last;
+}
+
+
+u_char *
+ngx_http_tracker_put_uint(u_char *p, uint64_t n)
+{
+    u_char  *d, digits[NGX_INT64_LEN];
+
+    d = digits + NGX_INT64_LEN;
+
+    do {
+        *--d = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, d, digits + NGX_INT64_LEN - d);
+}
+
+
+/*
+ * Bytes above 126 as the code point of the same number: ETags are bytes, not
+ * always UTF-8, and come back byte for byte.
+ */
+
+u_char *
+ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len)
+{
+    u_char         c;
+    static u_char  hex[] = "0123456789abcdef";
+
+    *p++ = '"';
+
+    while (len--) {
+        c = *text++;
+
+        if (c < 32 || c > 126) {
+            p = ngx_http_tracker_put_lit(p, "\\u00");
+            *p++ = hex[c >> 4];
+            *p++ = hex[c & 15];
+            continue;
+        }
+
+        if (c == '"' || c == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = c;
+    }
+
+    *p++ = '"';
+
+    return p;
+}
+
+
+u_char *
+ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
+    in_port_t port)
+{
+    ngx_uint_t  i;
+
+    if (addr->family == 4) {
+        for (i = 0; i < 4; i++) {
+            p = ngx_http_tracker_put_uint(p, addr->bytes[i]);
+            *p++ = (i < 3) ? '.' : ':';
+        }
+
+    } else {
+        *p++ = '[';
+#if (NGX_HAVE_INET6)
+        p += ngx_inet6_ntop(addr->bytes, p, NGX_INET6_ADDRSTRLEN);
+#endif
+        *p++ = ']';
+        *p++ = ':';
+    }
+
+    return ngx_http_tracker_put_uint(p, port);
+}
+
+
+ngx_int_t
+ngx_http_tracker_send_body(ngx_http_request_t *r,
+    ngx_http_tracker_body_t *body)
+{
+    static ngx_str_t  type = ngx_string("application/json");
+
+    if (body->failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_tracker_send(r, NGX_HTTP_OK, &type, body->first);
+}
+
+
+ngx_int_t
+ngx_http_tracker_send_refusal(ngx_http_request_t *r,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    u_char                   *p;
+    ngx_http_tracker_body_t   body;
+
+    static ngx_str_t  type = ngx_string("text/plain");
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  get = ngx_string("GET, HEAD");
+    static ngx_str_t  post = ngx_string("POST");
+
+    if (refusal->status == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_tracker_add_header(r, &allow,
+                                       (r->method & NGX_HTTP_POST) ? &get
+                                                                   : &post)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
+    body.pool = r->pool;
+
+    p = ngx_http_tracker_body_room(&body, refusal->len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(p, refusal->text, refusal->len);
+    ngx_http_tracker_body_wrote(&body, p);
+
+    return ngx_http_tracker_send(r, refusal->status, &type, body.first);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_chain_t *out)
+{
+    off_t         len;
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    static ngx_str_t  name = ngx_string("Cache-Control");
+    static ngx_str_t  value = ngx_string("no-store");
+
+    len = 0;
+
+    for (cl = out; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+
+        if (cl->next == NULL) {
+            cl->buf->last_buf = (r == r->main);
+            cl->buf->last_in_chain = 1;
+        }
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = len;
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+
+    if (ngx_http_tracker_add_header(r, &name, &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_add_header(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* later versions of nginx have fields more */
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key = *name;
+    h->value = *value;
+
+    return NGX_OK;
+}

@@ -1,0 +1,308 @@
+
+#include "ngx_http_tracker_args.h"
+
+
+#define NGX_HTTP_TRACKER_ARGS_MAX  32
+
+
+ngx_int_t
+ngx_http_tracker_refuse(ngx_http_tracker_refusal_t *refusal,
+    ngx_uint_t status, const char *name, const char *why)
+{
+    u_char  *p;
+
+    refusal->status = status;
+
+    p = ngx_snprintf(refusal->text, NGX_HTTP_TRACKER_TEXT_MAX, "%s%s%s\n",
+                     name ? name : "", name ? ": " : "", why);
+
+    refusal->len = p - refusal->text;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_args_decode(ngx_pool_t *pool, u_char *p, u_char *end,
+    ngx_str_t *value)
+{
+    u_char  *d;
+
+    d = ngx_pnalloc(pool, end - p);
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = d;
+
+    while (p < end) {
+
+        if (*p != '%') {
+            *d++ = *p++;
+            continue;
+        }
+
+        if (end - p < 3 || ngx_http_tracker_hex(p + 1, d, 1) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        d++;
+        p += 3;
+    }
+
+    value->len = d - value->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
+    u_char *p, u_char *end, void *data, ngx_http_tracker_refusal_t *refusal)
+{
+    u_char     *c;
+    ngx_int_t   rc;
+    ngx_str_t   value;
+
+    value.data = p;
+    value.len = end - p;
+
+    if (ngx_strlchr(p, end, '%')) {
+
+        /* what is too long needs no decoding */
+
+        if (value.len > 3 * arg->max) {
+            rc = NGX_OK;
+
+        } else {
+            rc = ngx_http_tracker_args_decode(r->pool, p, end, &value);
+        }
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                           (char *) arg->name.data,
+                                           "badly escaped");
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (value.len > arg->max) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                       (char *) arg->name.data, "too long");
+    }
+
+    for (c = value.data; c < value.data + value.len; c++) {
+        if (*c < 32 || *c == 127) {
+            return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                           (char *) arg->name.data,
+                                           "has a control character");
+        }
+    }
+
+    refusal->len = 0;
+
+    rc = arg->parse(data, arg->offset, &value, refusal);
+
+    if (rc == NGX_DECLINED && refusal->status == 0) {
+        u_char  why[NGX_HTTP_TRACKER_TEXT_MAX];
+
+        ngx_memcpy(why, refusal->text, refusal->len);
+        why[refusal->len] = '\0';
+
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                       (char *) arg->name.data, (char *) why);
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_tracker_args(ngx_http_request_t *r, ngx_http_tracker_arg_t *table,
+    void *data, ngx_http_tracker_refusal_t *refusal)
+{
+    u_char                  *p, *end, *next, *eq;
+    ngx_int_t                rc;
+    ngx_uint_t               given[NGX_HTTP_TRACKER_ARGS_MAX];
+    ngx_http_tracker_arg_t  *arg;
+
+    ngx_memzero(given, sizeof(given));
+    ngx_memzero(refusal, offsetof(ngx_http_tracker_refusal_t, text));
+
+    end = r->args.data + r->args.len;
+
+    for (p = r->args.data; p < end; p = next + 1) {
+
+        next = ngx_strlchr(p, end, '&');
+        if (next == NULL) {
+            next = end;
+        }
+
+        eq = ngx_strlchr(p, next, '=');
+        if (eq == NULL) {
+            eq = next;
+        }
+
+        for (arg = table; arg->name.len; arg++) {
+            if (arg->name.len == (size_t) (eq - p)
+                && ngx_memcmp(arg->name.data, p, arg->name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (arg->name.len == 0) {
+            continue;
+        }
+
+        if (++given[arg - table] > arg->times) {
+            return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                           (char *) arg->name.data,
+                                           arg->times == 1 ? "given twice"
+                                                         : "given too often");
+        }
+
+        rc = ngx_http_tracker_args_take(r, arg, eq < next ? eq + 1 : next,
+                                        next, data, refusal);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_arg_str(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    *(ngx_str_t *) ((u_char *) data + offset) = *value;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_arg_uint64(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    uint64_t  *n = (uint64_t *) ((u_char *) data + offset);
+
+    if (ngx_http_tracker_number(value->data, value->len,
+                                NGX_HTTP_TRACKER_INT64_MAX, n)
+        != NGX_OK)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                         "not a number from 0 to 9223372036854775807");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_arg_port(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    uint64_t    n;
+    in_port_t  *port = (in_port_t *) ((u_char *) data + offset);
+
+    if (ngx_http_tracker_number(value->data, value->len, 65535, &n) != NGX_OK
+        || n == 0)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not a number from 1 to 65535");
+    }
+
+    *port = (in_port_t) n;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_number(u_char *p, size_t len, uint64_t max, uint64_t *n)
+{
+    uint64_t  value, digit;
+
+    if (len == 0) {
+        return NGX_ERROR;
+    }
+
+    for (value = 0; len--; p++) {
+
+        if (*p < '0' || *p > '9') {
+            return NGX_ERROR;
+        }
+
+        digit = *p - '0';
+
+        if (value > (max - digit) / 10) {
+            return NGX_ERROR;
+        }
+
+        value = value * 10 + digit;
+    }
+
+    *n = value;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_hex(u_char *p, u_char *out, size_t n)
+{
+    ngx_int_t  value;
+
+    while (n--) {
+        value = ngx_hextoi(p, 2);
+        if (value == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        *out++ = (u_char) value;
+        p += 2;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_tracker_addr(struct sockaddr *sockaddr, ngx_http_tracker_addr_t *addr)
+{
+#if (NGX_HAVE_INET6)
+    u_char  *p;
+#endif
+
+    ngx_memzero(addr, sizeof(ngx_http_tracker_addr_t));
+
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        addr->family = 4;
+        ngx_memcpy(addr->bytes,
+                   &((struct sockaddr_in *) sockaddr)->sin_addr, 4);
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        p = ((struct sockaddr_in6 *) sockaddr)->sin6_addr.s6_addr;
+
+        if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *) p)) {
+            addr->family = 4;
+            ngx_memcpy(addr->bytes, p + 12, 4);
+            break;
+        }
+
+        addr->family = 6;
+        ngx_memcpy(addr->bytes, p, 16);
+        break;
+#endif
+    }
+}

@@ -1,0 +1,417 @@
+
+#include "ngx_http_tracker_call.h"
+#include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_wait.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_WAIT_MAX = 60000,  /* ms */
+    NGX_HTTP_TRACKER_ARG_MAX = 64       /* longest of the small arguments */
+};
+
+
+typedef struct {
+    ngx_http_tracker_call_t       call;
+    uint64_t                      wait;
+    in_port_t                     port;
+    unsigned                      tls:1;
+} ngx_http_tracker_call_args_t;
+
+
+static ngx_int_t ngx_http_tracker_call_url(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
+    ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_name(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_session(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_seq(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_epoch(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_scheme(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_locality(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_wait(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_full(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+
+
+#define ngx_http_tracker_call_arg(name, max, parse, field)                    \
+    { ngx_string(name), max, 1, parse,                                        \
+      offsetof(ngx_http_tracker_call_args_t, field) }
+
+#define ngx_http_tracker_call_uint64(name, field)                             \
+    ngx_http_tracker_call_arg(name, NGX_HTTP_TRACKER_ARG_MAX,                 \
+                              ngx_http_tracker_arg_uint64, field)
+
+
+static ngx_http_tracker_arg_t  ngx_http_tracker_call_args[] = {
+
+    ngx_http_tracker_call_arg("name", NGX_HTTP_TRACKER_NAME_MAX,
+                              ngx_http_tracker_arg_name, call.name),
+
+    ngx_http_tracker_call_arg("session", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_session, call.session),
+
+    ngx_http_tracker_call_arg("seq", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_seq, call.seq),
+
+    ngx_http_tracker_call_arg("epoch", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_epoch, call.epoch),
+
+    ngx_http_tracker_call_arg("port", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_port, port),
+
+    ngx_http_tracker_call_arg("scheme", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_scheme, port),
+
+    ngx_http_tracker_call_arg("locality", NGX_HTTP_TRACKER_LOCALITY_MAX,
+                              ngx_http_tracker_arg_locality, call.locality),
+
+    ngx_http_tracker_call_arg("wait_ms", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_wait, wait),
+
+    ngx_http_tracker_call_arg("full", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_full, call.full),
+
+    ngx_http_tracker_call_uint64("cursor", call.cursor),
+    ngx_http_tracker_call_uint64("capacity", call.capacity),
+    ngx_http_tracker_call_uint64("free", call.free),
+    ngx_http_tracker_call_uint64("active", call.active),
+    ngx_http_tracker_call_uint64("rate", call.rate),
+
+    ngx_http_tracker_arg_null
+};
+
+
+ngx_int_t
+ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
+    ngx_http_tracker_call_t *call, ngx_msec_t *wait,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_int_t                      rc;
+    const char                    *missing;
+    ngx_http_tracker_call_args_t   a;
+
+    ngx_memzero(&a, sizeof(ngx_http_tracker_call_args_t));
+
+    rc = ngx_http_tracker_args(r, ngx_http_tracker_call_args, &a, refusal);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    missing = (a.call.name.len == 0) ? "name"
+              : (a.call.session.len == 0) ? "session"
+              : (a.call.seq == 0) ? "seq" : NULL;
+
+    if (missing) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST, missing,
+                                       "missing");
+    }
+
+    a.call.poll = (a.wait > 0);
+
+    if (a.call.poll && a.call.full) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST, "full",
+                                       "not with wait_ms");
+    }
+
+    rc = ngx_http_tracker_call_url(r, conf, &a, refusal);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    *call = a.call;
+    *wait = (ngx_msec_t) a.wait;
+
+    return NGX_OK;
+}
+
+
+/* Its preset's URL, else the address that the call comes from. */
+static ngx_int_t
+ngx_http_tracker_call_url(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_http_tracker_preset_t  *preset;
+
+    ngx_http_tracker_addr(r->connection->sockaddr, &a->call.addr);
+
+    preset = conf->control->presets.elts;
+
+    for (i = 0; i < conf->control->presets.nelts; i++) {
+        if (preset[i].name.len == a->call.name.len
+            && ngx_memcmp(preset[i].name.data, a->call.name.data,
+                          a->call.name.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (i < conf->control->presets.nelts) {
+
+        if (preset[i].locality.len) {
+            a->call.locality = preset[i].locality;
+        }
+
+        if (preset[i].url.len) {
+            a->call.url = preset[i].url;
+            return NGX_OK;
+        }
+
+    } else if (!conf->self_register) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
+                                       "not a super peer of this tracker");
+    }
+
+    if (a->port == 0 || a->call.addr.family == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("https://[]:65535")
+                             + NGX_INET6_ADDRSTRLEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    a->call.url.data = p;
+
+    p = a->tls ? ngx_http_tracker_put_lit(p, "https://")
+               : ngx_http_tracker_put_lit(p, "http://");
+    p = ngx_http_tracker_put_addr(p, &a->call.addr, a->port);
+
+    a->call.url.len = p - a->call.url.data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_call_begin(ngx_http_request_t *r,
+    ngx_http_tracker_zone_t *zone, ngx_http_tracker_call_t *call,
+    ngx_http_tracker_turn_t *turn, ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_tracker_roster_begin(zone, call, turn);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST, "port",
+                                       "missing");
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       NULL, "too many super peers");
+    }
+
+    if (turn->wake) {
+        ngx_http_tracker_wait_wake(turn->wake,
+                                   ngx_http_tracker_roster_key(turn->super));
+    }
+
+    if (turn->replaced) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "tracker: super peer \"%V\" has a new session",
+                      &call->name);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_tracker_call_name_valid(ngx_str_t *name)
+{
+    u_char      c;
+    ngx_uint_t  i;
+
+    if (name->len == 0 || name->len > NGX_HTTP_TRACKER_NAME_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        c = name->data[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z')
+            && !(c >= 'A' && c <= 'Z') && c != '.' && c != '_' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_tracker_call_locality_valid(ngx_str_t *locality)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < locality->len; i++) {
+        if (locality->data[i] <= ' ' || locality->data[i] > '~') {
+            return 0;
+        }
+    }
+
+    return locality->len <= NGX_HTTP_TRACKER_LOCALITY_MAX;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_name(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    if (!ngx_http_tracker_call_name_valid(value)) {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not letters, digits, \".\", \"_\", "
+                                       "\"-\", at most 64");
+    }
+
+    return ngx_http_tracker_arg_str(data, offset, value, refusal);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_session(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    u_char  bytes[NGX_HTTP_TRACKER_SESSION_LEN / 2];
+
+    if (value->len != NGX_HTTP_TRACKER_SESSION_LEN
+        || ngx_http_tracker_hex(value->data, bytes, sizeof(bytes)) != NGX_OK)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL, "not 16 hex digits");
+    }
+
+    return ngx_http_tracker_arg_str(data, offset, value, refusal);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_seq(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    uint64_t  *seq = (uint64_t *) ((u_char *) data + offset);
+
+    if (ngx_http_tracker_number(value->data, value->len,
+                                NGX_HTTP_TRACKER_INT64_MAX, seq)
+        != NGX_OK
+        || *seq == 0)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not a number from 1");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_epoch(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    u_char      bytes[8];
+    uint64_t   *epoch = (uint64_t *) ((u_char *) data + offset);
+    ngx_uint_t  i;
+
+    /* the one that an agent begins with */
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    if (value->len != 16
+        || ngx_http_tracker_hex(value->data, bytes, sizeof(bytes)) != NGX_OK)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL, "not 16 hex digits");
+    }
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        *epoch = *epoch << 8 | bytes[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_scheme(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_http_tracker_call_args_t  *a = data;
+
+    if (value->len == 5 && ngx_memcmp(value->data, "https", 5) == 0) {
+        a->tls = 1;
+        return NGX_OK;
+    }
+
+    if (value->len == 4 && ngx_memcmp(value->data, "http", 4) == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_tracker_refuse(refusal, 0, NULL, "not http or https");
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_locality(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal)
+{
+    if (!ngx_http_tracker_call_locality_valid(value)) {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not a path of labels");
+    }
+
+    return ngx_http_tracker_arg_str(data, offset, value, refusal);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_wait(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_http_tracker_call_args_t  *a = data;
+
+    if (ngx_http_tracker_number(value->data, value->len,
+                                NGX_HTTP_TRACKER_WAIT_MAX, &a->wait)
+        != NGX_OK)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not a number from 0 to 60000");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_full(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_http_tracker_call_args_t  *a = data;
+
+    if (value->len == 5 && ngx_memcmp(value->data, "first", 5) == 0) {
+        a->call.full = NGX_HTTP_TRACKER_FULL_FIRST;
+
+    } else if (value->len == 4 && ngx_memcmp(value->data, "more", 4) == 0) {
+        a->call.full = NGX_HTTP_TRACKER_FULL_MORE;
+
+    } else if (value->len == 4 && ngx_memcmp(value->data, "last", 4) == 0) {
+        a->call.full = NGX_HTTP_TRACKER_FULL_LAST;
+
+    } else {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not first, more or last");
+    }
+
+    return NGX_OK;
+}

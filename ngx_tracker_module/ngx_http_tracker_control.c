@@ -1,0 +1,499 @@
+
+/*
+ * POST /control: super peers' calls. A poll is parked until there is a
+ * command for its super peer; any other call brings news and is answered at
+ * once.
+ */
+
+
+#include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_call.h"
+#include "ngx_http_tracker_lines.h"
+#include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_swarm.h"
+#include "ngx_http_tracker_wait.h"
+
+
+enum {
+    /* polls may take more of the connections than askers */
+    NGX_HTTP_TRACKER_POLL_SPARE = 16,
+
+    NGX_HTTP_TRACKER_OTHERS_MAX = 4     /* other holders in a prepare */
+};
+
+
+typedef struct {
+    ngx_http_tracker_waiter_t     waiter;
+    ngx_http_tracker_zone_t      *zone;
+    ngx_http_tracker_call_t       call;
+    ngx_http_tracker_turn_t       turn;
+    ngx_http_tracker_lines_t      lines;
+    ngx_http_tracker_refusal_t    refusal;
+    ngx_msec_t                    wait;
+} ngx_http_tracker_control_ctx_t;
+
+
+static void ngx_http_tracker_control_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_tracker_control_read(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx);
+static void ngx_http_tracker_control_line(void *data, u_char *id,
+    ngx_http_tracker_said_t *said);
+static void ngx_http_tracker_control_conflict(
+    ngx_http_tracker_control_ctx_t *ctx, u_char *id,
+    ngx_http_tracker_view_t *view);
+static ngx_int_t ngx_http_tracker_control_finish(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx);
+static ngx_uint_t ngx_http_tracker_control_ready(ngx_http_tracker_waiter_t *w);
+static void ngx_http_tracker_control_leave(ngx_http_tracker_waiter_t *w);
+static ngx_int_t ngx_http_tracker_control_answer(ngx_http_tracker_waiter_t *w,
+    ngx_http_tracker_why_e why);
+static ngx_int_t ngx_http_tracker_control_send(
+    ngx_http_tracker_control_ctx_t *ctx);
+static ngx_uint_t ngx_http_tracker_control_prepare(
+    ngx_http_tracker_control_ctx_t *ctx, ngx_http_tracker_body_t *body,
+    u_char *id, ngx_uint_t n);
+static void ngx_http_tracker_control_others(
+    ngx_http_tracker_control_ctx_t *ctx, ngx_http_tracker_body_t *body,
+    u_char *id, ngx_http_tracker_view_t *view);
+
+
+ngx_int_t
+ngx_http_tracker_control_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_tracker_loc_conf_t     *conf;
+    ngx_http_tracker_control_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tracker_control_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
+
+    ctx->zone = conf->control;
+    ctx->waiter.request = r;
+
+    if (r->method != NGX_HTTP_POST) {
+        rc = ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_NOT_ALLOWED,
+                                     "method", "not POST");
+
+    } else {
+        rc = ngx_http_tracker_call(r, conf, &ctx->call, &ctx->wait,
+                                   &ctx->refusal);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tracker_call_begin(r, ctx->zone, &ctx->call, &ctx->turn,
+                                         &ctx->refusal);
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return ngx_http_tracker_send_refusal(r, &ctx->refusal);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_tracker_module);
+
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_tracker_control_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* Called for each piece of the body, and when there is none any more. */
+static void
+ngx_http_tracker_control_body(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_tracker_control_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_tracker_module);
+
+    rc = ngx_http_tracker_control_read(r, ctx);
+
+    if (rc == NGX_AGAIN) {
+        r->read_event_handler = ngx_http_tracker_control_body;
+        return;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_tracker_control_finish(r, ctx);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+    }
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_tracker_send_refusal(r, &ctx->refusal);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_control_read(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    for ( ;; ) {
+
+        for (cl = r->request_body->bufs; cl; cl = cl->next) {
+            b = cl->buf;
+
+            rc = ngx_http_tracker_lines_feed(&ctx->lines, b->pos, b->last,
+                                         ngx_http_tracker_control_line, ctx,
+                                         &ctx->refusal);
+            b->pos = b->last;
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        r->request_body->bufs = NULL;
+
+        if (!r->reading_body) {
+            return ngx_http_tracker_lines_end(&ctx->lines, &ctx->refusal);
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            return rc;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return NGX_AGAIN;
+        }
+    }
+}
+
+
+static void
+ngx_http_tracker_control_line(void *data, u_char *id,
+    ngx_http_tracker_said_t *said)
+{
+    uint64_t                         wake;
+    ngx_int_t                        rc;
+    ngx_http_tracker_view_t          view;
+    ngx_http_tracker_control_ctx_t  *ctx = data;
+
+    if (!ctx->turn.take) {
+        return;
+    }
+
+    said->super = ctx->turn.super;
+    said->gen = ctx->turn.gen;
+    said->at = ngx_http_tracker_now();
+
+    rc = ngx_http_tracker_swarm_say(ctx->zone, id, said, &wake, &view);
+
+    if (wake) {
+        ngx_http_tracker_wait_wake(wake, ngx_http_tracker_swarm_key(id));
+    }
+
+    if (view.nholders) {
+        ngx_http_tracker_control_conflict(ctx, id, &view);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_tracker_stripe_full(ctx->zone,
+                                     ctx->waiter.request->connection->log);
+    }
+}
+
+
+/* Names those whose roots differ, once for each word that made it so. */
+static void
+ngx_http_tracker_control_conflict(ngx_http_tracker_control_ctx_t *ctx,
+    u_char *id, ngx_http_tracker_view_t *view)
+{
+    u_char                      hex[2 * NGX_HTTP_TRACKER_ID_LEN];
+    u_char                     *p, *end, names[NGX_MAX_ERROR_STR / 2];
+    ngx_uint_t                  i;
+    ngx_http_tracker_holder_t  *h;
+
+    ngx_http_tracker_roster_judge(ctx->zone, id, &ctx->call.addr, view);
+
+    p = names;
+    end = names + sizeof(names) - NGX_HTTP_TRACKER_NAME_MAX - 16;
+
+    for (i = 0; i < view->nholders && p < end; i++) {
+        h = &view->holders[i];
+
+        if (!h->valid || !h->said.rooted) {
+            continue;
+        }
+
+        *p++ = ' ';
+        p += ngx_http_tracker_roster_name(ctx->zone, h->said.super, p);
+        *p++ = '=';
+        p = ngx_hex_dump(p, h->said.root, 4);
+        *p++ = h->said.vote ? '!' : '?';
+    }
+
+    ngx_hex_dump(hex, id, NGX_HTTP_TRACKER_ID_LEN);
+
+    ngx_log_error(NGX_LOG_WARN, ctx->waiter.request->connection->log, 0,
+                  "tracker: roots of %*s differ (\"!\": voted):%*s",
+                  sizeof(hex), hex, (size_t) (p - names), names);
+}
+
+
+/* The body is read; parks the poll (NGX_AGAIN) or answers. */
+static ngx_int_t
+ngx_http_tracker_control_finish(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_http_tracker_waiter_t  *w;
+
+    if (ctx->turn.take) {
+        ngx_http_tracker_roster_end(ctx->zone, &ctx->call, &ctx->turn);
+    }
+
+    if (!ctx->call.poll) {
+        return ngx_http_tracker_control_send(ctx);
+    }
+
+    if (ctx->lines.n) {
+        return ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_BAD_REQUEST,
+                                       "line 1", "a poll has no lines");
+    }
+
+    w = &ctx->waiter;
+
+    w->key = ngx_http_tracker_roster_key(ctx->turn.super);
+    w->ready = ngx_http_tracker_control_ready;
+    w->answer = ngx_http_tracker_control_answer;
+    w->leave = ngx_http_tracker_control_leave;
+
+    if (ngx_http_tracker_control_ready(w)) {
+        return ngx_http_tracker_control_send(ctx);
+    }
+
+    rc = ngx_http_tracker_wait_park(w, ctx->wait,
+                                    NGX_HTTP_TRACKER_POLL_SPARE);
+
+    if (rc == NGX_OK) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_tracker_control_leave(w);
+
+    return (rc == NGX_DECLINED) ? ngx_http_tracker_control_send(ctx) : rc;
+}
+
+
+static ngx_uint_t
+ngx_http_tracker_control_ready(ngx_http_tracker_waiter_t *w)
+{
+    ngx_http_tracker_control_ctx_t  *ctx;
+
+    ctx = (ngx_http_tracker_control_ctx_t *) w;
+
+    return ngx_http_tracker_roster_wait(ctx->zone, &ctx->call, &ctx->turn,
+                                        ngx_http_tracker_wait_bit());
+}
+
+
+static void
+ngx_http_tracker_control_leave(ngx_http_tracker_waiter_t *w)
+{
+    ngx_http_tracker_control_ctx_t  *ctx;
+
+    ctx = (ngx_http_tracker_control_ctx_t *) w;
+
+    ngx_http_tracker_roster_unwait(ctx->zone, &ctx->turn);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_control_answer(ngx_http_tracker_waiter_t *w,
+    ngx_http_tracker_why_e why)
+{
+    return ngx_http_tracker_control_send((ngx_http_tracker_control_ctx_t *) w);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_control_send(ngx_http_tracker_control_ctx_t *ctx)
+{
+    u_char                       *p;
+    ngx_uint_t                    i, n;
+    ngx_http_tracker_body_t       body;
+    ngx_http_tracker_commands_t   commands;
+
+    ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
+    body.pool = ctx->waiter.request->pool;
+
+    ngx_http_tracker_roster_commands(ctx->zone, &ctx->call, &ctx->turn,
+                                     &commands);
+
+    p = ngx_http_tracker_body_room(&body, 128);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_sprintf(p, "{\"epoch\":\"%016xL\",\"cursor\":%uL%s",
+                    commands.epoch, commands.cursor,
+                    commands.lost ? ",\"lost\":true" : "");
+
+    if (ctx->call.poll) {
+        p = ngx_http_tracker_put_lit(p, ",\"prepare\":[");
+    }
+
+    ngx_http_tracker_body_wrote(&body, p);
+
+    for (i = 0, n = 0; i < commands.n; i++) {
+        n += ngx_http_tracker_control_prepare(ctx, &body, commands.ids[i], n);
+    }
+
+    p = ngx_http_tracker_body_room(&body, sizeof("]}\n"));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->call.poll) {
+        *p++ = ']';
+    }
+
+    p = ngx_http_tracker_put_lit(p, "}\n");
+    ngx_http_tracker_body_wrote(&body, p);
+
+    return ngx_http_tracker_send_body(ctx->waiter.request, &body);
+}
+
+
+/* One command, unless it has become void; returns how many were written. */
+static ngx_uint_t
+ngx_http_tracker_control_prepare(ngx_http_tracker_control_ctx_t *ctx,
+    ngx_http_tracker_body_t *body, u_char *id, ngx_uint_t n)
+{
+    u_char                   *p;
+    ngx_uint_t                i;
+    ngx_http_tracker_text_t   text;
+    ngx_http_tracker_view_t   view;
+
+    if (ngx_http_tracker_swarm_text(ctx->zone, id, &text, &view) != NGX_OK) {
+        return 0;
+    }
+
+    for (i = 0; i < view.nholders; i++) {
+        if (view.holders[i].said.super == ctx->turn.super) {
+            break;
+        }
+    }
+
+    if (i == view.nholders
+        || (view.holders[i].said.state != NGX_HTTP_TRACKER_PREPARING
+            && view.holders[i].said.state != NGX_HTTP_TRACKER_FILLING))
+    {
+        return 0;
+    }
+
+    p = ngx_http_tracker_body_room(body, 256
+                                   + ngx_http_tracker_json_len(
+                                         text.url_len + text.version_len
+                                         + text.provider_len));
+    if (p == NULL) {
+        return 0;
+    }
+
+    if (n) {
+        *p++ = ',';
+    }
+
+    p = ngx_http_tracker_put_lit(p, "{\"id\":\"");
+    p = ngx_hex_dump(p, id, NGX_HTTP_TRACKER_ID_LEN);
+    p = ngx_http_tracker_put_lit(p, "\",\"url\":");
+    p = ngx_http_tracker_put_json(p, text.data, text.url_len);
+    p = ngx_http_tracker_put_lit(p, ",\"size\":");
+    p = ngx_http_tracker_put_uint(p, text.size);
+    p = ngx_http_tracker_put_lit(p, ",\"version\":");
+    p = ngx_http_tracker_put_json(p, text.data + text.url_len,
+                                  text.version_len);
+    p = ngx_http_tracker_put_lit(p, ",\"provider\":");
+    p = ngx_http_tracker_put_json(p,
+                                  text.data + text.url_len + text.version_len,
+                                  text.provider_len);
+
+    ngx_http_tracker_body_wrote(body, p);
+
+    ngx_http_tracker_control_others(ctx, body, id, &view);
+
+    return 1;
+}
+
+
+/* Who else holds it, for copies. */
+static void
+ngx_http_tracker_control_others(ngx_http_tracker_control_ctx_t *ctx,
+    ngx_http_tracker_body_t *body, u_char *id, ngx_http_tracker_view_t *view)
+{
+    u_char                     *p;
+    ngx_uint_t                  i, n;
+    ngx_http_tracker_holder_t  *h;
+    ngx_http_tracker_listed_t   others[NGX_HTTP_TRACKER_OTHERS_MAX];
+
+    ngx_http_tracker_roster_judge(ctx->zone, id, &ctx->call.addr, view);
+
+    n = 0;
+
+    for (i = 0; i < view->nholders && n < NGX_HTTP_TRACKER_OTHERS_MAX; i++) {
+        h = &view->holders[i];
+
+        if (h->valid && h->alive && h->said.super != ctx->turn.super
+            && (h->said.state == NGX_HTTP_TRACKER_COMPLETE
+                || h->said.state == NGX_HTTP_TRACKER_FILLING))
+        {
+            others[n++].holder = h;
+        }
+    }
+
+    if (n) {
+        ngx_http_tracker_roster_list(ctx->zone, others, n);
+    }
+
+    p = ngx_http_tracker_body_room(body, 32 + n
+                     * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX)
+                        + 1));
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_http_tracker_put_lit(p, ",\"super\":[");
+
+    for (i = 0; i < n; i++) {
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_http_tracker_put_json(p, others[i].url, others[i].len);
+    }
+
+    p = ngx_http_tracker_put_lit(p, "]}");
+
+    ngx_http_tracker_body_wrote(body, p);
+}

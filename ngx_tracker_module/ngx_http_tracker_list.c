@@ -1,0 +1,228 @@
+
+#include "ngx_http_tracker_list.h"
+#include "ngx_http_tracker_roster.h"
+
+
+static ngx_uint_t ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
+    ngx_uint_t filling, u_char *root, ngx_uint_t votes,
+    ngx_http_tracker_listed_t *listed);
+static void ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_list_t *list, u_char *root, ngx_uint_t votes);
+static void ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n);
+static void ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_list_t *list);
+
+
+void
+ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_zone_t *zone, ngx_http_tracker_list_t *list,
+    ngx_uint_t filling)
+{
+    u_char                     *root;
+    ngx_uint_t                  n, votes;
+    ngx_http_tracker_listed_t   listed[NGX_HTTP_TRACKER_LISTED_MAX];
+
+    root = ngx_http_tracker_list_root(list->view, &votes);
+
+    n = ngx_http_tracker_list_choose(list->view, filling, root, votes, listed);
+
+    if (n) {
+        ngx_http_tracker_roster_list(zone, listed, n);
+    }
+
+    ngx_http_tracker_list_head(body, list, root, votes);
+    ngx_http_tracker_list_supers(body, listed, n);
+    ngx_http_tracker_list_peers(body, list);
+}
+
+
+u_char *
+ngx_http_tracker_list_root(ngx_http_tracker_view_t *view, ngx_uint_t *votes)
+{
+    u_char                     *root;
+    ngx_uint_t                  i;
+    ngx_http_tracker_holder_t  *h;
+
+    root = NULL;
+    *votes = 0;
+
+    for (i = 0; i < view->nholders; i++) {
+        h = &view->holders[i];
+
+        if (!h->valid || !h->alive || !h->said.vote || !h->said.rooted) {
+            continue;
+        }
+
+        (*votes)++;
+
+        if (root && ngx_memcmp(root, h->said.root, NGX_HTTP_TRACKER_ROOT_LEN)
+                    != 0)
+        {
+            return NULL;
+        }
+
+        root = h->said.root;
+    }
+
+    return root;
+}
+
+
+/* Complete ones first; among them as near as the view ranks them. */
+static ngx_uint_t
+ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
+    ngx_uint_t filling, u_char *root, ngx_uint_t votes,
+    ngx_http_tracker_listed_t *listed)
+{
+    ngx_uint_t                  i, k, n;
+    ngx_http_tracker_holder_t  *h;
+
+    n = 0;
+
+    for (i = 0; i < view->nholders; i++) {
+        h = &view->holders[i];
+
+        if (!h->valid || !h->alive) {
+            continue;
+        }
+
+        if (h->said.state != NGX_HTTP_TRACKER_COMPLETE
+            && !(filling && h->said.state == NGX_HTTP_TRACKER_FILLING))
+        {
+            continue;
+        }
+
+        /* voters disagree: none of those with a root; else not the others */
+
+        if (h->said.rooted && votes
+            && (root == NULL || ngx_memcmp(root, h->said.root,
+                                           NGX_HTTP_TRACKER_ROOT_LEN) != 0))
+        {
+            continue;
+        }
+
+        if (n == NGX_HTTP_TRACKER_LISTED_MAX) {
+            if (listed[n - 1].holder->rank >= h->rank) {
+                continue;
+            }
+
+            n--;
+        }
+
+        for (k = n++; k > 0 && listed[k - 1].holder->rank < h->rank; k--) {
+            listed[k].holder = listed[k - 1].holder;
+        }
+
+        listed[k].holder = h;
+    }
+
+    return n;
+}
+
+
+static void
+ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_list_t *list, u_char *root, ngx_uint_t votes)
+{
+    u_char  *p;
+
+    p = ngx_http_tracker_body_room(body, 256);
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_http_tracker_put_lit(p, "{\"id\":\"");
+    p = ngx_hex_dump(p, list->id, NGX_HTTP_TRACKER_ID_LEN);
+    p = ngx_http_tracker_put_lit(p, "\",\"interval\":");
+    p = ngx_http_tracker_put_uint(p, list->interval);
+
+    if (root) {
+        p = ngx_http_tracker_put_lit(p, ",\"digest\":{\"root\":\"");
+        p = ngx_hex_dump(p, root, NGX_HTTP_TRACKER_ROOT_LEN);
+        p = ngx_http_tracker_put_lit(p, "\",\"votes\":");
+        p = ngx_http_tracker_put_uint(p, votes);
+        *p++ = '}';
+    }
+
+    ngx_http_tracker_body_wrote(body, p);
+}
+
+
+static void
+ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = ngx_http_tracker_body_room(body, 32 + n
+            * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX) + 32));
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_http_tracker_put_lit(p, ",\"super\":[");
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_http_tracker_put_lit(p, "{\"url\":");
+        p = ngx_http_tracker_put_json(p, listed[i].url, listed[i].len);
+
+        if (listed[i].holder->said.state == NGX_HTTP_TRACKER_COMPLETE) {
+            p = ngx_http_tracker_put_lit(p, ",\"state\":\"ready\"}");
+
+        } else {
+            p = ngx_http_tracker_put_lit(p, ",\"state\":\"filling\"}");
+        }
+    }
+
+    *p++ = ']';
+
+    ngx_http_tracker_body_wrote(body, p);
+}
+
+
+static void
+ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_list_t *list)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = ngx_http_tracker_body_room(body,
+              32 + list->npeers * (NGX_INET6_ADDRSTRLEN
+                                   + sizeof("{\"addr\":\"[]:65535\","
+                                            "\"complete\":false},")));
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_http_tracker_put_lit(p, ",\"peers\":[");
+
+    for (i = 0; i < list->npeers; i++) {
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_http_tracker_put_lit(p, "{\"addr\":\"");
+        p = ngx_http_tracker_put_addr(p, &list->peers[i].addr,
+                                      list->peers[i].port);
+
+        if (list->peers[i].complete) {
+            p = ngx_http_tracker_put_lit(p, "\",\"complete\":true}");
+
+        } else {
+            p = ngx_http_tracker_put_lit(p, "\",\"complete\":false}");
+        }
+    }
+
+    p = ngx_http_tracker_put_lit(p, "]}\n");
+
+    ngx_http_tracker_body_wrote(body, p);
+}

@@ -1,0 +1,49 @@
+
+/*
+ * What the answer to a peer-list request says, as JSON.
+ */
+
+
+#ifndef _NGX_HTTP_TRACKER_LIST_H_INCLUDED_
+#define _NGX_HTTP_TRACKER_LIST_H_INCLUDED_
+
+
+#include "ngx_http_tracker.h"
+#include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_peerset.h"
+#include "ngx_http_tracker_swarm.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_NUMWANT_MAX = 200
+};
+
+
+typedef struct {
+    u_char                       *id;
+    ngx_http_tracker_view_t      *view;        /* judged */
+    ngx_http_tracker_peer_t      *peers;
+    ngx_uint_t                    npeers;
+    ngx_uint_t                    interval;
+} ngx_http_tracker_list_t;
+
+
+/**
+ * ngx_http_tracker_list_write(body, zone, list, filling):
+ * Write the answer; super peers that are still filling are listed where
+ * ${filling} says so.
+ */
+void ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_zone_t *zone, ngx_http_tracker_list_t *list,
+    ngx_uint_t filling);
+
+/**
+ * ngx_http_tracker_list_root(view, votes):
+ * The root on which all valid, living voters in ${view} agree, or NULL; then
+ * ${votes} is 0 when nobody voted, else their number.
+ */
+u_char *ngx_http_tracker_list_root(ngx_http_tracker_view_t *view,
+    ngx_uint_t *votes);
+
+
+#endif /* _NGX_HTTP_TRACKER_LIST_H_INCLUDED_ */

@@ -1,0 +1,374 @@
+
+/*
+ * Shoal's tracker: says who has a file, after a short delay that gives super
+ * peers the time to get ready. This file: directives and hooks.
+ */
+
+
+#include "ngx_http_tracker.h"
+#include "ngx_http_tracker_conf.h"
+#include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_wait.h"
+
+
+static ngx_int_t ngx_http_tracker_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_tracker_init_process(ngx_cycle_t *cycle);
+static void ngx_http_tracker_exit_process(ngx_cycle_t *cycle);
+static ngx_uint_t ngx_http_tracker_sweep(void *data);
+static void *ngx_http_tracker_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_tracker_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_tracker_peers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_tracker_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+static ngx_conf_num_bounds_t  ngx_http_tracker_per_file_bounds = {
+    ngx_conf_check_num_bounds, 0, NGX_HTTP_TRACKER_CHOSEN_MAX
+};
+
+static ngx_conf_num_bounds_t  ngx_http_tracker_interval_bounds = {
+    ngx_conf_check_num_bounds, 1, 86400
+};
+
+
+static ngx_command_t  ngx_http_tracker_commands[] = {
+
+    { ngx_string("tracker_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      &ngx_http_tracker_module },
+
+    { ngx_string("tracker_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_tracker_conf_origin,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tracker_superpeer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3|NGX_CONF_TAKE4,
+      ngx_http_tracker_conf_superpeer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tracker_peers"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_peers,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tracker_control"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_control,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tracker_delay"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, delay),
+      NULL },
+
+    { ngx_string("tracker_early"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, early),
+      NULL },
+
+    { ngx_string("tracker_list_filling"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, list_filling),
+      NULL },
+
+    { ngx_string("tracker_superpeers_per_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, per_file),
+      &ngx_http_tracker_per_file_bounds },
+
+    { ngx_string("tracker_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, interval),
+      &ngx_http_tracker_interval_bounds },
+
+    { ngx_string("tracker_register"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, self_register),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_tracker_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_tracker_conf_check,           /* postconfiguration */
+
+    ngx_http_tracker_create_main_conf,     /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_tracker_create_loc_conf,      /* create location configuration */
+    ngx_http_tracker_merge_loc_conf        /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_tracker_module = {
+    NGX_MODULE_V1,
+    &ngx_http_tracker_module_ctx,          /* module context */
+    ngx_http_tracker_commands,             /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_tracker_init_module,          /* init module */
+    ngx_http_tracker_init_process,         /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_tracker_exit_process,         /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* What the sweep remembers of each zone's super peers. */
+
+typedef struct {
+    ngx_http_tracker_zone_t      *zone;
+    u_char                       *alive;
+} ngx_http_tracker_swept_t;
+
+
+static ngx_int_t
+ngx_http_tracker_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_tracker_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tracker_module);
+
+    if (tmcf == NULL || tmcf->slots == NULL || ngx_test_config) {
+        return NGX_OK;
+    }
+
+    return ngx_http_tracker_wait_init_module(cycle);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                      i;
+    ngx_array_t                    *swept;
+    ngx_http_tracker_swept_t       *s;
+    ngx_http_tracker_zone_t       **zones;
+    ngx_http_tracker_main_conf_t   *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tracker_module);
+
+    /* cache manager and loader come here too */
+
+    if (tmcf == NULL || tmcf->slots == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    swept = ngx_array_create(cycle->pool, tmcf->zones.nelts,
+                             sizeof(ngx_http_tracker_swept_t));
+    if (swept == NULL) {
+        return NGX_ERROR;
+    }
+
+    zones = tmcf->zones.elts;
+
+    for (i = 0; i < tmcf->zones.nelts; i++) {
+
+        s = ngx_array_push(swept);
+        if (s == NULL) {
+            return NGX_ERROR;
+        }
+
+        s->zone = zones[i];
+        s->alive = ngx_pcalloc(cycle->pool,
+                               ngx_http_tracker_roster_max(zones[i]));
+        if (s->alive == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_tracker_wait_init_worker(cycle, tmcf->slots,
+                                             ngx_http_tracker_sweep, swept);
+}
+
+
+static void
+ngx_http_tracker_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_tracker_wait_exit_worker();
+}
+
+
+static ngx_uint_t
+ngx_http_tracker_sweep(void *data)
+{
+    ngx_uint_t                 i, died;
+    ngx_array_t               *swept = data;
+    ngx_http_tracker_swept_t  *s;
+
+    s = swept->elts;
+    died = 0;
+
+    for (i = 0; i < swept->nelts; i++) {
+        died |= ngx_http_tracker_roster_sweep(s[i].zone, s[i].alive);
+    }
+
+    return died;
+}
+
+
+static void *
+ngx_http_tracker_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_tracker_main_conf_t  *tmcf;
+
+    tmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_tracker_main_conf_t));
+    if (tmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&tmcf->zones, cf->pool, 2,
+                       sizeof(ngx_http_tracker_zone_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return tmcf;
+}
+
+
+static void *
+ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_tracker_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_tracker_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->peers = NULL;
+     *     conf->control = NULL;
+     */
+
+    conf->delay = NGX_CONF_UNSET_MSEC;
+    conf->early = NGX_CONF_UNSET;
+    conf->list_filling = NGX_CONF_UNSET;
+    conf->self_register = NGX_CONF_UNSET;
+    conf->per_file = NGX_CONF_UNSET_UINT;
+    conf->interval = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_tracker_loc_conf_t *prev = parent;
+    ngx_http_tracker_loc_conf_t *conf = child;
+
+    ngx_conf_merge_msec_value(conf->delay, prev->delay, 300);
+    ngx_conf_merge_value(conf->early, prev->early, 1);
+    ngx_conf_merge_value(conf->list_filling, prev->list_filling, 1);
+    ngx_conf_merge_value(conf->self_register, prev->self_register, 0);
+    ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);
+    ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tracker_peers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                    *value;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_tracker_loc_conf_t  *tlcf = conf;
+
+    if (tlcf->peers) {
+        return "is duplicate";
+    }
+
+    if (tlcf->control) {
+        return "contradicts \"tracker_control\" in the same location";
+    }
+
+    value = cf->args->elts;
+
+    tlcf->peers = ngx_http_tracker_conf_named(cf, &value[1]);
+    if (tlcf->peers == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (!tlcf->peers->peers) {
+        tlcf->peers->peers = 1;
+        tlcf->peers->peers_file = cf->conf_file->file.name;
+        tlcf->peers->peers_line = cf->conf_file->line;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_tracker_peers_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tracker_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                    *value;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_tracker_loc_conf_t  *tlcf = conf;
+
+    if (tlcf->control) {
+        return "is duplicate";
+    }
+
+    if (tlcf->peers) {
+        return "contradicts \"tracker_peers\" in the same location";
+    }
+
+    value = cf->args->elts;
+
+    tlcf->control = ngx_http_tracker_conf_named(cf, &value[1]);
+    if (tlcf->control == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_tracker_control_handler;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,262 @@
+
+/*
+ * GET /peers: who has this file?
+ */
+
+
+#include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_list.h"
+#include "ngx_http_tracker_query.h"
+#include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_swarm.h"
+#include "ngx_http_tracker_wait.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_SOON = 2,          /* s: ask again while one prepares */
+    NGX_HTTP_TRACKER_PEERS_SPARE = 8    /* keep 1/8 of the connections free */
+};
+
+
+typedef struct {
+    ngx_http_tracker_waiter_t     waiter;
+    ngx_http_tracker_zone_t      *zone;
+    ngx_http_tracker_loc_conf_t  *conf;
+    ngx_http_tracker_resource_t   res;
+    ngx_http_tracker_peer_t       asker;
+    ngx_uint_t                    numwant;
+    ngx_uint_t                    pending;     /* chosen, not yet answered */
+} ngx_http_tracker_peers_ctx_t;
+
+
+static ngx_int_t ngx_http_tracker_peers_start(
+    ngx_http_tracker_peers_ctx_t *ctx);
+static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_peer_t *peer);
+static ngx_uint_t ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w);
+static ngx_int_t ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
+    ngx_http_tracker_why_e why);
+static ngx_int_t ngx_http_tracker_peers_send(
+    ngx_http_tracker_peers_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_tracker_peers_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                      rc;
+    ngx_http_tracker_query_t       q;
+    ngx_http_tracker_refusal_t     refusal;
+    ngx_http_tracker_peers_ctx_t  *ctx;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        (void) ngx_http_tracker_refuse(&refusal, NGX_HTTP_NOT_ALLOWED,
+                                       "method", "not GET or HEAD");
+        return ngx_http_tracker_send_refusal(r, &refusal);
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tracker_peers_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->waiter.request = r;
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
+    ctx->zone = ctx->conf->peers;
+
+    rc = ngx_http_tracker_query(r, &ctx->zone->origins, &q, &ctx->res,
+                                &refusal);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_tracker_send_refusal(r, &refusal);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_tracker_addr(r->connection->sockaddr, &ctx->asker.addr);
+
+    ctx->asker.port = q.port;
+    ctx->asker.complete = (q.left == 0);
+    ctx->numwant = q.numwant;
+
+    if (q.event == NGX_HTTP_TRACKER_STOPPED) {
+        if (q.port && ctx->asker.addr.family) {
+            ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
+        }
+
+        return ngx_http_tracker_peers_send(ctx);
+    }
+
+    return ngx_http_tracker_peers_start(ctx);
+}
+
+
+static uint32_t
+ngx_http_tracker_peers_ttl(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    /* two intervals and a half */
+    return (uint32_t) ((ctx->conf->interval * 5 + 1) / 2);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    ngx_int_t                   rc;
+    ngx_http_request_t         *r;
+    ngx_http_tracker_waiter_t  *w;
+
+    r = ctx->waiter.request;
+
+    ngx_http_tracker_peers_choose(ctx, &ctx->asker);
+
+    if (ctx->conf->delay == 0 || (ctx->conf->early && ctx->pending == 0)) {
+        return ngx_http_tracker_peers_send(ctx);
+    }
+
+    w = &ctx->waiter;
+
+    w->key = ngx_http_tracker_swarm_key(ctx->res.id);
+    w->ready = ngx_http_tracker_peers_ready;
+    w->answer = ngx_http_tracker_peers_answer;
+
+    rc = ngx_http_tracker_wait_park(w, ctx->conf->delay,
+                                    NGX_HTTP_TRACKER_PEERS_SPARE);
+
+    if (rc == NGX_OK) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_tracker_peers_send(ctx);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Registers the asker (where peer is not NULL), chooses super peers, tells
+ * those that do not know yet, and counts the ones still to be waited for. Three
+ * locked sections, one after the other; what changes in between is found by
+ * the last, or by the wake that it causes.
+ */
+static void
+ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_peer_t *peer)
+{
+    uint64_t                   bit;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_tracker_view_t    view;
+    ngx_http_tracker_wakes_t   wakes;
+
+    ctx->pending = 0;
+
+    if (peer && (peer->port == 0 || peer->addr.family == 0)) {
+        peer = NULL;
+    }
+
+    rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer,
+                                     ngx_http_tracker_peers_ttl(ctx), &view);
+
+    ngx_http_tracker_roster_choose(ctx->zone, ctx->res.id, &ctx->asker.addr,
+                                   ctx->conf->per_file, &view, &wakes);
+
+    if (view.nchosen || view.nstale) {
+        bit = ctx->conf->early ? ngx_http_tracker_wait_bit() : 0;
+
+        if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, bit,
+                                          &ctx->pending)
+            != NGX_OK)
+        {
+            rc = NGX_DECLINED;
+        }
+    }
+
+    /* after the commit, or a quick "ready" would find no entry to change */
+
+    for (i = 0; i < wakes.n; i++) {
+        ngx_http_tracker_wait_wake(wakes.mask[i], wakes.key[i]);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_tracker_stripe_full(ctx->zone,
+                                     ctx->waiter.request->connection->log);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w)
+{
+    ngx_http_tracker_peers_ctx_t  *ctx;
+
+    ctx = (ngx_http_tracker_peers_ctx_t *) w;
+
+    if (!ctx->conf->early) {
+        return 0;
+    }
+
+    ngx_http_tracker_peers_choose(ctx, NULL);
+
+    return ctx->pending == 0;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
+    ngx_http_tracker_why_e why)
+{
+    return ngx_http_tracker_peers_send((ngx_http_tracker_peers_ctx_t *) w);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    ngx_uint_t                i;
+    ngx_http_tracker_body_t   body;
+    ngx_http_tracker_view_t   view;
+    ngx_http_tracker_list_t   list;
+    ngx_http_tracker_peer_t   peers[NGX_HTTP_TRACKER_NUMWANT_MAX];
+
+    list.id = ctx->res.id;
+    list.view = &view;
+    list.peers = peers;
+
+    list.npeers = ngx_http_tracker_swarm_pick(ctx->zone, ctx->res.id,
+                                            &ctx->asker,
+                                            ngx_http_tracker_peers_ttl(ctx),
+                                            &view, peers, ctx->numwant);
+
+    ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->asker.addr,
+                                  &view);
+
+    list.interval = ctx->conf->interval;
+
+    for (i = 0; i < view.nholders; i++) {
+        if (view.holders[i].valid && view.holders[i].alive
+            && (view.holders[i].said.state == NGX_HTTP_TRACKER_PREPARING
+                || view.holders[i].said.state == NGX_HTTP_TRACKER_FILLING))
+        {
+            list.interval = ngx_min(list.interval, NGX_HTTP_TRACKER_SOON);
+        }
+    }
+
+    ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
+    body.pool = ctx->waiter.request->pool;
+
+    ngx_http_tracker_list_write(&body, ctx->zone, &list,
+                                ctx->conf->list_filling);
+
+    return ngx_http_tracker_send_body(ctx->waiter.request, &body);
+}

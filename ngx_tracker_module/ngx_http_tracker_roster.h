@@ -1,0 +1,194 @@
+
+/*
+ * The super peers: one table in a shared zone of its own. A super peer is
+ * known elsewhere by its index and by the generation of its announcements;
+ * an entry of an older generation than it stands by is void.
+ */
+
+
+#ifndef _NGX_HTTP_TRACKER_ROSTER_H_INCLUDED_
+#define _NGX_HTTP_TRACKER_ROSTER_H_INCLUDED_
+
+
+#include "ngx_http_tracker.h"
+#include "ngx_http_tracker_swarm.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_RING = 64,         /* commands kept for a super peer */
+    NGX_HTTP_TRACKER_SESSION_LEN = 16,
+    NGX_HTTP_TRACKER_LISTED_MAX = 8     /* super peers in one answer */
+};
+
+
+typedef enum {
+    NGX_HTTP_TRACKER_FULL_NONE = 0,
+    NGX_HTTP_TRACKER_FULL_FIRST,
+    NGX_HTTP_TRACKER_FULL_MORE,
+    NGX_HTTP_TRACKER_FULL_LAST
+} ngx_http_tracker_full_e;
+
+
+/* What a call says about its super peer; the strings are borrowed. */
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_str_t                     session;
+    ngx_str_t                     locality;
+    ngx_str_t                     url;         /* empty: as before */
+    ngx_http_tracker_addr_t       addr;
+    uint64_t                      seq;
+    uint64_t                      epoch;       /* 0: none given */
+    uint64_t                      cursor;
+    uint64_t                      capacity;
+    uint64_t                      free;
+    uint64_t                      active;
+    uint64_t                      rate;
+    ngx_http_tracker_full_e       full;
+    unsigned                      poll:1;
+} ngx_http_tracker_call_t;
+
+
+/* What the roster says to a call. */
+
+typedef struct {
+    uint32_t                      super;
+    uint32_t                      gen;
+    uint64_t                      serial;      /* of the poll */
+    uint64_t                      epoch;
+    uint64_t                      head;
+    uint64_t                      wake;        /* workers with an older poll */
+    unsigned                      take:1;      /* its lines are new */
+    unsigned                      replaced:1;  /* of another session */
+} ngx_http_tracker_turn_t;
+
+
+typedef struct {
+    uint64_t                      epoch;
+    uint64_t                      cursor;
+    ngx_uint_t                    n;
+    unsigned                      lost:1;
+    u_char                        ids[NGX_HTTP_TRACKER_RING]
+                                     [NGX_HTTP_TRACKER_ID_LEN];
+} ngx_http_tracker_commands_t;
+
+
+/* Who is to be woken after the lock. */
+
+typedef struct {
+    ngx_uint_t                    n;
+    uint64_t                      mask[NGX_HTTP_TRACKER_CHOSEN_MAX];
+    uint64_t                      key[NGX_HTTP_TRACKER_CHOSEN_MAX];
+} ngx_http_tracker_wakes_t;
+
+
+typedef struct {
+    ngx_http_tracker_holder_t    *holder;
+    ngx_uint_t                    len;
+    u_char                        url[NGX_HTTP_TRACKER_BASE_MAX];
+} ngx_http_tracker_listed_t;
+
+
+/**
+ * ngx_http_tracker_roster_add(cf, zone, tag):
+ * Add the roster's shared zone to the configuration.
+ *
+ * Errors:     NGX_ERROR, logged.
+ */
+ngx_int_t ngx_http_tracker_roster_add(ngx_conf_t *cf,
+    ngx_http_tracker_zone_t *zone, void *tag);
+
+/**
+ * ngx_http_tracker_roster_forget(zone):
+ * Begin a new epoch: super peers will announce all they hold.
+ */
+void ngx_http_tracker_roster_forget(ngx_http_tracker_zone_t *zone);
+
+/**
+ * ngx_http_tracker_roster_begin(zone, call, turn):
+ * A super peer calls: find it or make its entry, take what it says of itself,
+ * and open a full announcement.
+ *
+ * Errors:     NGX_BUSY: no entry left. NGX_DECLINED: it has no URL and told
+ *             none.
+ */
+ngx_int_t ngx_http_tracker_roster_begin(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn);
+
+/**
+ * ngx_http_tracker_roster_end(zone, call, turn):
+ * All lines of the call are taken; closes a full announcement.
+ */
+void ngx_http_tracker_roster_end(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn);
+
+/**
+ * ngx_http_tracker_roster_wait(zone, call, turn, bit):
+ * Has the poll something to answer: commands, or a newer poll of its session?
+ * If not, it is noted as waiting, with the ${bit} of its worker.
+ */
+ngx_uint_t ngx_http_tracker_roster_wait(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn,
+    uint64_t bit);
+
+/**
+ * ngx_http_tracker_roster_unwait(zone, turn):
+ * The poll waits no more; its super peer has the grace of a few seconds.
+ */
+void ngx_http_tracker_roster_unwait(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_turn_t *turn);
+
+/**
+ * ngx_http_tracker_roster_commands(zone, call, turn, commands):
+ * Copy the commands after the call's cursor; none when the poll was overtaken.
+ */
+void ngx_http_tracker_roster_commands(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn,
+    ngx_http_tracker_commands_t *commands);
+
+/**
+ * ngx_http_tracker_roster_judge(zone, id, asker, view):
+ * Tell of each holder in ${view} whether it is valid and alive, and how well
+ * it suits the asker.
+ */
+void ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_roster_choose(zone, id, asker, want, view, wakes):
+ * Judge ${view}, choose up to ${want} super peers for the asker, and queue a
+ * command for those of them that do not know of ${id} yet; these are added to
+ * the view as fresh.
+ */
+void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_addr_t *asker, ngx_uint_t want,
+    ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes);
+
+/**
+ * ngx_http_tracker_roster_list(zone, listed, n):
+ * Copy the URLs of the ${n} holders in ${listed}.
+ */
+void ngx_http_tracker_roster_list(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n);
+
+/**
+ * ngx_http_tracker_roster_name(zone, super, name):
+ * Copy a super peer's name to ${name}; returns its length.
+ */
+size_t ngx_http_tracker_roster_name(ngx_http_tracker_zone_t *zone,
+    uint32_t super, u_char *name);
+
+/**
+ * ngx_http_tracker_roster_sweep(zone, was):
+ * Once a second: ends polls of workers that died. Returns 1 when a super peer
+ * that was alive is not any more; ${was} (roster_max() bytes) is what the
+ * caller keeps from one call to the next.
+ */
+ngx_uint_t ngx_http_tracker_roster_sweep(ngx_http_tracker_zone_t *zone,
+    u_char *was);
+ngx_uint_t ngx_http_tracker_roster_max(ngx_http_tracker_zone_t *zone);
+
+uint64_t ngx_http_tracker_roster_key(uint32_t super);
+
+
+#endif /* _NGX_HTTP_TRACKER_ROSTER_H_INCLUDED_ */

@@ -1,0 +1,180 @@
+
+#include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_wait.h"
+
+
+/* the table is sized for swarms of about that many bytes */
+#define NGX_HTTP_TRACKER_SWARM_BYTES  1024
+
+
+static ngx_int_t ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_http_tracker_stripe_t *ngx_http_tracker_stripe_create(
+    ngx_slab_pool_t *shpool);
+
+
+/* set under the lock by who found the stripe broken; told after unlock */
+static ngx_uint_t  ngx_http_tracker_stripe_reset;
+
+
+#define ngx_http_tracker_stripe_pool(zone, id)                                \
+    ((ngx_slab_pool_t *)                                                      \
+     (zone)->stripes[(id)[0] % NGX_HTTP_TRACKER_STRIPES]->shm.addr)
+
+
+ngx_int_t
+ngx_http_tracker_stripe_add(ngx_conf_t *cf, ngx_http_tracker_zone_t *zone,
+    void *tag)
+{
+    u_char          *p;
+    ngx_str_t        name;
+    ngx_uint_t       i;
+    ngx_shm_zone_t  *shm_zone;
+
+    for (i = 0; i < NGX_HTTP_TRACKER_STRIPES; i++) {
+
+        name.data = ngx_pnalloc(cf->pool, zone->name.len + sizeof(".00"));
+        if (name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(name.data, "%V.%02ui", &zone->name, i);
+        name.len = p - name.data;
+
+        shm_zone = ngx_shared_memory_add(cf, &name,
+                                         zone->size / NGX_HTTP_TRACKER_STRIPES,
+                                         tag);
+        if (shm_zone == NULL) {
+            return NGX_ERROR;
+        }
+
+        shm_zone->init = ngx_http_tracker_stripe_init_zone;
+        shm_zone->data = zone;
+
+        zone->stripes[i] = shm_zone;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t  *shpool;
+
+    if (data || shm_zone->shm.exists) {
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    shpool->log_nomem = 0;
+
+    return ngx_http_tracker_stripe_create(shpool) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_tracker_stripe_t *
+ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
+{
+    uint32_t                    n;
+    ngx_http_tracker_stripe_t  *stripe;
+
+    n = 16;
+
+    while (n * 2 * NGX_HTTP_TRACKER_SWARM_BYTES
+           <= (size_t) (shpool->end - shpool->start))
+    {
+        n *= 2;
+    }
+
+    stripe = ngx_slab_calloc_locked(shpool,
+                                offsetof(ngx_http_tracker_stripe_t, buckets)
+                                + n * sizeof(ngx_http_tracker_swarm_t *));
+    if (stripe) {
+        stripe->nbuckets = n;
+        ngx_queue_init(&stripe->lru);
+    }
+
+    shpool->data = stripe;
+
+    return stripe;
+}
+
+
+ngx_http_tracker_stripe_t *
+ngx_http_tracker_stripe_lock(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_slab_pool_t **pool)
+{
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_stripe_t  *stripe;
+
+    shpool = ngx_http_tracker_stripe_pool(zone, id);
+    *pool = shpool;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    stripe = shpool->data;
+
+    if (stripe->busy) {
+        ngx_slab_init(shpool);
+        shpool->log_nomem = 0;
+
+        /* cannot fail: the pool is as empty as it was at the start */
+        stripe = ngx_http_tracker_stripe_create(shpool);
+
+        ngx_http_tracker_stripe_reset = 1;
+    }
+
+    stripe->busy = 1;
+    ngx_memory_barrier();
+
+    return stripe;
+}
+
+
+void
+ngx_http_tracker_stripe_unlock(ngx_http_tracker_zone_t *zone, u_char *id)
+{
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_stripe_t  *stripe;
+
+    shpool = ngx_http_tracker_stripe_pool(zone, id);
+    stripe = shpool->data;
+
+    ngx_memory_barrier();
+    stripe->busy = 0;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    if (ngx_http_tracker_stripe_reset) {
+        ngx_http_tracker_stripe_reset = 0;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "tracker: a worker died in stripe %ui of zone \"%V\", "
+                      "the stripe starts anew",
+                      (ngx_uint_t) (id[0] % NGX_HTTP_TRACKER_STRIPES),
+                      &zone->name);
+
+        /* a new epoch: super peers announce again what was lost */
+
+        ngx_http_tracker_roster_forget(zone);
+        ngx_http_tracker_wait_wake_all();
+    }
+}
+
+
+void
+ngx_http_tracker_stripe_full(ngx_http_tracker_zone_t *zone, ngx_log_t *log)
+{
+    if (ngx_time() < zone->nomem_logged + 60) {
+        return;
+    }
+
+    zone->nomem_logged = ngx_time();
+
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "tracker: zone \"%V\" is full, answers are degraded",
+                  &zone->name);
+}

@@ -1,0 +1,153 @@
+
+/*
+ * The shared store of swarms: for each resource its text, its peers, and what
+ * is known of super peers that hold it. Each function below is one locked
+ * section of one stripe.
+ */
+
+
+#ifndef _NGX_HTTP_TRACKER_SWARM_H_INCLUDED_
+#define _NGX_HTTP_TRACKER_SWARM_H_INCLUDED_
+
+
+#include "ngx_http_tracker.h"
+#include "ngx_http_tracker_peerset.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_HOLDERS_MAX = 64,
+    NGX_HTTP_TRACKER_VIEW_MAX = NGX_HTTP_TRACKER_HOLDERS_MAX
+                                + NGX_HTTP_TRACKER_CHOSEN_MAX
+};
+
+
+typedef enum {
+    NGX_HTTP_TRACKER_PREPARING = 1, /* told to prepare, no news yet */
+    NGX_HTTP_TRACKER_FILLING,       /* ~id */
+    NGX_HTTP_TRACKER_COMPLETE,      /* +id */
+    NGX_HTTP_TRACKER_REFUSED,       /* ?id */
+    NGX_HTTP_TRACKER_GONE           /* -id: not stored */
+} ngx_http_tracker_state_e;
+
+
+/* What one super peer said of one resource. */
+
+typedef struct {
+    uint32_t                      super;       /* index in the roster */
+    uint32_t                      gen;         /* of the announcement */
+    uint32_t                      at;          /* ngx_http_tracker_now() */
+    uint8_t                       state;
+    uint8_t                       rooted;      /* has a root */
+    uint8_t                       vote;        /* all bytes from CDN nodes */
+    uint8_t                       unused;      /* no padding: is compared */
+    u_char                        root[NGX_HTTP_TRACKER_ROOT_LEN];
+} ngx_http_tracker_said_t;
+
+
+/* The same, copied out, with what the roster knows about the super peer. */
+
+typedef struct {
+    ngx_http_tracker_said_t       said;
+    uint64_t                      rank;
+    uint32_t                      gen;         /* the super peer's own, now */
+    unsigned                      valid:1;     /* still this super peer's */
+    unsigned                      alive:1;
+    unsigned                      avoid:1;
+    unsigned                      chosen:1;
+    unsigned                      fresh:1;     /* chosen now: tell it */
+} ngx_http_tracker_holder_t;
+
+
+typedef struct {
+    ngx_http_tracker_holder_t     holders[NGX_HTTP_TRACKER_VIEW_MAX];
+    ngx_uint_t                    nholders;
+    ngx_uint_t                    nchosen;
+    ngx_uint_t                    nfresh;
+    ngx_uint_t                    nstale;      /* to be freed */
+} ngx_http_tracker_view_t;
+
+
+/* The text of a prepare, copied out. */
+
+typedef struct {
+    int64_t                       size;
+    uint16_t                      url_len;
+    uint16_t                      version_len;
+    uint16_t                      provider_len;
+    u_char                        data[NGX_HTTP_TRACKER_URL_MAX + 8
+                                       + NGX_HTTP_TRACKER_VERSION_MAX
+                                       + NGX_HTTP_TRACKER_PROVIDER_MAX];
+} ngx_http_tracker_text_t;
+
+
+/**
+ * ngx_http_tracker_swarm_look(zone, res, peer, ttl, view):
+ * Copy what is known of ${res}'s super peers to ${view}. With a ${peer}, it is
+ * registered first, for which the swarm is made where needed; peers that were
+ * not seen for ${ttl} seconds are dropped, a few a call.
+ *
+ * Errors:     NGX_DECLINED: the peer could not be registered, for want of
+ *             memory; the view is filled all the same.
+ */
+ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
+    uint32_t ttl, ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_swarm_commit(zone, res, view, bit, pending):
+ * Note the super peers that ${view} has as fresh, free what it found stale,
+ * and count in ${pending} those of the chosen who have not answered yet. When
+ * there are any, the ${bit} of the worker that will wait is set.
+ *
+ * Errors:     NGX_DECLINED: not noted for want of memory.
+ */
+ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
+    uint64_t bit, ngx_uint_t *pending);
+
+/**
+ * ngx_http_tracker_swarm_pick(zone, id, not, ttl, view, peers, n):
+ * For an answer: the super peers, and up to ${n} peers without ${not}. Returns
+ * how many peers.
+ */
+ngx_uint_t ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone,
+    u_char *id, ngx_http_tracker_peer_t *not, uint32_t ttl,
+    ngx_http_tracker_view_t *view, ngx_http_tracker_peer_t *peers,
+    ngx_uint_t n);
+
+/**
+ * ngx_http_tracker_swarm_leave(zone, id, peer):
+ * Take a peer off the list.
+ */
+void ngx_http_tracker_swarm_leave(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_peer_t *peer);
+
+/**
+ * ngx_http_tracker_swarm_say(zone, id, said, wake, view):
+ * Take in what a super peer says of ${id}; ${wake} gets the workers that have
+ * requests waiting for it. When the word brought a root that others do not
+ * have, ${view} gets them all, else none.
+ *
+ * Errors:     NGX_DECLINED: not stored for want of memory.
+ */
+ngx_int_t ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_said_t *said, uint64_t *wake,
+    ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_swarm_text(zone, id, text, view):
+ * Copy the resource's text and super peers.
+ *
+ * Errors:     NGX_DECLINED: not known, or known without its URL only.
+ */
+ngx_int_t ngx_http_tracker_swarm_text(ngx_http_tracker_zone_t *zone,
+    u_char *id, ngx_http_tracker_text_t *text, ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_swarm_key(id):
+ * What requests that wait for ${id} are filed under.
+ */
+uint64_t ngx_http_tracker_swarm_key(u_char *id);
+
+
+#endif /* _NGX_HTTP_TRACKER_SWARM_H_INCLUDED_ */
