@@ -228,15 +228,25 @@ ask_resolver(const char *host, uint16_t port,
 }
 
 int
+resolve_override(const struct resolve *r, const char *host, uint16_t port,
+                 struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n)
+{
+    const struct override *o = r != NULL ? find(r, host, port) : NULL;
+
+    if (o == NULL) {
+        return SHOAL_ENOTFOUND;
+    }
+    memcpy(out, o->addrs, o->n * sizeof(out[0]));
+    *n = o->n;
+    return 0;
+}
+
+int
 resolve_lookup(const struct resolve *r, const char *host, uint16_t port,
                struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n,
                const char **why)
 {
-    struct override *o = r != NULL ? find(r, host, port) : NULL;
-
-    if (o != NULL) {
-        memcpy(out, o->addrs, o->n * sizeof(out[0]));
-        *n = o->n;
+    if (resolve_override(r, host, port, out, n) == 0) {
         return 0;
     }
     if (parse_literal(host, strlen(host), port, &out[0]) == 0) {

@@ -31,6 +31,13 @@ void resolve_free(struct resolve *r);
 int resolve_add(struct resolve *r, const char *text);
 
 /**
+ * resolve_override(r, host, port, out, n):
+ * The overrides alone. SHOAL_ENOTFOUND when there is none; ${r} may be NULL.
+ */
+int resolve_override(const struct resolve *r, const char *host, uint16_t port,
+                     struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n);
+
+/**
  * resolve_lookup(r, host, port, out, n):
  * The nodes behind ${host}: the overrides' (in their order), else the
  * resolver's. ${r} may be NULL. Literal addresses are taken as they are.

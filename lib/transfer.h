@@ -68,24 +68,29 @@ struct transfer_ops {
 
 struct transfer_options {
     const char *url;
-    const struct resource *want;   /* NULL: find the standard; else only nodes
-                                    that agree with it are used, asked one
-                                    after the other */
-    const struct resolve *resolve; /* NULL: none */
-    const struct transfer_guard *guard; /* NULL: everything */
+    /* NULL: find the standard. Else only nodes that agree with it are used,
+     * asked one after the other. */
+    const struct resource *want;
+    const struct resolve *resolve;      /* NULL: none */
+    const struct transfer_guard *guard; /* NULL: everything is allowed, and
+                                            proxy variables are heeded */
     const char *bind_address;           /* NULL: any */
     const char *const *trackers;        /* NULL-terminated; NULL: only what
-                                             the origin's header names */
-    bool use_header_tracker;
-    const char *layer;               /* NULL, "auto", a URL or a file */
-    const struct checksum *checksum; /* of the whole file; NULL */
-    unsigned nodes;    /* CDN nodes to read from at once; 0: as many as help */
-    uint64_t max_rate; /* bytes a second from CDN nodes; 0: unlimited */
-    uint16_t port;     /* where this host serves blocks; 0: nowhere */
-    const volatile sig_atomic_t *stop; /* NULL, or set to end soon */
+                                            the origin's header names */
+    bool unshared;                      /* CDN nodes only, no tracker */
+    const char *layer;                  /* NULL, "auto", a URL or a file */
+    const struct checksum *checksum;    /* of the whole file; NULL */
+    unsigned nodes;                     /* CDN nodes to read from at once;
+                                            0: as many as help, at most 4 */
+    unsigned start_permille;            /* where in the file CDN nodes begin,
+                                            0 to 999 */
+    uint64_t max_rate;                  /* bytes a second from CDN nodes;
+                                            0: unlimited */
+    uint16_t port;                      /* where this host serves blocks; 0:
+                                            nowhere */
+    const volatile sig_atomic_t *stop;  /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
-    int verbose;
 };
 
 struct transfer;
@@ -116,6 +121,10 @@ const char *transfer_error(const struct transfer *t);
 uint64_t transfer_total(const struct transfer *t);
 uint64_t transfer_held(const struct transfer *t);
 
+/** transfer_mtime(t): the standard's Last-Modified, seconds since 1970; -1:
+ *  not known. */
+int64_t transfer_mtime(const struct transfer *t);
+
 /** transfer_only_cdn(t): every byte that this run took came from CDN nodes. */
 bool transfer_only_cdn(const struct transfer *t);
 
@@ -123,7 +132,12 @@ bool transfer_only_cdn(const struct transfer *t);
  *  for an empty file or an unfinished one. */
 const uint8_t *transfer_root(const struct transfer *t);
 
-/** transfer_sources(t, n): how many sources, and the ${i}th one's figures. */
+/** transfer_tracker(t, i): the ${i}th tracker's URL and, in ${state}, what
+ *  is wrong with it ("": nothing). NULL: there are no more. */
+const char *transfer_tracker(const struct transfer *t, size_t i,
+    const char **state);
+
+/** How many sources, and the ${i}th one's figures. */
 size_t transfer_source_count(const struct transfer *t);
 void transfer_source(const struct transfer *t, size_t i,
                      struct source_stats *out);

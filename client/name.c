@@ -1,0 +1,97 @@
+#include "name.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int
+hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char) (c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decoded in place; what a file name must not hold stays encoded. */
+static void
+decode(char *s)
+{
+    char *out = s;
+
+    for (; *s != '\0'; s++) {
+        if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
+            int c = hex(s[1]) << 4 | hex(s[2]);
+
+            if (c >= 32 && c != 127 && c != '/') {
+                *out++ = (char) c;
+                s += 2;
+                continue;
+            }
+        }
+        *out++ = *s == '/' ? '_' : *s;
+    }
+    *out = '\0';
+}
+
+char *
+name_from_url(const char *url)
+{
+    const char *path = strstr(url, "://");
+
+    path = path != NULL ? path + 3 : url;
+    path += strcspn(path, "/?#");
+    size_t len = strcspn(path, "?#");
+    size_t start = len;
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    size_t end = strcspn(path, "#");
+    char *name = start < len ? strndup(path + start, end - start) : NULL;
+    if (name == NULL) {
+        return strdup("index.html");
+    }
+    decode(name);
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        free(name);
+        return strdup("index.html");
+    }
+    return name;
+}
+
+char *
+name_output(const char *url, const char *output, const char *directory,
+            bool resume)
+{
+    char *path = NULL;
+
+    if (output != NULL) {
+        return strdup(output);
+    }
+    char *name = name_from_url(url);
+    if (name == NULL
+        || asprintf(&path, "%s%s%s", directory != NULL ? directory : "",
+                    directory != NULL ? "/" : "", name)
+               < 0)
+    {
+        path = NULL;
+    }
+    free(name);
+    for (unsigned i = 1; path != NULL && !resume && access(path, F_OK) == 0;
+         i++) {
+        char *next = NULL;
+        size_t len = strlen(path);
+
+        if (i > 1) {
+            len = (size_t) (strrchr(path, '.') - path);
+        }
+        if (asprintf(&next, "%.*s.%u", (int) len, path, i) < 0) {
+            next = NULL;
+        }
+        free(path);
+        path = next;
+    }
+    return path;
+}

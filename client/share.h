@@ -1,0 +1,25 @@
+/* share.h - serving our blocks to others while we download. */
+#ifndef SHARE_H
+#define SHARE_H
+
+#include <stdint.h>
+
+struct file;
+struct options;
+struct serve;
+
+enum {
+    SHARE_RATE = 10 * 1000 * 1000 / 8 /* bytes a second: 10 Mbit/s */
+};
+
+/**
+ * share_start(o, f, out):
+ * Serve ${f} if the user's options allow it and others could hear of it and
+ * reach us: a --listen-port was given, or a tracker was and this host has a
+ * public address. Said in one line on standard error. *out is NULL when
+ * nothing is served.
+ * Errors:  SHOAL_ENET: the port that was asked for cannot be had.
+ */
+int share_start(const struct options *o, struct file *f, struct serve **out);
+
+#endif

@@ -1,0 +1,392 @@
+/* fetch.c - blocks: from a source's stream into the store. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    STALL_MS = 4000,        /* without a byte: given up */
+    PLAIN_STALL_MS = 60000, /* where there is no other source */
+    BACKOFF_MS = 250,       /* doubled at each failure in a row */
+    BACKOFF_MAX_MS = 10000,
+    CDN_FAILURES = 5, /* in a row, then the node is given up */
+    OTHER_FAILURES = 3,
+    PIPELINE = 2 /* requests at a super peer or peer: the next one
+                               is there when the first ends */
+};
+
+/* Rates follow within half a second, yet one slow tick changes little. */
+#define SMOOTHING 0.3
+
+void
+fetch_forget(struct transfer *t, uint32_t block)
+{
+    size_t len = blockmap_length(&t->map, block);
+
+    if (!blockmap_has(&t->map, block)) {
+        return;
+    }
+    if (t->from[block] != NO_SOURCE) {
+        struct source *s = t->sources[t->from[block]];
+
+        s->used -= len;
+        s->wasted += len;
+    }
+    blockmap_clear(&t->map, block);
+    t->from[block] = NO_SOURCE;
+    memset(t->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
+    t->store.ops->drop(t->store.ctx, block);
+}
+
+/* A node that changed its mind loses what it gave, but for what is known to
+ * be right. */
+static void
+disown(struct transfer *t, const struct source *s)
+{
+    for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
+        if (t->from[i] == s->index) {
+            fetch_forget(t, i);
+        }
+    }
+}
+
+static void
+fail_source(struct transfer *t, struct source *s, int err, const char *why)
+{
+    unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
+    uint64_t wait = BACKOFF_MS;
+
+    if (s->kind == SOURCE_CDN
+        && (err == SHOAL_ENOAGREE || err == SHOAL_EPROTO)) {
+        disown(t, s);
+        node_failed(s, err, "%s", why);
+        return;
+    }
+    if (++s->failures >= most) {
+        node_failed(s, err, "%s", why);
+        return;
+    }
+    for (unsigned i = 1; i < s->failures; i++) {
+        wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
+    }
+    s->retry_ms = now_ms() + wait;
+}
+
+/* The header of a block request: is it what was asked for? */
+static int
+check_answer(struct job *job)
+{
+    const struct answer *a = &job->answer;
+    struct source *s = job->source;
+    struct transfer *t = job->t;
+    bool cdn = s->kind == SOURCE_CDN;
+
+    if (a->status == 404 || a->status == 410) {
+        return SHOAL_ENOTFOUND;
+    }
+    if (a->status != 206 && a->status != 200) {
+        return SHOAL_EHTTP;
+    }
+    if (a->status == 200 || a->coded || !a->has_range || a->first != job->pos
+        || (cdn ? a->last != job->end - 1 : a->last > job->end - 1))
+    {
+        return SHOAL_EPROTO;
+    }
+    if (a->range_total != t->map.size) {
+        return cdn ? SHOAL_ENOAGREE : SHOAL_EPROTO;
+    }
+    if (cdn
+        && (!answer_same_version(a, &s->answer)
+            || !answer_agrees(a, t->resource.size, t->resource.version)))
+    {
+        return SHOAL_ENOAGREE;
+    }
+    job->end = a->last + 1;
+    return 0;
+}
+
+int
+fetch_headers(struct job *job)
+{
+    return check_answer(job);
+}
+
+/* Block `block` is whole in job->buf. */
+static int
+take_block(struct job *job, uint32_t block)
+{
+    struct transfer *t = job->t;
+    struct source *s = job->source;
+    uint8_t hash[DIGEST_LEN];
+
+    if (blockmap_has(&t->map, block)) {
+        s->wasted += job->len; /* the other one was faster */
+        return 0;
+    }
+    int err =
+        digest_block(job->buf, job->len, t->map.size, t->map.block_size, hash);
+    if (err == 0) {
+        err = trust_check(t, s, block, hash);
+    }
+    if (err == SHOAL_EVERIFY) {
+        s->wasted += job->len;
+        return 0; /* noted; the block stays missing */
+    }
+    if (err == 0) {
+        err =
+            t->store.ops->write(t->store.ctx, block, job->buf, job->len, hash);
+    }
+    if (err != 0) {
+        transfer_fail(t, err, "writing: %s", shoal_strerror(err));
+        return err;
+    }
+    memcpy(t->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
+    t->from[block] = (int16_t) s->index;
+    blockmap_set(&t->map, block);
+    s->used += job->len;
+    s->failures = 0;
+    return 0;
+}
+
+/* Is there still work for the stream behind its last whole block? */
+static int
+go_on(struct job *job)
+{
+    struct schedule_range left = schedule_left(job->t->schedule, job->work);
+
+    if (job->source->drop || job->t->error != 0) {
+        return SHOAL_ESTOPPED;
+    }
+    if (left.next >= left.end && job->pos < job->end) {
+        job->cut = true;
+        return SHOAL_ESTOPPED;
+    }
+    return 0;
+}
+
+int
+fetch_data(struct job *job, const uint8_t *data, size_t len)
+{
+    struct transfer *t = job->t;
+
+    job->source->tick_bytes += len;
+    while (len > 0) {
+        if (job->pos >= job->end) {
+            return SHOAL_EPROTO;
+        }
+        uint32_t block = (uint32_t) (job->pos / t->map.block_size);
+        size_t whole = blockmap_length(&t->map, block);
+        size_t n = whole - job->len < len ? whole - job->len : len;
+
+        memcpy(job->buf + job->len, data, n);
+        job->len += n;
+        job->pos += n;
+        data += n;
+        len -= n;
+        if (job->len < whole) {
+            continue;
+        }
+        int err = take_block(job, block);
+        job->len = 0;
+        schedule_advance(t->schedule, job->work);
+        if (err == 0) {
+            err = go_on(job);
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+static const char *
+words(const struct job *job, int err, const char *why)
+{
+    static const char *const other = "size or version changed";
+
+    if (err == SHOAL_ENOAGREE) {
+        return other;
+    }
+    if (err == SHOAL_EPROTO && job->answered) {
+        return job->answer.status == 200 ? "no ranges"
+                                         : "answer is not what was asked";
+    }
+    return why;
+}
+
+void
+fetch_done(struct job *job, int err, const char *why)
+{
+    struct source *s = job->source;
+    char text[32];
+
+    if (job->cut || s->drop) {
+        return;
+    }
+    if (err == 0) {
+        if (job->pos < job->end) {
+            fail_source(job->t, s, SHOAL_ENET, "closed early");
+        }
+        return;
+    }
+    if (err == SHOAL_ENOTFOUND && s->kind != SOURCE_CDN) {
+        s->have_ms = 0; /* news, not a fault: ask what it has */
+        s->retry_ms = now_ms() + BACKOFF_MS;
+        return;
+    }
+    if (job->answered && (err == SHOAL_EHTTP || err == SHOAL_ENOTFOUND)) {
+        snprintf(text, sizeof(text), "HTTP %u", job->answer.status);
+        why = text;
+    }
+    fail_source(job->t, s, err, words(job, err, why));
+    if (job->answered && job->answer.retry_after > 0) {
+        s->retry_ms = now_ms() + job->answer.retry_after * 1000;
+    }
+}
+
+static void
+start_data(struct transfer *t, struct source *s, int work,
+           struct schedule_range range)
+{
+    uint64_t first = blockmap_offset(&t->map, range.next);
+    uint64_t end = blockmap_offset(&t->map, range.end - 1)
+                   + blockmap_length(&t->map, range.end - 1);
+    char text[48];
+    char *url = s->kind == SOURCE_CDN ? strdup(s->url) : swarm_url(t, s, "");
+    uint8_t *buf = malloc(t->map.block_size);
+    struct http_options o = { .url = url, .range = text };
+    struct job *job = NULL;
+
+    snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, first, end - 1);
+    if (s->kind == SOURCE_CDN && t->o.max_rate != 0) {
+        unsigned nodes = t->o.nodes != 0 ? t->o.nodes : 1;
+
+        o.max_rate = t->o.max_rate / nodes;
+    }
+    if (url != NULL && buf != NULL) {
+        job = job_start(t, JOB_DATA, s, &o);
+    }
+    free(url);
+    if (job == NULL) {
+        free(buf);
+        schedule_end(t->schedule, work);
+        node_failed(s, SHOAL_ENOMEM, "out of memory");
+        return;
+    }
+    job->buf = buf;
+    job->work = work;
+    job->pos = first;
+    job->end = end;
+    s->active++;
+}
+
+static void
+dispatch_kind(struct transfer *t, enum source_kind kind)
+{
+    uint64_t now = now_ms();
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+        unsigned most = kind == SOURCE_CDN ? 1 : PIPELINE;
+
+        while (s->kind == kind && s->usable && s->scheduled >= 0
+               && now >= s->retry_ms && s->active < most && trust_allows(t, s))
+        {
+            struct schedule_range range;
+            int work = schedule_take(t->schedule, s->scheduled, &range);
+
+            if (work < 0) {
+                break;
+            }
+            start_data(t, s, work, range);
+        }
+    }
+}
+
+void
+fetch_dispatch(struct transfer *t)
+{
+    dispatch_kind(t, SOURCE_SUPER);
+    dispatch_kind(t, SOURCE_PEER);
+    dispatch_kind(t, SOURCE_CDN);
+}
+
+void
+fetch_adopt(struct transfer *t, struct source *s, struct job *job)
+{
+    bool live = job != NULL;
+
+    if (!live) {
+        job = job_create(t, JOB_DATA, s);
+    } else {
+        job->kind = JOB_DATA;
+        s->probes--;
+    }
+    if (job == NULL) {
+        return;
+    }
+    job->buf = malloc(t->map.block_size);
+    job->end = t->map.size;
+    if (job->buf == NULL) {
+        job_end(job);
+        return;
+    }
+    int work = schedule_begin_at(t->schedule, s->scheduled, 0);
+    if (work < 0) {
+        job_end(job);
+        return;
+    }
+    job->work = work;
+    s->active++;
+    int err = fetch_data(job, s->early, s->early_len);
+    if (err != 0 || !live) {
+        job_end(job);
+    } else if (job->paused) {
+        job->paused = false;
+        http_resume(job->http);
+    }
+}
+
+static void
+end_stalled(struct transfer *t, uint64_t now)
+{
+    struct job *next;
+
+    for (struct job *job = t->jobs; job != NULL; job = next) {
+        next = job->next;
+        uint64_t idle = now - job->moved_ms;
+
+        if (job->kind == JOB_DATA && idle > STALL_MS) {
+            struct source *s = job->source;
+
+            job_end(job);
+            fail_source(t, s, SHOAL_ENET, "stalled");
+        } else if (job->kind == JOB_PLAIN && idle > PLAIN_STALL_MS) {
+            transfer_fail(t, SHOAL_ENET, "%s: no data for %d seconds",
+                          job->source->name, PLAIN_STALL_MS / 1000);
+        }
+    }
+}
+
+void
+fetch_tick(struct transfer *t, uint64_t elapsed_ms)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+        double now_rate = (double) s->tick_bytes * 1000 / (double) elapsed_ms;
+
+        if (s->active == 0) {
+            continue;
+        }
+        s->rate = s->rate > 0 ? s->rate + SMOOTHING * (now_rate - s->rate)
+                              : now_rate;
+        s->tick_bytes = 0;
+        if (s->scheduled >= 0) {
+            schedule_rate(t->schedule, s->scheduled, s->rate);
+        }
+    }
+    end_stalled(t, now_ms());
+}

@@ -1,0 +1,96 @@
+/* http.h - HTTP requests over one libcurl multi handle. The only file that
+ * knows libcurl is http.c. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "origin.h"
+
+struct http;
+struct http_request;
+struct node_addr;
+
+enum {
+    HTTP_PAUSE = 1 /* from data(): keep these bytes, wait for http_resume() */
+};
+
+/** Callbacks of a request; they must not free it, but may cancel any. */
+struct http_handler {
+    /** The header is whole. Not 0: end with that error. */
+    int (*headers)(void *ctx, const struct answer *a);
+
+    /** Body bytes. 0, HTTP_PAUSE (none were taken), or an error to end with. */
+    int (*data)(void *ctx, const uint8_t *data, size_t len);
+
+    /** It is over; the request is freed after return. ${err}: 0 or why;
+     *  ${why}: the words. Never called for a cancelled request. */
+    void (*done)(void *ctx, int err, const char *why);
+};
+
+struct http_options {
+    const char *url;
+    const struct node_addr *addr; /* connect to this one; NULL: by name */
+    const char *range;            /* `0-99`; NULL: none */
+    const char *const *headers;   /* further header lines, NULL-terminated */
+    bool head;
+    bool no_proxy;            /* ignore proxy variables */
+    const char *bind_address; /* NULL: any */
+    uint64_t max_rate;        /* bytes a second; 0: unlimited */
+    unsigned connect_ms;      /* 0: 3,000 */
+    unsigned total_ms;        /* 0: unlimited */
+    int (*guard)(void *ctx, const struct sockaddr *sa); /* NULL: any */
+    void *guard_ctx;
+    const struct http_handler *handler;
+    void *ctx;
+};
+
+/** http_create(): NULL when out of memory. */
+struct http *http_create(void);
+
+/** http_free(h): cancels what is under way. */
+void http_free(struct http *h);
+
+/**
+ * http_start(h, options, out):
+ * Begin a request; all options are copied but ${addr}, which is read only
+ * now. Requests go out at the next http_poll().
+ * Errors:  SHOAL_ENOMEM, SHOAL_EINVAL (URL).
+ */
+int http_start(struct http *h, const struct http_options *options,
+               struct http_request **out);
+
+/** http_cancel(r): no callback comes any more; freed by http_poll(). */
+void http_cancel(struct http_request *r);
+
+/** http_resume(r): data() said HTTP_PAUSE; those bytes come again. */
+void http_resume(struct http_request *r);
+
+/** http_poll(h, timeout_ms): wait for news, at most that long, and run the
+ *  callbacks. SHOAL_ENOMEM. */
+int http_poll(struct http *h, int timeout_ms);
+
+/**
+ * http_split(url, host, cap, port):
+ * Host (without brackets) and port of an http(s) URL. SHOAL_EINVAL.
+ */
+int http_split(const char *url, char *host, size_t cap, uint16_t *port);
+
+/** http_clean(url): an absolute http(s) URL, encoded as it can be sent; free
+ *  it. NULL: it is none. */
+char *http_clean(const char *url);
+
+/** http_join(base, reference): the absolute URL that a Location means; to be
+ *  freed by the caller; NULL when it does not parse. */
+char *http_join(const char *base, const char *reference);
+
+/** http_escape(text): percent-encoded for a query; free it; NULL: memory. */
+char *http_escape(const char *text);
+
+/** http_has_proxy(url): do the environment's proxy variables cover it? */
+bool http_has_proxy(const char *url);
+
+#endif

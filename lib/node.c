@@ -1,0 +1,393 @@
+/* node.c - asking CDN nodes for size and version: HEAD, the first GET, and a
+ * GET of one byte where HEAD does not help (docs/protocol.md "CDN nodes"). */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    HEAD_MS = 1500,       /* a HEAD may take that long */
+    HEAD_ALONE_MS = 500,  /* then a GET goes out beside it */
+    BYTE_MS = 2000,       /* GET bytes=0-0 */
+    EARLY_MAX = 64 << 20, /* bytes kept before the standard is known */
+    EARLY_FIRST = 1 << 20
+};
+
+void
+node_failed(struct source *s, int err, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(s->state, sizeof(s->state), format, args);
+    va_end(args);
+    s->node = NODE_FAILED;
+    s->error = err;
+    source_drop(s);
+}
+
+static bool
+is_known(const struct transfer *t, const char *url, const char *addr)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && strcmp(s->url, url) == 0
+            && strcmp(s->addr.text, addr) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+add_node(struct transfer *t, const char *url, unsigned hops,
+         const struct node_addr *addr)
+{
+    const struct transfer_guard *guard = t->o.guard;
+
+    if (is_known(t, url, addr != NULL ? addr->text : "")) {
+        return 0;
+    }
+    struct source *s = source_add(t, SOURCE_CDN, url);
+    if (s == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    s->hops = hops;
+    snprintf(s->name, sizeof(s->name), "%s",
+             addr != NULL ? addr->text : "proxy");
+    if (addr != NULL) {
+        s->addr = *addr;
+        s->pinned = true;
+    }
+    if (guard != NULL && addr != NULL
+        && guard->addr(guard->ctx, (const struct sockaddr *) &addr->sa) != 0)
+    {
+        node_failed(s, SHOAL_EDENIED, "address not allowed");
+    }
+    return 0;
+}
+
+int
+node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
+             size_t cap)
+{
+    const struct transfer_guard *guard = t->o.guard;
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    char host[256];
+    const char *reason = "";
+    size_t n = 0;
+    uint16_t port;
+
+    if (http_split(url, host, sizeof(host), &port) != 0) {
+        snprintf(why, cap, "%s: not an http(s) URL", url);
+        return SHOAL_EINVAL;
+    }
+    if (guard != NULL && guard->url(guard->ctx, url) != 0) {
+        snprintf(why, cap, "%s: origin not allowed", host);
+        return SHOAL_EDENIED;
+    }
+    if (guard == NULL && t->o.resolve == NULL && http_has_proxy(url)) {
+        return add_node(t, url, hops, NULL);
+    }
+    int err = resolve_lookup(t->o.resolve, host, port, addrs, &n, &reason);
+    if (err != 0) {
+        snprintf(why, cap, "%s: cannot resolve: %s", host, reason);
+        return err;
+    }
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        err = add_node(t, url, hops, &addrs[i]);
+    }
+    if (err != 0) {
+        snprintf(why, cap, "%s: %s", host, shoal_strerror(err));
+    }
+    return err;
+}
+
+static void
+start(struct transfer *t, struct source *s, enum job_kind kind,
+      struct http_options *o)
+{
+    o->url = s->url;
+    if (s->node == NODE_NEW) {
+        s->node = NODE_PROBING;
+        s->probe_ms = now_ms();
+    }
+    if (job_start(t, kind, s, o) == NULL) {
+        node_failed(s, SHOAL_ENOMEM, "out of memory");
+        return;
+    }
+    s->probes++;
+}
+
+void
+node_probe(struct transfer *t, struct source *s)
+{
+    struct http_options o = { .head = true, .total_ms = HEAD_MS };
+
+    start(t, s, JOB_HEAD, &o);
+}
+
+void
+node_open(struct transfer *t, struct source *s)
+{
+    struct http_options o = { .range = "0-" };
+
+    s->opened = true;
+    start(t, s, JOB_OPEN, &o);
+}
+
+void
+node_ask_byte(struct transfer *t, struct source *s)
+{
+    struct http_options o = { .range = "0-0", .total_ms = BYTE_MS };
+
+    s->asked_byte = true;
+    start(t, s, JOB_FIRST_BYTE, &o);
+}
+
+/* A GET that could still tell, or has told, what the HEAD did not. */
+static bool
+has_get(const struct source *s)
+{
+    return s->opened || s->asked_byte;
+}
+
+static void
+follow(struct transfer *t, struct source *s)
+{
+    char why[256];
+
+    s->followed = true;
+    if (s->hops + 1 > HOPS_MAX) {
+        node_failed(s, SHOAL_EPROTO, "more than %d redirects", HOPS_MAX);
+        return;
+    }
+    char *url = http_join(s->url, s->answer.location);
+    if (url == NULL) {
+        node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
+        return;
+    }
+    int err = node_add_all(t, url, s->hops + 1, why, sizeof(why));
+    free(url);
+    if (err != 0) {
+        node_failed(s, err, "redirect: %s", why);
+        return;
+    }
+    source_state(s, "redirects");
+    source_drop(s);
+}
+
+void
+node_step(struct transfer *t)
+{
+    uint64_t now = now_ms();
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind != SOURCE_CDN) {
+            continue;
+        }
+        if (s->node == NODE_REDIRECT && !s->followed) {
+            follow(t, s);
+        } else if (s->node == NODE_PROBING && !has_get(s)
+                   && now - s->probe_ms >= HEAD_ALONE_MS)
+        {
+            node_ask_byte(t, s);
+        }
+    }
+}
+
+static void
+fail_status(struct source *s, unsigned status)
+{
+    switch (status) {
+    case 404:
+    case 410:
+        node_failed(s, SHOAL_ENOTFOUND, "HTTP %u", status);
+        break;
+    case 401:
+    case 407:
+        node_failed(s, SHOAL_EAUTH, "HTTP %u", status);
+        break;
+    default:
+        node_failed(s, SHOAL_EHTTP, "HTTP %u", status);
+        break;
+    }
+}
+
+/* A HEAD's answer counts while no GET has told otherwise. */
+static void
+take_head(struct transfer *t, struct source *s, const struct answer *a)
+{
+    if (s->by_get) {
+        return;
+    }
+    if (a->status != 200 || answer_size(a) == ORIGIN_UNKNOWN) {
+        if (!has_get(s)) {
+            node_ask_byte(t, s);
+        }
+        return;
+    }
+    s->answer = *a;
+    s->node = NODE_KNOWN;
+}
+
+/* A GET's answer decides. Not 0: its body is of no use. */
+static int
+take_get(struct source *s, const struct answer *a)
+{
+    bool empty = a->status == 416 && a->range_total == 0;
+
+    if (a->status != 200 && a->status != 206 && !empty) {
+        fail_status(s, a->status);
+        return SHOAL_EHTTP;
+    }
+    if (a->status == 206
+        && (!a->has_range || a->first != 0 || answer_size(a) == ORIGIN_UNKNOWN
+            || a->last >= a->range_total))
+    {
+        node_failed(s, SHOAL_EPROTO, "bad Content-Range");
+        return SHOAL_EPROTO;
+    }
+    s->answer = *a;
+    s->by_get = true;
+    s->ranges = a->status == 206;
+    s->no_ranges = a->status == 200;
+    s->node = NODE_KNOWN;
+    return 0;
+}
+
+int
+node_headers(struct job *job)
+{
+    struct source *s = job->source;
+    const struct answer *a = &job->answer;
+
+    if (s->node == NODE_FAILED || s->node == NODE_REDIRECT) {
+        return SHOAL_ESTOPPED;
+    }
+    if (answer_is_redirect(a)) {
+        s->answer = *a;
+        s->node = NODE_REDIRECT;
+        return SHOAL_ESTOPPED;
+    }
+    if (job->kind == JOB_HEAD) {
+        return 0; /* taken when it is over: a GET may start then */
+    }
+    if (job->kind == JOB_FIRST_BYTE && s->by_get) {
+        return SHOAL_ESTOPPED;
+    }
+    int err = take_get(s, a);
+    if (err == 0 && job->kind == JOB_FIRST_BYTE && a->status == 200) {
+        err = SHOAL_ESTOPPED; /* the whole file would come */
+    }
+    return err;
+}
+
+static int
+keep_early(struct source *s, const uint8_t *data, size_t len)
+{
+    if (s->early_len + len > s->early_cap) {
+        size_t cap = s->early_cap != 0 ? 2 * s->early_cap : EARLY_FIRST;
+        uint8_t *buf = realloc(s->early, cap);
+
+        if (buf == NULL) {
+            return SHOAL_ENOMEM;
+        }
+        s->early = buf;
+        s->early_cap = cap;
+    }
+    memcpy(s->early + s->early_len, data, len);
+    s->early_len += len;
+    return 0;
+}
+
+static int
+write_plain(struct transfer *t, const uint8_t *data, size_t len)
+{
+    int err = t->o.ops->write_plain(t->o.ctx, data, len);
+
+    if (err != 0) {
+        transfer_fail(t, err, "writing: %s", shoal_strerror(err));
+    }
+    t->plain_got += len;
+    return err;
+}
+
+int
+node_data(struct job *job, const uint8_t *data, size_t len)
+{
+    struct transfer *t = job->t;
+
+    if (job->kind == JOB_PLAIN) {
+        job->source->used += len;
+        job->source->tick_bytes += len;
+        return write_plain(t, data, len);
+    }
+    if (job->kind != JOB_OPEN || job->answer.status == 416) {
+        return 0;
+    }
+    if (job->source->early_len + len > EARLY_MAX) {
+        job->paused = true;
+        return HTTP_PAUSE;
+    }
+    return keep_early(job->source, data, len);
+}
+
+/* The plain stream is over: it is the whole file, or it failed. */
+static void
+plain_done(struct job *job, int err, const char *why)
+{
+    struct transfer *t = job->t;
+
+    if (err == 0 && t->plain_size != ORIGIN_UNKNOWN
+        && t->plain_got != t->plain_size)
+    {
+        transfer_fail(t, SHOAL_ENET, "%s: connection closed early",
+                      job->source->name);
+    } else if (err != 0) {
+        transfer_fail(t, err, "%s: %s", job->source->name, why);
+    } else {
+        t->phase = PHASE_DONE;
+    }
+}
+
+void
+node_done(struct job *job, int err, const char *why)
+{
+    struct source *s = job->source;
+
+    if (job->kind == JOB_PLAIN) {
+        plain_done(job, err, why);
+        return;
+    }
+    if (s->node == NODE_FAILED || s->node == NODE_REDIRECT || s->drop) {
+        return;
+    }
+    bool last = s->probes == 1 && s->node == NODE_PROBING;
+
+    if (job->kind == JOB_HEAD) {
+        if (err == 0) {
+            take_head(job->t, s, &job->answer);
+            last = last && s->node == NODE_PROBING && s->probes == 1;
+        } else if (!has_get(s)) {
+            node_ask_byte(job->t, s);
+            return;
+        }
+    } else if (err != 0 && s->by_get) {
+        s->early_broke = job->kind == JOB_OPEN;
+        return;
+    } else if (err != 0 && (job->kind == JOB_OPEN || s->probes == 1)) {
+        last = true;
+    }
+    if (last && !s->by_get) {
+        node_failed(s, err != 0 ? err : SHOAL_EPROTO, "%s",
+                    err != 0 ? why : "no size");
+    }
+}

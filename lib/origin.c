@@ -1,0 +1,387 @@
+#include "origin.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "shoal.h"
+
+enum {
+    HEADER_MAX = 8192 /* bytes of one line that are looked at */
+};
+
+void
+answer_reset(struct answer *a)
+{
+    memset(a, 0, sizeof(*a));
+    a->length = ORIGIN_UNKNOWN;
+    a->range_total = ORIGIN_UNKNOWN;
+    a->mtime = -1;
+}
+
+static int
+parse_u64(const char **s, uint64_t *out)
+{
+    char *end;
+
+    if (**s < '0' || **s > '9') {
+        return SHOAL_EINVAL;
+    }
+    errno = 0;
+    unsigned long long n = strtoull(*s, &end, 10);
+    if (errno != 0 || n > INT64_MAX) {
+        return SHOAL_EINVAL;
+    }
+    *s = end;
+    *out = n;
+    return 0;
+}
+
+static void
+take_length(struct answer *a, const char *value)
+{
+    uint64_t n;
+
+    if (parse_u64(&value, &n) == 0 && *value == '\0') {
+        a->length = n;
+    }
+}
+
+/* `bytes A-B/TOTAL`, or `bytes * /TOTAL` of a 416. */
+static void
+take_range(struct answer *a, const char *value)
+{
+    uint64_t first = 0, last = 0, total = ORIGIN_UNKNOWN;
+    bool range = true;
+
+    if (strncasecmp(value, "bytes ", 6) != 0) {
+        return;
+    }
+    value += 6;
+    if (*value == '*') {
+        value++;
+        range = false;
+    } else if (parse_u64(&value, &first) != 0 || *value++ != '-'
+               || parse_u64(&value, &last) != 0 || last < first)
+    {
+        return;
+    }
+    if (*value++ != '/'
+        || (strcmp(value, "*") != 0
+            && (parse_u64(&value, &total) != 0 || *value != '\0')))
+    {
+        return;
+    }
+    a->first = first;
+    a->last = last;
+    a->range_total = total;
+    a->has_range = range;
+}
+
+static void
+take_etag(struct answer *a, const char *value)
+{
+    size_t len = strlen(value);
+
+    if (len >= 2 && len < sizeof(a->etag) && value[0] == '"'
+        && value[len - 1] == '"')
+    {
+        memcpy(a->etag, value, len + 1);
+    }
+}
+
+static void
+take_mtime(struct answer *a, const char *value)
+{
+    struct tm tm;
+
+    memset(&tm, 0, sizeof(tm));
+    const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    if (end != NULL && *end == '\0') {
+        a->mtime = timegm(&tm);
+    }
+}
+
+static void
+take_encoding(struct answer *a, const char *value)
+{
+    a->coded = *value != '\0' && strcasecmp(value, "identity") != 0;
+}
+
+static bool
+has_token(const char *list, const char *token)
+{
+    size_t len = strlen(token);
+
+    for (;;) {
+        list += strspn(list, ", \t");
+        size_t n = strcspn(list, ",=; \t");
+        if (n == 0 && *list == '\0') {
+            return false;
+        }
+        if (n == len && strncasecmp(list, token, n) == 0) {
+            return true;
+        }
+        list += strcspn(list, ",");
+    }
+}
+
+static void
+take_cache_control(struct answer *a, const char *value)
+{
+    if (has_token(value, "private") || has_token(value, "no-store")) {
+        a->no_share = true;
+    }
+}
+
+static void
+copy_field(char *field, size_t cap, const char *value, size_t len)
+{
+    if (len < cap) {
+        memcpy(field, value, len);
+        field[len] = '\0';
+    }
+}
+
+static void
+take_location(struct answer *a, const char *value)
+{
+    copy_field(a->location, sizeof(a->location), value, strlen(value));
+}
+
+static void
+take_tracker(struct answer *a, const char *value)
+{
+    copy_field(a->tracker, sizeof(a->tracker), value, strlen(value));
+}
+
+/* RFC 8288: <URL>; rel="piece-layer"; several links, comma-separated. */
+static void
+take_link(struct answer *a, const char *value)
+{
+    const char *at;
+
+    while ((at = strchr(value, '<')) != NULL) {
+        const char *end = strchr(at, '>');
+
+        if (end == NULL) {
+            return;
+        }
+        size_t params = strcspn(end, ",");
+        const char *rel = strcasestr(end, "rel=");
+        if (rel != NULL && rel < end + params) {
+            rel += rel[4] == '"' ? 5 : 4;
+            if (strncasecmp(rel, "piece-layer", 11) == 0) {
+                copy_field(a->layer, sizeof(a->layer), at + 1,
+                           (size_t) (end - at - 1));
+                return;
+            }
+        }
+        value = end + params;
+    }
+}
+
+static void
+take_digest(struct answer *a, const char *value)
+{
+    struct checksum sum;
+
+    if (checksum_parse_field(value, &sum) == 0 && sum.len > a->digest.len) {
+        a->digest = sum;
+    }
+}
+
+static void
+take_retry_after(struct answer *a, const char *value)
+{
+    uint64_t n;
+
+    if (parse_u64(&value, &n) == 0 && *value == '\0') {
+        a->retry_after = n > 3600 ? 3600 : (unsigned) n;
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*take)(struct answer *a, const char *value);
+} fields[] = {
+    { "Content-Length", take_length },
+    { "Content-Range", take_range },
+    { "ETag", take_etag },
+    { "Last-Modified", take_mtime },
+    { "Content-Encoding", take_encoding },
+    { "Cache-Control", take_cache_control },
+    { "Location", take_location },
+    { "Shoal-Tracker", take_tracker },
+    { "Link", take_link },
+    { "Repr-Digest", take_digest },
+    { "Digest", take_digest },
+    { "Retry-After", take_retry_after },
+};
+
+void
+answer_line(struct answer *a, const char *line, size_t len)
+{
+    char text[HEADER_MAX];
+
+    while (len > 0 && strchr("\r\n \t", line[len - 1]) != NULL) {
+        len--;
+    }
+    if (len == 0 || len >= sizeof(text)) {
+        return;
+    }
+    memcpy(text, line, len);
+    text[len] = '\0';
+
+    if (strncmp(text, "HTTP/", 5) == 0) {
+        const char *space = strchr(text, ' ');
+
+        answer_reset(a);
+        a->status = space != NULL ? (unsigned) strtoul(space, NULL, 10) : 0;
+        return;
+    }
+    char *colon = strchr(text, ':');
+    if (colon == NULL) {
+        return;
+    }
+    *colon = '\0';
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strcasecmp(text, fields[i].name) == 0) {
+            fields[i].take(a, colon + 1 + strspn(colon + 1, " \t"));
+            return;
+        }
+    }
+}
+
+uint64_t
+answer_size(const struct answer *a)
+{
+    if (a->coded) {
+        return ORIGIN_UNKNOWN;
+    }
+    if (a->status == 200) {
+        return a->length;
+    }
+    if (a->status == 206 || a->status == 416) {
+        return a->range_total;
+    }
+    return ORIGIN_UNKNOWN;
+}
+
+bool
+answer_is_redirect(const struct answer *a)
+{
+    switch (a->status) {
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+        return a->location[0] != '\0';
+    default:
+        return false;
+    }
+}
+
+bool
+answer_agrees(const struct answer *a, uint64_t size, const char *version)
+{
+    if (answer_size(a) != size) {
+        return false;
+    }
+    if (strncmp(version, "etag:", 5) == 0) {
+        return strcmp(a->etag, version + 5) == 0;
+    }
+    if (strncmp(version, "mtime:", 6) == 0) {
+        char text[24];
+
+        snprintf(text, sizeof(text), "%" PRId64, a->mtime);
+        return a->mtime >= 0 && strcmp(text, version + 6) == 0;
+    }
+    return true;
+}
+
+bool
+answer_same_version(const struct answer *a, const struct answer *b)
+{
+    bool etags = a->etag[0] != '\0' && b->etag[0] != '\0';
+    bool mtimes = a->mtime >= 0 && b->mtime >= 0;
+
+    if (answer_size(a) != answer_size(b)) {
+        return false;
+    }
+    if (etags && strcmp(a->etag, b->etag) == 0) {
+        return true;
+    }
+    if (mtimes) {
+        return a->mtime == b->mtime;
+    }
+    return !etags;
+}
+
+static size_t
+votes(const struct answer *const *answers, size_t n, size_t of)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        count += answer_same_version(answers[of], answers[i]);
+    }
+    return count;
+}
+
+size_t
+origin_standard(const struct answer *const *answers, size_t n)
+{
+    size_t best = 0, best_votes = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t v = votes(answers, n, i);
+
+        if (v > best_votes
+            || (v == best_votes && answers[i]->mtime > answers[best]->mtime))
+        {
+            best = i;
+            best_votes = v;
+        }
+    }
+    return best;
+}
+
+bool
+origin_majority(const struct answer *const *answers, size_t n, size_t pending)
+{
+    if (n == 0) {
+        return false;
+    }
+    return 2 * votes(answers, n, origin_standard(answers, n)) > n + pending;
+}
+
+void
+origin_version(const struct answer *const *answers, size_t n, size_t standard,
+               char out[RESOURCE_VERSION_MAX + 1])
+{
+    const struct answer *s = answers[standard];
+    bool etag = s->etag[0] != '\0', mtime = s->mtime >= 0;
+    bool all_etag = etag, all_mtime = mtime;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct answer *a = answers[i];
+
+        if (answer_same_version(s, a)) {
+            all_etag = all_etag && strcmp(a->etag, s->etag) == 0;
+            all_mtime = all_mtime && a->mtime == s->mtime;
+        }
+    }
+    if (all_etag || (etag && !all_mtime)) {
+        snprintf(out, RESOURCE_VERSION_MAX + 1, "etag:%s", s->etag);
+    } else if (mtime) {
+        snprintf(out, RESOURCE_VERSION_MAX + 1, "mtime:%" PRId64, s->mtime);
+    } else {
+        out[0] = '\0';
+    }
+}

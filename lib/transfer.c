@@ -1,0 +1,493 @@
+#include "transfer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    TICK_MS = 100, /* rates, deadlines, progress */
+    BODY_FIRST = 4096
+};
+
+uint64_t
+now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+void
+transfer_fail(struct transfer *t, int err, const char *format, ...)
+{
+    va_list args;
+
+    if (t->error != 0) {
+        return;
+    }
+    t->error = err;
+    va_start(args, format);
+    vsnprintf(t->why, sizeof(t->why), format, args);
+    va_end(args);
+}
+
+struct source *
+source_add(struct transfer *t, enum source_kind kind, const char *url)
+{
+    if (t->n_sources == SOURCES_MAX) {
+        return NULL;
+    }
+    struct source *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return NULL;
+    }
+    s->url = strdup(url);
+    if (s->url == NULL) {
+        free(s);
+        return NULL;
+    }
+    s->kind = kind;
+    s->scheduled = -1;
+    s->index = (int) t->n_sources;
+    answer_reset(&s->answer);
+    t->sources[t->n_sources++] = s;
+    return s;
+}
+
+void
+source_state(struct source *s, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(s->state, sizeof(s->state), format, args);
+    va_end(args);
+}
+
+/* Only marked: this may be called by one of its own jobs' callbacks. */
+void
+source_drop(struct source *s)
+{
+    s->usable = false;
+    s->drop = true;
+}
+
+static void
+sweep(struct transfer *t)
+{
+    struct job *next;
+
+    for (struct job *job = t->jobs; job != NULL; job = next) {
+        next = job->next;
+        if (job->source != NULL && job->source->drop) {
+            job_end(job);
+        }
+    }
+}
+
+static void
+source_free(struct source *s)
+{
+    blockmap_fini(&s->have);
+    free(s->hashes);
+    free(s->early);
+    free(s->url);
+    free(s);
+}
+
+static int
+on_headers(void *ctx, const struct answer *a)
+{
+    struct job *job = ctx;
+
+    if (job->source != NULL && job->source->drop) {
+        return SHOAL_ESTOPPED;
+    }
+    job->answer = *a;
+    job->answered = true;
+    job->moved_ms = now_ms();
+    switch (job->kind) {
+    case JOB_OPEN:
+    case JOB_PLAIN:
+    case JOB_HEAD:
+    case JOB_FIRST_BYTE:
+        return node_headers(job);
+    case JOB_DATA:
+        return fetch_headers(job);
+    default:
+        return swarm_headers(job);
+    }
+}
+
+static int
+on_data(void *ctx, const uint8_t *data, size_t len)
+{
+    struct job *job = ctx;
+
+    if (job->source != NULL && job->source->drop) {
+        return SHOAL_ESTOPPED;
+    }
+    job->moved_ms = now_ms();
+    switch (job->kind) {
+    case JOB_OPEN:
+    case JOB_PLAIN:
+    case JOB_HEAD:
+    case JOB_FIRST_BYTE:
+        return node_data(job, data, len);
+    case JOB_DATA:
+        return fetch_data(job, data, len);
+    default:
+        return swarm_data(job, data, len);
+    }
+}
+
+static void
+on_done(void *ctx, int err, const char *why)
+{
+    struct job *job = ctx;
+
+    job->http = NULL; /* freed by its owner after this */
+    switch (job->kind) {
+    case JOB_OPEN:
+    case JOB_PLAIN:
+    case JOB_HEAD:
+    case JOB_FIRST_BYTE:
+        node_done(job, err, why);
+        break;
+    case JOB_DATA:
+        fetch_done(job, err, why);
+        break;
+    default:
+        swarm_done(job, err, why);
+        break;
+    }
+    job_end(job);
+}
+
+static const struct http_handler handler = { on_headers, on_data, on_done };
+
+struct job *
+job_create(struct transfer *t, enum job_kind kind, struct source *source)
+{
+    struct job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL) {
+        return NULL;
+    }
+    job->t = t;
+    job->kind = kind;
+    job->source = source;
+    job->work = -1;
+    job->start_ms = job->moved_ms = now_ms();
+    job->next = t->jobs;
+    if (t->jobs != NULL) {
+        t->jobs->prev = job;
+    }
+    t->jobs = job;
+    return job;
+}
+
+static void
+job_unlink(struct job *job)
+{
+    if (job->prev != NULL) {
+        job->prev->next = job->next;
+    } else {
+        job->t->jobs = job->next;
+    }
+    if (job->next != NULL) {
+        job->next->prev = job->prev;
+    }
+}
+
+struct job *
+job_start(struct transfer *t, enum job_kind kind, struct source *source,
+          struct http_options *options)
+{
+    const struct transfer_guard *guard = t->o.guard;
+    bool cdn = source != NULL && source->kind == SOURCE_CDN;
+    struct job *job = job_create(t, kind, source);
+
+    if (job == NULL) {
+        return NULL;
+    }
+    options->bind_address = t->o.bind_address;
+    options->handler = &handler;
+    options->ctx = job;
+    options->no_proxy = guard != NULL || !cdn;
+    if (guard != NULL && cdn) {
+        options->guard = guard->addr;
+        options->guard_ctx = guard->ctx;
+    }
+    if (source != NULL && source->pinned) {
+        options->addr = &source->addr;
+    }
+    if (http_start(t->http, options, &job->http) != 0) {
+        job_unlink(job);
+        free(job);
+        return NULL;
+    }
+    return job;
+}
+
+void
+job_end(struct job *job)
+{
+    struct transfer *t = job->t;
+
+    if (job->http != NULL) {
+        http_cancel(job->http);
+    }
+    if (job->work >= 0) {
+        job->source->active--;
+        job->source->wasted += job->len;
+        schedule_end(t->schedule, job->work);
+    }
+    if (job->kind == JOB_HEAD || job->kind == JOB_FIRST_BYTE
+        || job->kind == JOB_OPEN)
+    {
+        job->source->probes--;
+    }
+    job_unlink(job);
+    free(job->buf);
+    free(job);
+}
+
+int
+job_keep(struct job *job, const uint8_t *data, size_t len)
+{
+    if (len > job->body_max - job->len) {
+        return SHOAL_EPROTO;
+    }
+    if (job->len + len > job->cap) {
+        size_t cap = job->cap != 0 ? job->cap : BODY_FIRST;
+
+        while (cap < job->len + len) {
+            cap *= 2;
+        }
+        uint8_t *buf = realloc(job->buf, cap);
+        if (buf == NULL) {
+            return SHOAL_ENOMEM;
+        }
+        job->buf = buf;
+        job->cap = cap;
+    }
+    memcpy(job->buf + job->len, data, len);
+    job->len += len;
+    return 0;
+}
+
+struct transfer *
+transfer_create(const struct transfer_options *options)
+{
+    struct transfer *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        return NULL;
+    }
+    t->o = *options;
+    t->plain_size = ORIGIN_UNKNOWN;
+    t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
+    t->http = http_create();
+    if (t->sources == NULL || t->http == NULL) {
+        transfer_free(t);
+        return NULL;
+    }
+    if (options->checksum != NULL) {
+        t->sum = *options->checksum;
+    }
+    return t;
+}
+
+void
+transfer_free(struct transfer *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    while (t->jobs != NULL) {
+        job_end(t->jobs);
+    }
+    http_free(t->http);
+    for (size_t i = 0; i < t->n_sources; i++) {
+        source_free(t->sources[i]);
+    }
+    for (size_t i = 0; i < t->n_trackers; i++) {
+        free(t->trackers[i].url);
+    }
+    schedule_free(t->schedule);
+    blockmap_fini(&t->map);
+    resource_fini(&t->resource);
+    free(t->sources);
+    free(t->from);
+    free(t->layer);
+    free(t->trusted);
+    free(t->suspects);
+    free(t->layer_url);
+    free(t);
+}
+
+static void
+tick(struct transfer *t)
+{
+    uint64_t now = now_ms(), elapsed = now - t->tick_ms;
+
+    if (t->o.stop != NULL && *t->o.stop) {
+        transfer_fail(t, SHOAL_ESTOPPED, "stopped");
+    }
+    if (elapsed < TICK_MS) {
+        return;
+    }
+    t->tick_ms = now;
+    if (t->phase == PHASE_RUN || t->phase == PHASE_PLAIN) {
+        fetch_tick(t, elapsed);
+    }
+    if (t->o.ops->progress != NULL) {
+        t->o.ops->progress(t->o.ctx);
+    }
+}
+
+/* Everything is held: is it right? */
+static void
+finish(struct transfer *t)
+{
+    int err = trust_finish(t);
+
+    if (err == 0) {
+        t->phase = PHASE_DONE;
+    } else if (err != SHOAL_ENOTFOUND) {
+        transfer_fail(t, err, "verification failed");
+    }
+}
+
+int
+transfer_run(struct transfer *t)
+{
+    char why[256];
+
+    t->start_ms = t->tick_ms = now_ms();
+    int err = node_add_all(t, t->o.url, 0, why, sizeof(why));
+    if (err != 0) {
+        transfer_fail(t, err, "%s", why);
+    }
+    while (t->error == 0 && t->phase != PHASE_DONE) {
+        tick(t);
+        sweep(t);
+        node_step(t);
+        if (t->phase == PHASE_PROBE) {
+            standard_step(t);
+        } else if (t->phase == PHASE_RUN) {
+            standard_more(t);
+        }
+        if (t->error == 0 && t->phase == PHASE_RUN) {
+            if (blockmap_complete(&t->map)) {
+                finish(t);
+                continue;
+            }
+            swarm_tick(t);
+            fetch_dispatch(t);
+        }
+        if (t->error == 0 && http_poll(t->http, TICK_MS) != 0) {
+            transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+        }
+    }
+    while (t->jobs != NULL) {
+        job_end(t->jobs);
+    }
+    swarm_leave(t);
+    if (t->o.ops->progress != NULL) {
+        t->o.ops->progress(t->o.ctx);
+    }
+    return t->error;
+}
+
+const char *
+transfer_error(const struct transfer *t)
+{
+    return t->why;
+}
+
+uint64_t
+transfer_total(const struct transfer *t)
+{
+    if (t->schedule != NULL) {
+        return t->map.size;
+    }
+    return t->plain_size;
+}
+
+uint64_t
+transfer_held(const struct transfer *t)
+{
+    if (t->schedule == NULL) {
+        return t->plain_got;
+    }
+    if (t->map.held == t->map.count) {
+        return t->map.size;
+    }
+    uint64_t held = (uint64_t) t->map.held * t->map.block_size;
+    if (blockmap_has(&t->map, t->map.count - 1)) {
+        held -= t->map.block_size - blockmap_length(&t->map, t->map.count - 1);
+    }
+    return held;
+}
+
+int64_t
+transfer_mtime(const struct transfer *t)
+{
+    return t->standard != NULL ? t->standard->answer.mtime : -1;
+}
+
+const char *
+transfer_tracker(const struct transfer *t, size_t i, const char **state)
+{
+    if (i >= t->n_trackers) {
+        return NULL;
+    }
+    *state = t->trackers[i].state;
+    return t->trackers[i].url;
+}
+
+bool
+transfer_only_cdn(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (t->sources[i]->kind != SOURCE_CDN && t->sources[i]->used > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const uint8_t *
+transfer_root(const struct transfer *t)
+{
+    return t->has_root ? t->root : NULL;
+}
+
+size_t
+transfer_source_count(const struct transfer *t)
+{
+    return t->n_sources;
+}
+
+void
+transfer_source(const struct transfer *t, size_t i, struct source_stats *out)
+{
+    const struct source *s = t->sources[i];
+
+    *out = (struct source_stats){
+        .kind = s->kind,
+        .name = s->name,
+        .state = s->state[0] != '\0' ? s->state : "ok",
+        .used = s->used,
+        .wasted = s->wasted,
+        .banned = s->banned,
+    };
+}

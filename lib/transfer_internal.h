@@ -1,0 +1,313 @@
+/* transfer_internal.h - what the files of one transfer share: transfer.c
+ * (the loop), node.c (asking CDN nodes), standard.c (which version counts),
+ * fetch.c (blocks), trust.c (whom to believe), swarm.c (tracker, super peers,
+ * peers). */
+#ifndef TRANSFER_INTERNAL_H
+#define TRANSFER_INTERNAL_H
+
+#include "blockmap.h"
+#include "digest.h"
+#include "http.h"
+#include "origin.h"
+#include "resolve.h"
+#include "resource.h"
+#include "schedule.h"
+#include "store.h"
+#include "transfer.h"
+
+enum {
+    SOURCES_MAX = 256,
+    TRACKERS_MAX = 4,
+    PROBE_NODES = 4, /* nodes that take part in finding the standard */
+    HOPS_MAX = 20,   /* redirects, as wget */
+    STRIKES_MAX = 2, /* wrong blocks until a source is banned */
+    NO_SOURCE = -1   /* a block that was held before this run */
+};
+
+enum node_state {
+    NODE_NEW, /* not asked yet */
+    NODE_PROBING,
+    NODE_KNOWN,    /* its answer tells size and validators */
+    NODE_REDIRECT, /* sent us elsewhere */
+    NODE_FAILED    /* no use: source->state has the words */
+};
+
+struct source {
+    enum source_kind kind;
+    int index;             /* in transfer->sources */
+    int scheduled;         /* number in the schedule, or -1 */
+    char *url;             /* CDN: of the file; else base of its blocks */
+    struct node_addr addr; /* CDN: the node */
+    bool pinned;
+    char name[600];
+    char state[160]; /* for the report; "" is ok */
+    bool usable;     /* may be given work */
+    bool drop;       /* its jobs are to be ended */
+    bool banned;
+    unsigned strikes;
+    unsigned failures;     /* in a row */
+    uint64_t retry_ms;     /* not before this time */
+    unsigned active;       /* works under way */
+    double rate;           /* bytes a second, smoothed */
+    uint64_t tick_bytes;   /* since the last tick */
+    uint64_t used, wasted; /* bytes */
+
+    /* CDN nodes */
+    enum node_state node;
+    struct answer answer;
+    bool by_get;            /* the answer is a GET's: it decides */
+    bool ranges, no_ranges; /* a 206, or a 200, was seen */
+    bool opened;            /* had its first GET */
+    bool asked_byte;        /* had a GET bytes=0-0 */
+    bool followed, judged;  /* redirect was followed; taken or rejected */
+    unsigned hops;
+    unsigned probes;   /* requests under way */
+    uint64_t probe_ms; /* when probing began */
+    int error;         /* why it failed, enum shoal_error */
+    uint8_t *early;    /* what JOB_OPEN brought, from offset 0 */
+    size_t early_len, early_cap;
+    bool early_broke; /* its connection did */
+
+    /* super peers and peers */
+    bool complete;
+    struct blockmap have;
+    uint8_t *hashes; /* its own piece layer, zeros where unknown */
+    bool asked_have, asked_hashes;
+    uint64_t have_ms, hashes_ms; /* when to ask next */
+    uint32_t hashes_held;        /* blocks it had when the hashes were asked */
+};
+
+enum job_kind {
+    JOB_OPEN, /* the first GET, before the standard is known */
+    JOB_DATA,
+    JOB_PLAIN, /* one plain stream */
+    JOB_HEAD,
+    JOB_FIRST_BYTE, /* GET bytes=0-0 where HEAD does not help */
+    JOB_TRACKER,
+    JOB_HAVE,
+    JOB_HASHES,
+    JOB_LAYER
+};
+
+/** A request under way. */
+struct job {
+    struct job *next, *prev;
+    struct transfer *t;
+    enum job_kind kind;
+    struct source *source; /* NULL: tracker, layer */
+    struct http_request *http;
+    struct answer answer;
+    bool answered;
+    bool paused;
+    bool cut; /* ended by us, not a failure */
+    uint64_t start_ms, moved_ms;
+
+    /* DATA */
+    int work;          /* in the schedule, or -1 */
+    uint64_t pos, end; /* file offsets: next byte, end of the request */
+
+    /* DATA: the block under way. Small bodies are gathered here. */
+    uint8_t *buf;
+    size_t len, cap;
+    size_t body_max;
+    unsigned tracker; /* JOB_TRACKER: which */
+};
+
+enum phase {
+    PHASE_PROBE,
+    PHASE_RUN,
+    PHASE_PLAIN,
+    PHASE_DONE
+};
+
+struct tracker_state {
+    char *url;
+    bool asked; /* under way */
+    bool registered;
+    unsigned failures;
+    uint64_t ask_ms;  /* when next */
+    uint64_t told[3]; /* bytes told so far: super, peer, CDN */
+    char state[160];
+};
+
+/** A block of a CDN node that the trusted layer says is wrong. */
+struct suspect {
+    uint32_t block;
+    int source;
+    uint8_t hash[DIGEST_LEN];
+};
+
+struct transfer {
+    struct transfer_options o;
+    struct http *http;
+    enum phase phase;
+    int error; /* that ends it */
+    char why[512];
+    uint64_t start_ms, tick_ms;
+    struct source **sources;
+    size_t n_sources;
+    struct job *jobs;
+
+    struct source *standard; /* the node whose version is the standard */
+    struct resource resource;
+    uint8_t id[RESOURCE_ID_LEN]; /* the tracker's, once has_id */
+    bool has_id;
+    struct blockmap map;
+    struct schedule *schedule;
+    struct store store;
+    int16_t *from;  /* a block's source */
+    uint8_t *layer; /* hashes of what is held */
+    uint8_t root[DIGEST_LEN];
+    bool has_root; /* of the finished file */
+    uint64_t plain_size, plain_got;
+
+    /* trust.c */
+    uint8_t *trusted; /* piece layer that is believed, or NULL */
+    uint8_t trusted_root[DIGEST_LEN];
+    bool trusted_given; /* by the user: never dropped */
+    uint8_t tracker_root[DIGEST_LEN];
+    bool has_tracker_root;
+    uint8_t dropped_root[DIGEST_LEN];
+    bool has_dropped_root;
+    struct suspect *suspects;
+    size_t n_suspects;
+    struct checksum sum; /* len 0: none */
+    bool cdn_only;       /* nothing from others any more */
+
+    /* swarm.c */
+    struct tracker_state trackers[TRACKERS_MAX];
+    size_t n_trackers;
+    bool no_share; /* the origin forbids it */
+    char *layer_url;
+    bool layer_asked;
+};
+
+/** now_ms(): monotonic, milliseconds. */
+uint64_t now_ms(void);
+
+/** transfer_fail(t, err, format, ...): end it, unless that is so already. */
+void transfer_fail(struct transfer *t, int err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** source_add(t, kind, url): NULL: too many, or no memory. */
+struct source *source_add(struct transfer *t, enum source_kind kind,
+                          const char *url);
+
+/** source_state(s, format, ...): words for the report. */
+void source_state(struct source *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** source_drop(s): not used any more; its works are ended. */
+void source_drop(struct source *s);
+
+/**
+ * job_start(t, kind, source, options): ${options} need only what differs
+ * from the usual: url, range, head, addr, total_ms. NULL: failed.
+ */
+struct job *job_start(struct transfer *t, enum job_kind kind,
+                      struct source *source, struct http_options *options);
+
+/** job_create(t, kind, source): one without a request. NULL: no memory. */
+struct job *job_create(struct transfer *t, enum job_kind kind,
+                       struct source *source);
+
+/** job_end(job): cancel the request and free the job. */
+void job_end(struct job *job);
+
+/** job_keep(job, data, len): append to buf, at most body_max. */
+int job_keep(struct job *job, const uint8_t *data, size_t len);
+
+/* node.c */
+
+/**
+ * node_add_all(t, url, hops): the nodes behind the URL's host join the list.
+ * Errors:  SHOAL_ENET (resolver), SHOAL_EDENIED, SHOAL_EINVAL; words are in
+ *          transfer_fail() form in ${why}.
+ */
+int node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
+                 size_t cap);
+
+/** node_probe(t, s): ask with HEAD; a GET follows where that does not help. */
+void node_probe(struct transfer *t, struct source *s);
+
+/** node_open(t, s): the first GET, for everything. */
+void node_open(struct transfer *t, struct source *s);
+
+/** node_ask_byte(t, s): GET bytes=0-0. */
+void node_ask_byte(struct transfer *t, struct source *s);
+
+/** node_step(t): follow redirects, put a GET beside a HEAD that hangs. */
+void node_step(struct transfer *t);
+
+/** node_failed(s, err, ...): no use any more. */
+void node_failed(struct source *s, int err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+int node_headers(struct job *job);
+int node_data(struct job *job, const uint8_t *data, size_t len);
+void node_done(struct job *job, int err, const char *why);
+
+/* standard.c */
+
+/** standard_step(t): decide, as soon as what is known allows it. */
+void standard_step(struct transfer *t);
+
+/** standard_more(t): in mid-download: judge late answers, ask further nodes
+ *  when too few are left, fail when there is nobody left. */
+void standard_more(struct transfer *t);
+
+/* fetch.c */
+void fetch_dispatch(struct transfer *t);
+void fetch_tick(struct transfer *t, uint64_t elapsed_ms);
+
+/** fetch_adopt(t, s, job): blocks from what the first GET brought so far;
+ *  ${job} (NULL when it is over) goes on as a DATA job. */
+void fetch_adopt(struct transfer *t, struct source *s, struct job *job);
+
+int fetch_headers(struct job *job);
+int fetch_data(struct job *job, const uint8_t *data, size_t len);
+void fetch_done(struct job *job, int err, const char *why);
+
+/** fetch_forget(t, block): it is wrong; count it as wasted, fetch again. */
+void fetch_forget(struct transfer *t, uint32_t block);
+
+/* trust.c */
+
+/** trust_allows(t, s): can what the source gives be checked? */
+bool trust_allows(const struct transfer *t, const struct source *s);
+
+/** trust_check(t, s, block, hash): 0, or SHOAL_EVERIFY and it is noted. */
+int trust_check(struct transfer *t, struct source *s, uint32_t block,
+                const uint8_t hash[DIGEST_LEN]);
+
+/** trust_adopt(t, layer, root, given): believe this layer; taken. */
+void trust_adopt(struct transfer *t, uint8_t *layer,
+                 const uint8_t root[DIGEST_LEN], bool given);
+
+/** trust_tracker_root(t, root): the tracker reports it. */
+void trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN]);
+
+/** trust_hashes(t, s): a super peer's or peer's layer is in s->hashes. */
+void trust_hashes(struct transfer *t, struct source *s);
+
+/** trust_finish(t): everything is held. 0: and right; SHOAL_ENOTFOUND: blocks
+ *  were thrown away, go on; else it failed. */
+int trust_finish(struct transfer *t);
+
+/* swarm.c */
+void swarm_start(struct transfer *t);
+void swarm_tick(struct transfer *t);
+void swarm_leave(struct transfer *t);
+
+/** swarm_url(t, s, what): BASE/blocks/ID${what}, in front of BASE's query if
+ *  it has one (tickets); free it. NULL: no memory. */
+char *swarm_url(const struct transfer *t, const struct source *s,
+                const char *what);
+
+/** swarm_refresh(t, s): tell the schedule what it can give. */
+void swarm_refresh(struct transfer *t, struct source *s);
+int swarm_headers(struct job *job);
+int swarm_data(struct job *job, const uint8_t *data, size_t len);
+void swarm_done(struct job *job, int err, const char *why);
+
+#endif

@@ -1,0 +1,362 @@
+/* trust.c - whom to believe (DESIGN: "Never a wrong byte"). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    SUSPECTS_MAX = 1024,
+    READ_BYTES = 1 << 20
+};
+
+static const uint8_t *
+hash_of(const uint8_t *layer, uint32_t block)
+{
+    return layer + (size_t) block * DIGEST_LEN;
+}
+
+static bool
+equal(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, DIGEST_LEN) == 0;
+}
+
+bool
+trust_allows(const struct transfer *t, const struct source *s)
+{
+    if (s->kind == SOURCE_CDN) {
+        return true;
+    }
+    if (t->cdn_only) {
+        return false;
+    }
+    return t->trusted != NULL || t->sum.len > 0
+           || (s->kind == SOURCE_SUPER && s->hashes != NULL);
+}
+
+static void
+strike(struct source *s, const char *why)
+{
+    if (++s->strikes >= STRIKES_MAX) {
+        s->banned = true;
+        node_failed(s, SHOAL_EVERIFY, "%s", why);
+    }
+}
+
+/* All that did not come from CDN nodes is thrown away. */
+static void
+forget_others(struct transfer *t)
+{
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (t->from[i] != NO_SOURCE
+            && t->sources[t->from[i]]->kind != SOURCE_CDN) {
+            fetch_forget(t, i);
+        }
+    }
+}
+
+static void
+refresh_all(struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (t->sources[i]->kind != SOURCE_CDN) {
+            swarm_refresh(t, t->sources[i]);
+        }
+    }
+}
+
+/* Two CDN nodes alike, or one twice, contradict the layer: it is wrong. */
+static void
+drop_layer(struct transfer *t, uint32_t block)
+{
+    if (t->trusted_given) {
+        transfer_fail(t, SHOAL_EVERIFY,
+                      "block %u from the CDN is not what the piece layer says",
+                      block);
+        return;
+    }
+    memcpy(t->dropped_root, t->trusted_root, DIGEST_LEN);
+    t->has_dropped_root = true;
+    t->has_tracker_root = false;
+    free(t->trusted);
+    t->trusted = NULL;
+    t->n_suspects = 0;
+    forget_others(t);
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind != SOURCE_CDN) {
+            free(s->hashes);
+            s->hashes = NULL;
+            source_state(s, "its root was dropped");
+            source_drop(s);
+        }
+    }
+    refresh_all(t);
+}
+
+/* A CDN node's block fails against the layer: who is wrong? */
+static void
+suspect(struct transfer *t, const struct source *s, uint32_t block,
+        const uint8_t hash[DIGEST_LEN])
+{
+    for (size_t i = 0; i < t->n_suspects; i++) {
+        if (t->suspects[i].block == block && equal(t->suspects[i].hash, hash))
+        {
+            drop_layer(t, block);
+            return;
+        }
+    }
+    if (t->suspects == NULL) {
+        t->suspects = calloc(SUSPECTS_MAX, sizeof(*t->suspects));
+    }
+    if (t->suspects == NULL || t->n_suspects == SUSPECTS_MAX) {
+        return;
+    }
+    struct suspect *x = &t->suspects[t->n_suspects++];
+    x->block = block;
+    x->source = s->index;
+    memcpy(x->hash, hash, DIGEST_LEN);
+}
+
+/* The block came in right from elsewhere: that names the culprits. */
+static void
+convict(struct transfer *t, uint32_t block)
+{
+    for (size_t i = 0; i < t->n_suspects;) {
+        if (t->suspects[i].block == block) {
+            strike(t->sources[t->suspects[i].source], "wrong blocks");
+            t->suspects[i] = t->suspects[--t->n_suspects];
+        } else {
+            i++;
+        }
+    }
+}
+
+/* Without a trusted layer CDN nodes are believed, and a super peer's own
+ * layer must not contradict them. */
+static void
+cross_check(struct transfer *t, uint32_t block, const uint8_t hash[DIGEST_LEN])
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->hashes == NULL || s->drop
+            || digest_is_zero(hash_of(s->hashes, block))
+            || equal(hash_of(s->hashes, block), hash))
+        {
+            continue;
+        }
+        s->banned = true;
+        node_failed(s, SHOAL_EVERIFY, "its piece layer contradicts the CDN");
+        for (uint32_t b = 0; b < t->map.count; b++) {
+            if (t->from[b] == s->index) {
+                fetch_forget(t, b);
+            }
+        }
+    }
+}
+
+int
+trust_check(struct transfer *t, struct source *s, uint32_t block,
+            const uint8_t hash[DIGEST_LEN])
+{
+    if (t->trusted != NULL) {
+        if (equal(hash_of(t->trusted, block), hash)) {
+            convict(t, block);
+            return 0;
+        }
+        if (s->kind == SOURCE_CDN) {
+            suspect(t, s, block, hash);
+        } else {
+            strike(s, "wrong blocks");
+        }
+        return SHOAL_EVERIFY;
+    }
+    if (s->kind == SOURCE_CDN) {
+        cross_check(t, block, hash);
+        return 0;
+    }
+    if (s->hashes != NULL && !digest_is_zero(hash_of(s->hashes, block))) {
+        if (!equal(hash_of(s->hashes, block), hash)) {
+            strike(s, "wrong blocks");
+            return SHOAL_EVERIFY;
+        }
+        return 0;
+    }
+    return t->sum.len > 0 && !t->cdn_only ? 0 : SHOAL_EVERIFY;
+}
+
+void
+trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
+            bool given)
+{
+    free(t->trusted);
+    t->trusted = layer;
+    t->trusted_given = given;
+    memcpy(t->trusted_root, root, DIGEST_LEN);
+
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        uint8_t hash[DIGEST_LEN];
+
+        if (!blockmap_has(&t->map, i)
+            || equal(hash_of(t->layer, i), hash_of(layer, i)))
+        {
+            continue;
+        }
+        int from = t->from[i];
+
+        memcpy(hash, hash_of(t->layer, i), DIGEST_LEN);
+        fetch_forget(t, i);
+        if (from == NO_SOURCE) {
+            continue;
+        }
+        if (t->sources[from]->kind == SOURCE_CDN) {
+            suspect(t, t->sources[from], i, hash);
+        } else {
+            strike(t->sources[from], "wrong blocks");
+        }
+        if (t->trusted == NULL || t->error != 0) {
+            return; /* it was dropped again */
+        }
+    }
+    refresh_all(t);
+}
+
+static void
+try_layer(struct transfer *t, const uint8_t *layer)
+{
+    uint8_t root[DIGEST_LEN];
+
+    if (t->trusted != NULL || !t->has_tracker_root
+        || digest_root(layer, t->map.count, t->map.block_size, root) != 0
+        || !equal(root, t->tracker_root))
+    {
+        return;
+    }
+    uint8_t *copy = malloc((size_t) t->map.count * DIGEST_LEN);
+    if (copy != NULL) {
+        memcpy(copy, layer, (size_t) t->map.count * DIGEST_LEN);
+        trust_adopt(t, copy, root, false);
+    }
+}
+
+void
+trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN])
+{
+    if (t->map.count == 0 || t->has_tracker_root
+        || (t->has_dropped_root && equal(t->dropped_root, root)))
+    {
+        return;
+    }
+    memcpy(t->tracker_root, root, DIGEST_LEN);
+    t->has_tracker_root = true;
+    if (t->map.count == 1) {
+        try_layer(t, root); /* the one hash is the root */
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (t->sources[i]->hashes != NULL) {
+            try_layer(t, t->sources[i]->hashes);
+        }
+    }
+}
+
+void
+trust_hashes(struct transfer *t, struct source *s)
+{
+    try_layer(t, s->hashes);
+    for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
+        bool mine = blockmap_has(&t->map, i)
+                    && (t->from[i] == NO_SOURCE
+                        || t->sources[t->from[i]]->kind == SOURCE_CDN);
+
+        if (mine && !digest_is_zero(hash_of(s->hashes, i))
+            && !equal(hash_of(s->hashes, i), hash_of(t->layer, i)))
+        {
+            s->banned = true;
+            node_failed(s, SHOAL_EVERIFY,
+                        "its piece layer contradicts the CDN");
+            return;
+        }
+    }
+    swarm_refresh(t, s);
+}
+
+static bool
+has_foreign(const struct transfer *t)
+{
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (t->from[i] != NO_SOURCE
+            && t->sources[t->from[i]]->kind != SOURCE_CDN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Back to what CDN nodes alone say. */
+static int
+retreat(struct transfer *t)
+{
+    if (!has_foreign(t)) {
+        return SHOAL_EVERIFY;
+    }
+    t->cdn_only = true;
+    forget_others(t);
+    return SHOAL_ENOTFOUND;
+}
+
+static int
+check_sum(struct transfer *t)
+{
+    struct checksum_state *st = checksum_start(&t->sum);
+    uint8_t *buf = malloc(READ_BYTES);
+    int err = st != NULL && buf != NULL ? 0 : SHOAL_ENOMEM;
+
+    for (uint64_t off = 0; err == 0 && off < t->map.size;) {
+        uint64_t left = t->map.size - off;
+        size_t n = left < READ_BYTES ? (size_t) left : READ_BYTES;
+
+        err = t->store.ops->read(t->store.ctx, off, buf, n);
+        if (err == 0) {
+            checksum_update(st, buf, n);
+        }
+        off += n;
+    }
+    free(buf);
+    bool right = st != NULL && checksum_finish(st, &t->sum);
+    if (err == 0 && !right) {
+        err = SHOAL_EVERIFY;
+    }
+    return err;
+}
+
+int
+trust_finish(struct transfer *t)
+{
+    if (t->map.count > 0) {
+        int err =
+            digest_root(t->layer, t->map.count, t->map.block_size, t->root);
+        if (err != 0) {
+            return err;
+        }
+        if (t->trusted == NULL && t->has_tracker_root
+            && !equal(t->root, t->tracker_root) && has_foreign(t))
+        {
+            return retreat(t);
+        }
+    }
+    if (t->sum.len > 0) {
+        int err = check_sum(t);
+
+        if (err == SHOAL_EVERIFY) {
+            return retreat(t);
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+    t->has_root = t->map.count > 0;
+    return 0;
+}
