@@ -1,0 +1,44 @@
+# A full disk: exit code 3, what was fetched stays, -c goes on from there.
+
+use v5.36;
+use Shoal::Test;
+
+if ($> != 0) {
+    plan(skip_all => 'a small file system needs root');
+}
+my ($st) = run_cmd(qw(unshare -m true));
+plan(skip_all => 'no mount namespaces here') if $st ne '0';
+
+my $size = 12 * 1048576;
+my $cdn = cdn(nodes => 2);
+my $path = $cdn->file('full.bin', $size, 1);
+my $sha = sha256_file($path);
+my $dir = tmpdir('small');
+
+my $script = <<'EOS';
+dir=$1 shoal=$2 resolve=$3 url=$4
+mount -t tmpfs -o size=6m tmpfs "$dir" || exit 99
+cd "$dir" && echo precious > mine
+"$shoal" --resolve "$resolve" "$url" 2>"$dir/../full.err"
+echo "status $?"
+echo "mine $(cat mine)"
+ls
+mount -o remount,size=64m "$dir" || exit 98
+"$shoal" -c --resolve "$resolve" "$url" 2>"$dir/../full2.err"
+echo "again $?"
+sha256sum full.bin
+EOS
+my ($status, $out, $err) = run_cmd({ deadline => 60, env => { san_env() } },
+    'unshare', '-m', 'sh', '-c', $script, 'sh', $dir, program('shoal'),
+    $cdn->resolve, $cdn->url('full.bin'));
+is($status, 0, 'ran') or diag($err);
+like($out, qr/^status 3$/m, 'exit code 3') or diag($out);
+like(slurp("$dir/../full.err"), qr/^shoal: .*(?:space|full)/mi, 'says why');
+like($out, qr/^mine precious$/m, 'what was there is still there');
+my ($before) = $out =~ /^(.*?)^again/ms;
+unlike($before // '', qr/^full\.bin$/m, 'no file that looks whole');
+like($out, qr/^again 0$/m, 'with room, -c ends it')
+    or diag(slurp("$dir/../full2.err"));
+like($out, qr/^$sha/m, 'content');
+
+finish();
