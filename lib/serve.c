@@ -357,6 +357,7 @@ is_above_limit(struct MHD_Connection *c)
 
 /* A GET is answered at the second call, when it was read to its end: an
  * answer at the first one would cost the connection. */
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 static enum MHD_Result
 handle(void *cls, struct MHD_Connection *c, const char *url,
        const char *method, const char *version, const char *upload_data,

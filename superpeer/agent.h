@@ -1,0 +1,70 @@
+/* agent.h - the super peer's side of its trackers: a poll kept open at each
+ * for commands, and news told to all of them. */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent;
+struct config;
+struct news;
+struct news_item;
+struct resource;
+
+/** What a poll tells of this machine. */
+struct agent_load {
+    uint64_t capacity; /* bytes of cache */
+    uint64_t free;     /* bytes */
+    uint64_t bytes;    /* uploaded since the start */
+    unsigned active;   /* uploads now */
+};
+
+/** Called from the agent's threads. */
+struct agent_ops {
+    /** A tracker wants this prepared; idempotent. */
+    void (*prepare)(void *ctx, const struct resource *r);
+
+    /** Put everything that is held or being filled into ${all}. Not 0: it
+     *  is asked again later. */
+    int (*announce)(void *ctx, struct news *all);
+
+    void (*load)(void *ctx, struct agent_load *out);
+    void *ctx;
+};
+
+/** One tracker, for the status. */
+struct agent_status {
+    const char *url;
+    bool connected; /* its last call was answered */
+    char epoch[17]; /* "" when not known */
+    char error[160];
+    uint64_t prepares; /* commands since the start */
+    size_t pending;    /* news */
+};
+
+/** agent_create(config, port, ops, out): calls nobody yet. Borrows ${config}
+ *  and ${ops} until agent_free(). SHOAL_ENOMEM, SHOAL_EIO. */
+int agent_create(const struct config *config, uint16_t port,
+                 const struct agent_ops *ops, struct agent **out);
+
+/** agent_start(a): begin to call; once. SHOAL_ENOMEM. */
+int agent_start(struct agent *a);
+
+/** agent_tell(a, item): to every tracker, soon. Does not block. */
+void agent_tell(struct agent *a, const struct news_item *item);
+
+/** agent_flush(a, timeout_ms): wait until the trackers that can be reached
+ *  were told everything. */
+void agent_flush(struct agent *a, unsigned timeout_ms);
+
+/** agent_stop(a): ends calls and threads; NULL is a no-op. agent_tell() may
+ *  still be called until agent_free(). */
+void agent_stop(struct agent *a);
+void agent_free(struct agent *a);
+
+size_t agent_count(const struct agent *a);
+void agent_get_status(struct agent *a, size_t i, struct agent_status *out);
+
+#endif

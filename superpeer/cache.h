@@ -1,0 +1,150 @@
+/* cache.h - sets of blocks on disk. The only part that knows LMDB.
+ *
+ * A set is one resource's blocks. It is found by its id; of one URL there is
+ * one set at most. Every function may be called from any thread, but
+ * cache_open() and cache_close().
+ *
+ * Caveats
+ *   A block can be served when it was committed, some milliseconds after
+ *   cache_write(). After kill -9 all that was committed is there. After a
+ *   power cut the last second may be lost, and the file may be damaged where
+ *   the file system writes out of order: there is no fsync in between.
+ *   A set's room is set aside when it is begun, as if it was complete.
+ */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "serve.h"
+
+struct blockmap;
+struct cache;
+struct cache_set;
+struct resource;
+
+struct cache_options {
+    const char *path;
+    uint64_t size; /* bytes */
+
+    /** A set is about to be deleted: tell those who may ask for it. Called
+     *  without locks, in the thread of cache_fill() or cache_forget(). */
+    void (*leaving)(void *ctx, const uint8_t id[20]);
+    void *ctx;
+};
+
+/**
+ * cache_open(options, out, why, cap):
+ * Open the folder ${options->path}, which must exist, and read what is held,
+ * without reading blocks. ${why} gets the words of an error.
+ *
+ * Errors:  SHOAL_EIO (no folder, not writable, in use, damaged),
+ *          SHOAL_ENOMEM.
+ */
+int cache_open(const struct cache_options *options, struct cache **out,
+               char *why, size_t cap);
+
+/** cache_close(c): commits what is queued; NULL is a no-op. No set is in
+ *  use any more. */
+void cache_close(struct cache *c);
+
+/** cache_too_large(c, size): such a file is above 80 % of the cache. */
+bool cache_too_large(const struct cache *c, uint64_t size);
+
+/**
+ * cache_fill(c, r, out):
+ * Begin to fill the set of ${r}, or go on. Other sets of its URL are
+ * deleted; the ones that nobody used for the longest time go where there is
+ * no room.
+ *
+ * Ownership:  end with cache_fill_end().
+ * Errors:     SHOAL_EFULL (no room, as what is there is in use; or the old
+ *             set of this URL is being filled), SHOAL_EIO, SHOAL_ENOMEM,
+ *             SHOAL_EINVAL.
+ */
+int cache_fill(struct cache *c, const struct resource *r,
+               struct cache_set **out);
+
+/** cache_fill_end(c, set): not being filled any more; NULL is a no-op. */
+void cache_fill_end(struct cache *c, struct cache_set *set);
+
+/** cache_load(c, set, map, layer): what is held already, as of
+ *  cache_fill(); ${layer} takes 32 bytes a block. SHOAL_EIO. */
+int cache_load(struct cache *c, struct cache_set *set, struct blockmap *map,
+               uint8_t *layer);
+
+/**
+ * cache_write(c, set, block, data, len, hash):
+ * Queue a block and its hash; they are committed together.
+ *
+ * Ownership:  ${data} is copied.
+ * Blocking:   while the queue is full.
+ * Errors:     of this or an earlier block of the set: SHOAL_EFULL (disk or
+ *             map), SHOAL_EIO, SHOAL_ENOMEM.
+ */
+int cache_write(struct cache *c, struct cache_set *set, uint32_t block,
+                const void *data, size_t len, const uint8_t hash[32]);
+
+/** cache_read(c, set, off, buf, len): ${len} bytes that were written, also
+ *  those that are still queued. SHOAL_EIO. */
+int cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
+               size_t len);
+
+/** cache_drop(c, set, block): it was wrong; not served from now on. */
+void cache_drop(struct cache *c, struct cache_set *set, uint32_t block);
+
+/** cache_held(c, set): blocks that can be served. */
+uint32_t cache_held(struct cache *c, struct cache_set *set);
+
+/**
+ * cache_finish(c, set, root, copy):
+ * All blocks were written: commit, sync, and call the set complete. ${root}
+ * is NULL for an empty file.
+ *
+ * Errors:  SHOAL_EFULL, SHOAL_EIO (also when blocks are missing).
+ */
+int cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
+                 bool copy);
+
+/** cache_forget(c, id): delete the set, unless it is being filled. */
+void cache_forget(struct cache *c, const uint8_t id[20]);
+
+/** What one set is; a copy. */
+struct cache_info {
+    uint8_t id[20];
+    uint8_t root[32];
+    uint64_t size;     /* bytes */
+    uint64_t last_use; /* seconds since 1970 */
+    uint32_t blocks, held;
+    bool complete;
+    bool copy;
+    bool filling;
+    char *url, *provider, *version;
+};
+
+/** cache_info(c, id, out): SHOAL_ENOTFOUND, SHOAL_ENOMEM; undo with
+ *  cache_info_fini(). */
+int cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out);
+void cache_info_fini(struct cache_info *info);
+
+/** cache_list(c, out, n): all sets; free with cache_list_free().
+ *  SHOAL_ENOMEM. */
+int cache_list(struct cache *c, struct cache_info **out, size_t *n);
+void cache_list_free(struct cache_info *list, size_t n);
+
+struct cache_stats {
+    uint64_t size;     /* bytes that it may take */
+    uint64_t used;     /* bytes set aside for sets */
+    uint64_t evicted;  /* sets, since the start */
+    uint64_t replaced; /* sets, by another version of their URL */
+    size_t sets;
+};
+
+void cache_get_stats(struct cache *c, struct cache_stats *out);
+
+/** For serve_start(), with the cache as context. */
+extern const struct serve_ops cache_serve_ops;
+
+#endif

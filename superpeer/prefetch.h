@@ -1,0 +1,77 @@
+/* prefetch.h - fetches whole files from CDN nodes into the cache, so many at
+ * once, each only once. */
+#ifndef PREFETCH_H
+#define PREFETCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cache;
+struct guard;
+struct news_item;
+struct prefetch;
+struct resolve;
+struct resource;
+
+struct prefetch_options {
+    struct cache *cache;
+    const struct guard *guard;
+    const struct resolve *resolve;
+    const char *bind_address; /* NULL: any */
+    const char *name;         /* spreads where super peers begin to read */
+    unsigned jobs;            /* at once */
+    unsigned queue;           /* may wait */
+    unsigned nodes;           /* CDN nodes of one file at once */
+    uint64_t origin_rate;     /* bytes a second of all; 0: no limit */
+
+    /** What trackers are to be told. Any thread, must not block. */
+    void (*report)(void *ctx, const struct news_item *item);
+    void *ctx;
+};
+
+/** prefetch_start(options, out): copies ${options}, borrows what they point
+ *  to. SHOAL_ENOMEM. */
+int prefetch_start(const struct prefetch_options *options,
+                   struct prefetch **out);
+
+/**
+ * prefetch_add(p, r):
+ * Have ${r}, under its id, in the cache; what comes of it is reported: held
+ * at once when it is complete, being filled, or refused.
+ */
+void prefetch_add(struct prefetch *p, const struct resource *r);
+
+/** prefetch_resume(p): go on with all sets that are not complete. */
+void prefetch_resume(struct prefetch *p);
+
+/** prefetch_stop(p): ends what is under way and waits for it; what was
+ *  fetched stays. NULL is a no-op. */
+void prefetch_stop(struct prefetch *p);
+void prefetch_free(struct prefetch *p);
+
+enum {
+    PREFETCH_REFUSALS = 32, /* that are remembered */
+    PREFETCH_URL_MAX = 200  /* characters that are */
+};
+
+/** Why something was not prepared, for the status. */
+struct prefetch_refusal {
+    uint8_t id[20];
+    const char *reason;
+    char url[PREFETCH_URL_MAX]; /* without its query */
+    char why[200];
+    uint64_t when; /* seconds since 1970 */
+};
+
+struct prefetch_stats {
+    unsigned running, queued;
+    uint64_t done, failed;
+    uint64_t bytes; /* from CDN nodes, of finished runs */
+    struct prefetch_refusal refusals[PREFETCH_REFUSALS]; /* newest first */
+    size_t n_refusals;
+};
+
+void prefetch_get_stats(struct prefetch *p, struct prefetch_stats *out);
+
+#endif

@@ -1,0 +1,248 @@
+#include "sets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+
+enum {
+    BUCKETS_MIN = 256,
+    PAGE = 4096,           /* bytes, LMDB's on all that we know */
+    VALUE_HEADER = 16,     /* bytes, of an overflow page */
+    BLOCK_ENTRIES = 192,   /* bytes, of a block's keys and hash in the trees */
+    SET_ENTRIES = 4 * PAGE /* bytes, record and bitmap */
+};
+
+int
+sets_init(struct sets *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->by_id = calloc(BUCKETS_MIN, sizeof(struct cache_set *));
+    s->by_url = calloc(BUCKETS_MIN, sizeof(struct cache_set *));
+    if (s->by_id == NULL || s->by_url == NULL) {
+        free(s->by_id);
+        free(s->by_url);
+        return SHOAL_ENOMEM;
+    }
+    s->buckets = BUCKETS_MIN;
+    return 0;
+}
+
+void
+sets_fini(struct sets *s)
+{
+    for (size_t i = 0; i < s->buckets; i++) {
+        while (s->by_id[i] != NULL) {
+            struct cache_set *set = s->by_id[i];
+
+            s->by_id[i] = set->next_id;
+            sets_destroy(set);
+        }
+    }
+    free(s->by_id);
+    free(s->by_url);
+    memset(s, 0, sizeof(*s));
+}
+
+/* What the set takes of LMDB's file when it is complete. */
+static uint64_t
+footprint(const struct blockmap *m)
+{
+    uint64_t full = (m->block_size + VALUE_HEADER + PAGE - 1) / PAGE * PAGE
+                    + BLOCK_ENTRIES;
+
+    return m->count * full + SET_ENTRIES;
+}
+
+/* The identity of URL and provider alone. */
+static int
+make_url_key(const struct resource *r, uint8_t key[RESOURCE_ID_LEN])
+{
+    struct resource plain;
+
+    int err = resource_init(&plain, r->url, 0, r->provider, NULL);
+    if (err == 0) {
+        memcpy(key, plain.id, RESOURCE_ID_LEN);
+        resource_fini(&plain);
+    }
+    return err;
+}
+
+int
+sets_create(const struct resource *r, struct cache_set **out)
+{
+    struct cache_set *set = calloc(1, sizeof(*set));
+
+    if (set == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    int err = resource_init(&set->resource, r->url, r->size, r->provider,
+                            r->version);
+    if (err == 0) {
+        memcpy(set->resource.id, r->id, RESOURCE_ID_LEN);
+        err = make_url_key(r, set->url_key);
+    }
+    if (err == 0) {
+        err = blockmap_init(&set->map, r->size);
+    }
+    if (err == 0) {
+        err = blockmap_init(&set->writing, r->size);
+    }
+    if (err != 0) {
+        sets_destroy(set);
+        return err;
+    }
+    set->footprint = footprint(&set->map);
+    *out = set;
+    return 0;
+}
+
+void
+sets_destroy(struct cache_set *set)
+{
+    if (set == NULL) {
+        return;
+    }
+    resource_fini(&set->resource);
+    blockmap_fini(&set->map);
+    blockmap_fini(&set->writing);
+    free(set);
+}
+
+/* Keys are hashes already: any of their bytes do. */
+static size_t
+bucket(const struct sets *s, const uint8_t key[RESOURCE_ID_LEN])
+{
+    uint32_t n;
+
+    memcpy(&n, key, sizeof(n));
+    return n & (s->buckets - 1);
+}
+
+static void
+link_set(struct sets *s, struct cache_set *set)
+{
+    struct cache_set **id = &s->by_id[bucket(s, set->resource.id)];
+    struct cache_set **url = &s->by_url[bucket(s, set->url_key)];
+
+    set->next_id = *id;
+    *id = set;
+    set->next_url = *url;
+    *url = set;
+}
+
+/* Without memory the tables stay as they are, only slower. */
+static void
+grow(struct sets *s)
+{
+    struct sets bigger = { .buckets = s->buckets * 2 };
+
+    bigger.by_id = calloc(bigger.buckets, sizeof(struct cache_set *));
+    bigger.by_url = calloc(bigger.buckets, sizeof(struct cache_set *));
+    if (bigger.by_id == NULL || bigger.by_url == NULL) {
+        free(bigger.by_id);
+        free(bigger.by_url);
+        return;
+    }
+    for (size_t i = 0; i < s->buckets; i++) {
+        struct cache_set *next;
+
+        for (struct cache_set *set = s->by_id[i]; set != NULL; set = next) {
+            next = set->next_id;
+            link_set(&bigger, set);
+        }
+    }
+    free(s->by_id);
+    free(s->by_url);
+    s->by_id = bigger.by_id;
+    s->by_url = bigger.by_url;
+    s->buckets = bigger.buckets;
+}
+
+void
+sets_add(struct sets *s, struct cache_set *set)
+{
+    if (s->count >= s->buckets) {
+        grow(s);
+    }
+    link_set(s, set);
+    s->count++;
+    s->footprint += set->footprint;
+}
+
+void
+sets_remove(struct sets *s, struct cache_set *set)
+{
+    struct cache_set **id = &s->by_id[bucket(s, set->resource.id)];
+    struct cache_set **url = &s->by_url[bucket(s, set->url_key)];
+
+    while (*id != set) {
+        id = &(*id)->next_id;
+    }
+    *id = set->next_id;
+    while (*url != set) {
+        url = &(*url)->next_url;
+    }
+    *url = set->next_url;
+    set->next_id = set->next_url = NULL;
+    s->count--;
+    s->footprint -= set->footprint;
+}
+
+struct cache_set *
+sets_find(const struct sets *s, const uint8_t id[RESOURCE_ID_LEN])
+{
+    struct cache_set *set = s->by_id[bucket(s, id)];
+
+    while (set != NULL && memcmp(set->resource.id, id, RESOURCE_ID_LEN) != 0) {
+        set = set->next_id;
+    }
+    return set;
+}
+
+struct cache_set *
+sets_other(const struct sets *s, const struct cache_set *set)
+{
+    struct cache_set *o = s->by_url[bucket(s, set->url_key)];
+
+    while (
+        o != NULL
+        && (memcmp(o->url_key, set->url_key, RESOURCE_ID_LEN) != 0
+            || memcmp(o->resource.id, set->resource.id, RESOURCE_ID_LEN) == 0))
+    {
+        o = o->next_url;
+    }
+    return o;
+}
+
+struct cache_set *
+sets_oldest(const struct sets *s)
+{
+    struct cache_set *oldest = NULL;
+
+    for (size_t i = 0; i < s->buckets; i++) {
+        struct cache_set *set = s->by_id[i];
+
+        for (; set != NULL; set = set->next_id) {
+            if (set->refs == 0 && !set->filling
+                && (oldest == NULL || set->last_use < oldest->last_use))
+            {
+                oldest = set;
+            }
+        }
+    }
+    return oldest;
+}
+
+void
+sets_each(const struct sets *s, void (*fn)(struct cache_set *set, void *ctx),
+          void *ctx)
+{
+    for (size_t i = 0; i < s->buckets; i++) {
+        struct cache_set *set = s->by_id[i];
+
+        for (; set != NULL; set = set->next_id) {
+            fn(set, ctx);
+        }
+    }
+}

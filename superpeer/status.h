@@ -1,0 +1,35 @@
+/* status.h - the listener for the operator: /healthz and /status. */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include <stddef.h>
+
+struct agent;
+struct cache;
+struct config_address;
+struct prefetch;
+struct serve;
+struct status;
+
+/** What it shows; ${agent} may be NULL. All are borrowed. */
+struct status_sources {
+    const char *name;
+    struct cache *cache;
+    struct serve *serve;
+    struct prefetch *prefetch;
+    struct agent *agent;
+};
+
+/**
+ * status_start(address, sources, out, why, cap):
+ * Listen and answer in a thread of its own. Words of an error go to ${why}.
+ * Errors:  SHOAL_ENET, SHOAL_ENOMEM.
+ */
+int status_start(const struct config_address *address,
+                 const struct status_sources *sources, struct status **out,
+                 char *why, size_t cap);
+
+/** status_stop(s): NULL is a no-op. */
+void status_stop(struct status *s);
+
+#endif
