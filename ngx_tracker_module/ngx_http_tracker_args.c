@@ -109,8 +109,10 @@ ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
     if (rc == NGX_DECLINED && refusal->status == 0) {
         u_char  why[NGX_HTTP_TRACKER_TEXT_MAX];
 
-        ngx_memcpy(why, refusal->text, refusal->len);
-        why[refusal->len] = '\0';
+        /* without its line feed */
+
+        ngx_memcpy(why, refusal->text, refusal->len - 1);
+        why[refusal->len - 1] = '\0';
 
         return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
                                        (char *) arg->name.data, (char *) why);
