@@ -33,9 +33,9 @@ SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
 NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
 
-LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/%.o)
-CLIENT_OBJ := $(CLIENT_SRC:%.c=$(BUILD)/%.o)
-SUPER_OBJ  := $(SUPER_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+CLIENT_OBJ := $(CLIENT_SRC:%.c=$(BUILD)/obj/%.o)
+SUPER_OBJ  := $(SUPER_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(BUILD)/unit/%)
 
 ifeq ($(V),1)
@@ -51,7 +51,7 @@ endif
 
 all: $(BUILD)/shoal $(BUILD)/superpeer module
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -68,9 +68,9 @@ $(BUILD)/superpeer: $(SUPER_OBJ) $(BUILD)/libshoal.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@.tmp $^ \
-	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER)) && mv $@.tmp $@
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER)) && rm -rf $@ && mv $@.tmp $@
 
-$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/libshoal.a
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libshoal.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
@@ -120,4 +120,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
--include $(UNIT_SRC:%.c=$(BUILD)/%.d)
+-include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)
