@@ -1,0 +1,200 @@
+#include "unit.h"
+
+#include "origin.h"
+
+static struct answer
+make(const char *text)
+{
+    struct answer a;
+
+    answer_reset(&a);
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+
+        answer_line(&a, text, len + 1);
+        text += len + 1;
+    }
+    return a;
+}
+
+static void
+plain_answer(void **state)
+{
+    struct answer a = make("HTTP/1.1 200 OK\r\n"
+                           "content-LENGTH:  123 \r\n"
+                           "ETag: \"x\"\r\n"
+                           "Last-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+                           "Shoal-Tracker: http://t/peers\r\n"
+                           "Retry-After: 7\r\n");
+
+    (void) state;
+    assert_int_equal(a.status, 200);
+    assert_true(answer_size(&a) == 123);
+    assert_string_equal(a.etag, "\"x\"");
+    assert_true(a.mtime == 1700000000);
+    assert_string_equal(a.tracker, "http://t/peers");
+    assert_int_equal(a.retry_after, 7);
+    assert_false(a.no_share);
+    assert_true(answer_agrees(&a, 123, "etag:\"x\""));
+    assert_true(answer_agrees(&a, 123, "mtime:1700000000"));
+    assert_true(answer_agrees(&a, 123, "text:whatever"));
+    assert_true(answer_agrees(&a, 123, ""));
+    assert_false(answer_agrees(&a, 124, ""));
+    assert_false(answer_agrees(&a, 123, "etag:\"y\""));
+    assert_false(answer_agrees(&a, 123, "mtime:1700000001"));
+}
+
+static void
+sizes(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t size;
+    } cases[] = {
+        { "HTTP/1.1 206 P\nContent-Range: bytes 0-0/123\n", 123 },
+        { "HTTP/1.1 206 P\nContent-Range: bytes 0-0/*\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 206 P\nContent-Length: 5\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 416 R\nContent-Range: bytes */0\n", 0 },
+        { "HTTP/1.1 200 OK\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 200 OK\nContent-Length: -1\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 200 OK\nContent-Length: 1x\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 200 OK\nContent-Length: 9223372036854775808\n",
+          ORIGIN_UNKNOWN },
+        { "HTTP/1.1 200 OK\nContent-Length: 5\nContent-Encoding: gzip\n",
+          ORIGIN_UNKNOWN },
+        { "HTTP/1.1 200 OK\nContent-Length: 5\nContent-Encoding: identity\n",
+          5 },
+        { "HTTP/1.1 404 N\nContent-Length: 5\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 103 E\nContent-Length: 9\nHTTP/1.1 200 OK\n"
+          "Content-Length: 5\n",
+          5 },
+        { "HTTP/1.1 206 P\nContent-Range: bytes 5-4/123\n", ORIGIN_UNKNOWN },
+        { "HTTP/1.1 206 P\nContent-Range: items 0-4/123\n", ORIGIN_UNKNOWN },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer a = make(cases[i].text);
+
+        if (answer_size(&a) != cases[i].size) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+}
+
+static void
+weak_and_odd_validators(void **state)
+{
+    struct answer a = make("HTTP/1.1 200 OK\nETag: W/\"x\"\n"
+                           "Last-Modified: yesterday\n");
+
+    (void) state;
+    assert_string_equal(a.etag, "");
+    assert_true(a.mtime == -1);
+    assert_false(answer_agrees(&a, ORIGIN_UNKNOWN, "etag:\"x\""));
+}
+
+static void
+private_answers(void **state)
+{
+    (void) state;
+    assert_true(make("HTTP/1.1 200 OK\nCache-Control: private\n").no_share);
+    assert_true(make("HTTP/1.1 200 OK\nCache-Control: max-age=1, no-store\n")
+                    .no_share);
+    assert_false(
+        make("HTTP/1.1 200 OK\nCache-Control: public, max-age=1\n").no_share);
+    assert_false(make("HTTP/1.1 200 OK\nCache-Control: privately\n").no_share);
+    assert_true(make("HTTP/1.1 200 OK\nCache-Control: public\n"
+                     "Cache-Control: PRIVATE\n")
+                    .no_share);
+}
+
+static void
+links(void **state)
+{
+    struct answer a = make("HTTP/1.1 200 OK\n"
+                           "Link: </a.css>; rel=preload, </f.shoal>; "
+                           "rel=\"piece-layer\"\n");
+
+    (void) state;
+    assert_string_equal(a.layer, "/f.shoal");
+    a = make("HTTP/1.1 200 OK\nLink: </x>; rel=next\nLink: <u>; "
+             "rel=piece-layer\n");
+    assert_string_equal(a.layer, "u");
+    a = make("HTTP/1.1 200 OK\nLink: <unclosed; rel=piece-layer\n");
+    assert_string_equal(a.layer, "");
+}
+
+static void
+redirects(void **state)
+{
+    struct answer a = make("HTTP/1.1 302 Found\nLocation: /x\n");
+
+    (void) state;
+    assert_true(answer_is_redirect(&a));
+    a = make("HTTP/1.1 304 Not Modified\nLocation: /x\n");
+    assert_false(answer_is_redirect(&a));
+    a = make("HTTP/1.1 301 Moved\n");
+    assert_false(answer_is_redirect(&a));
+}
+
+#define OLD "Last-Modified: Tue, 14 Nov 2023 22:13:20 GMT\n"
+#define NEW "Last-Modified: Tue, 14 Nov 2023 22:13:21 GMT\n"
+
+static void
+standards(void **state)
+{
+    struct answer a = make("HTTP/1.1 200 OK\nContent-Length: 5\n" OLD);
+    struct answer b = make("HTTP/1.1 200 OK\nContent-Length: 5\n" NEW);
+    struct answer c = make("HTTP/1.1 200 OK\nContent-Length: 6\n" OLD);
+    const struct answer *most[] = { &c, &a, &a };
+    const struct answer *tie[] = { &a, &b };
+    char version[RESOURCE_VERSION_MAX + 1];
+
+    (void) state;
+    assert_int_equal(origin_standard(most, 3), 1);
+    assert_true(origin_majority(most, 3, 0));
+    assert_false(origin_majority(most, 3, 1)); /* it could become a tie */
+    assert_true(origin_majority(most + 1, 2, 1));
+    assert_int_equal(origin_standard(tie, 2), 1); /* the newest */
+    assert_false(origin_majority(tie, 2, 0));
+    origin_version(most, 3, 1, version);
+    assert_string_equal(version, "mtime:1700000000");
+}
+
+static void
+versions(void **state)
+{
+    struct answer a = make("HTTP/1.1 200 OK\nContent-Length: 5\n"
+                           "ETag: \"a\"\n" OLD);
+    struct answer b = make("HTTP/1.1 200 OK\nContent-Length: 5\n"
+                           "ETag: \"b\"\n" OLD);
+    struct answer e = make("HTTP/1.1 200 OK\nContent-Length: 5\n"
+                           "ETag: \"a\"\n");
+    struct answer none = make("HTTP/1.1 200 OK\nContent-Length: 5\n");
+    const struct answer *same[] = { &a, &a, &e };
+    const struct answer *mixed[] = { &a, &b };
+    const struct answer *bare[] = { &none, &none };
+    char version[RESOURCE_VERSION_MAX + 1];
+
+    (void) state;
+    origin_version(same, 3, 0, version);
+    assert_string_equal(version, "etag:\"a\"");
+    origin_version(mixed, 2, 0, version); /* inode ETags: the time decides */
+    assert_string_equal(version, "mtime:1700000000");
+    origin_version(bare, 2, 0, version);
+    assert_string_equal(version, "");
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(plain_answer),
+    cmocka_unit_test(sizes),
+    cmocka_unit_test(weak_and_odd_validators),
+    cmocka_unit_test(private_answers),
+    cmocka_unit_test(links),
+    cmocka_unit_test(redirects),
+    cmocka_unit_test(standards),
+    cmocka_unit_test(versions),
+};
+
+UNIT_MAIN(tests)

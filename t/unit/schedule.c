@@ -1,0 +1,297 @@
+#include "unit.h"
+
+#include "blockmap.h"
+#include "schedule.h"
+#include "shoal.h"
+
+enum {
+    BLOCK = 65536
+};
+
+struct fixture {
+    struct blockmap map;
+    struct schedule *s;
+};
+
+static int
+setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    if (f == NULL || blockmap_init(&f->map, 100 * BLOCK) != 0) {
+        return -1;
+    }
+    f->s = schedule_create(&f->map, 0);
+    *state = f;
+    return f->s == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    schedule_free(f->s);
+    blockmap_fini(&f->map);
+    free(f);
+    return 0;
+}
+
+/* The work's next block comes in, right. */
+static void
+deliver(struct fixture *f, int work)
+{
+    struct schedule_range r = schedule_left(f->s, work);
+
+    assert_true(r.next < r.end);
+    blockmap_set(&f->map, r.next);
+    schedule_advance(f->s, work);
+}
+
+static void
+alone_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int work = schedule_take(f->s, cdn, &r);
+
+    assert_true(work >= 0);
+    assert_int_equal(r.next, 0);
+    assert_int_equal(r.end, 100);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(schedule_left(f->s, work).next, i);
+        deliver(f, work);
+    }
+    assert_int_equal(schedule_take(f->s, cdn, &r), SHOAL_ENOTFOUND);
+}
+
+static void
+starts_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule *s = schedule_create(&f->map, 60);
+    struct schedule_range r;
+    int cdn = schedule_add(s, SOURCE_CDN);
+    int work = schedule_take(s, cdn, &r);
+
+    assert_int_equal(r.next, 60);
+    assert_int_equal(r.end, 100);
+    schedule_end(s, work);
+    for (uint32_t i = 60; i < 100; i++) {
+        blockmap_set(&f->map, i);
+    }
+    assert_true(schedule_take(s, cdn, &r) >= 0);
+    assert_int_equal(r.next, 0);
+    assert_int_equal(r.end, 60);
+    schedule_free(s);
+}
+
+static void
+tail_goes_to_the_fast(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int super = schedule_add(f->s, SOURCE_SUPER);
+    int first = schedule_take(f->s, cdn, &r);
+
+    assert_int_equal(schedule_take(f->s, super, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_have(f->s, super, NULL), 0);
+    schedule_rate(f->s, cdn, 10 * BLOCK);
+    schedule_rate(f->s, super, 30 * BLOCK);
+    int second = schedule_take(f->s, super, &r);
+    assert_true(second >= 0);
+    assert_int_equal(r.next, 70); /* a second's worth of the tail */
+    assert_int_equal(r.end, 100);
+    assert_int_equal(schedule_left(f->s, first).end, 70);
+
+    /* what nobody works at any more is free again */
+    schedule_end(f->s, second);
+    second = schedule_take(f->s, super, &r);
+    assert_true(second >= 0);
+    assert_int_equal(r.end - r.next, 30);
+    assert_true(r.next >= 70);
+}
+
+static void
+slow_one_gets_less(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int fast = schedule_add(f->s, SOURCE_CDN);
+    int slow = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_take(f->s, fast, &r);
+    schedule_rate(f->s, fast, 90 * BLOCK);
+    schedule_rate(f->s, slow, 10 * BLOCK);
+    assert_true(schedule_take(f->s, slow, &r) >= 0);
+    assert_int_equal(r.next, 90); /* its share: a tenth */
+    assert_int_equal(r.end, 100);
+}
+
+static void
+only_what_it_has(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bits[13] = { 0 };
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int peer = schedule_add(f->s, SOURCE_PEER);
+
+    bits[5] = 0x3c; /* blocks 42 to 45 */
+    assert_int_equal(schedule_have(f->s, peer, bits), 0);
+    assert_true(schedule_has(f->s, peer, 42));
+    assert_false(schedule_has(f->s, peer, 46));
+    int work = schedule_take(f->s, peer, &r);
+    assert_int_equal(r.next, 42);
+    assert_int_equal(r.end, 46);
+
+    assert_true(schedule_take(f->s, cdn, &r) >= 0);
+    assert_int_equal(r.next, 0);
+    assert_int_equal(r.end, 42); /* up to what is claimed */
+    schedule_end(f->s, work);
+}
+
+static void
+steals_from_the_middle(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bits[13] = { 0 };
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int super = schedule_add(f->s, SOURCE_SUPER);
+    int first = schedule_take(f->s, cdn, &r);
+
+    bits[5] = 0x3c;
+    schedule_have(f->s, super, bits);
+    schedule_rate(f->s, cdn, BLOCK);
+    schedule_rate(f->s, super, 50 * BLOCK);
+    assert_true(schedule_take(f->s, super, &r) >= 0);
+    assert_int_equal(r.next, 42);
+    assert_int_equal(r.end, 46);
+    assert_int_equal(schedule_left(f->s, first).end, 42);
+    int other = schedule_add(f->s, SOURCE_CDN);
+    assert_true(schedule_take(f->s, other, &r) >= 0);
+    assert_int_equal(r.next, 46); /* the rest behind it is free */
+    assert_int_equal(r.end, 100);
+}
+
+static void
+last_blocks_are_asked_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int slow = schedule_add(f->s, SOURCE_CDN);
+    int fast = schedule_add(f->s, SOURCE_CDN);
+
+    for (uint32_t i = 0; i < 99; i++) {
+        blockmap_set(&f->map, i);
+    }
+    int first = schedule_take(f->s, slow, &r);
+    assert_int_equal(r.next, 99);
+    schedule_rate(f->s, slow, BLOCK / 10.0);
+    schedule_rate(f->s, fast, 10 * BLOCK);
+    int second = schedule_take(f->s, fast, &r);
+    assert_true(second >= 0);
+    assert_int_equal(r.next, 99);
+    assert_int_equal(schedule_take(f->s, fast, &r), SHOAL_ENOTFOUND);
+    deliver(f, second);
+    r = schedule_left(f->s, first); /* it came from elsewhere */
+    assert_true(r.next >= r.end);
+    schedule_end(f->s, first);
+    schedule_end(f->s, second);
+}
+
+static void
+equals_do_not_double(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int a = schedule_add(f->s, SOURCE_CDN);
+    int b = schedule_add(f->s, SOURCE_CDN);
+
+    for (uint32_t i = 0; i < 99; i++) {
+        blockmap_set(&f->map, i);
+    }
+    schedule_rate(f->s, a, 10 * BLOCK);
+    schedule_rate(f->s, b, 10 * BLOCK);
+    assert_true(schedule_take(f->s, a, &r) >= 0);
+    assert_int_equal(schedule_take(f->s, b, &r), SHOAL_ENOTFOUND);
+}
+
+static void
+rarest_first(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t all[13], most[13];
+    struct schedule_range r;
+    int a = schedule_add(f->s, SOURCE_PEER);
+    int b = schedule_add(f->s, SOURCE_PEER);
+
+    memset(all, 0xff, 13);
+    all[12] = 0xf0;
+    memcpy(most, all, 13);
+    most[8] = 0xfe; /* lacks block 71 */
+    schedule_have(f->s, a, all);
+    schedule_have(f->s, b, most);
+    schedule_rate(f->s, a, BLOCK);
+    schedule_take(f->s, a, &r);
+    assert_int_equal(r.next, 71);
+}
+
+/* Sources of every kind, random deaths: at the end everything is held, and
+ * no block was ever claimed more than twice. */
+static void
+everything_ends(void **state)
+{
+    struct fixture *f = *state;
+    int sources[6], works[6];
+    struct schedule_range r;
+    unsigned turns = 0;
+
+    srand(1);
+    for (int i = 0; i < 6; i++) {
+        sources[i] = schedule_add(f->s, i < 2   ? SOURCE_CDN
+                                        : i < 4 ? SOURCE_SUPER
+                                                : SOURCE_PEER);
+        schedule_have(f->s, sources[i], NULL);
+        schedule_rate(f->s, sources[i], (i + 1) * BLOCK);
+        works[i] = -1;
+    }
+    while (!blockmap_complete(&f->map)) {
+        int i = rand() % 6;
+
+        assert_true(++turns < 100000);
+        if (works[i] < 0) {
+            works[i] = schedule_take(f->s, sources[i], &r);
+            continue;
+        }
+        r = schedule_left(f->s, works[i]);
+        if (r.next >= r.end || rand() % 50 == 0) {
+            schedule_end(f->s, works[i]);
+            works[i] = -1;
+        } else if (rand() % 20 == 0) {
+            schedule_advance(f->s, works[i]); /* it was wrong */
+        } else {
+            deliver(f, works[i]);
+        }
+    }
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+    WITH(alone_in_order),
+    WITH(starts_elsewhere),
+    WITH(tail_goes_to_the_fast),
+    WITH(slow_one_gets_less),
+    WITH(only_what_it_has),
+    WITH(steals_from_the_middle),
+    WITH(last_blocks_are_asked_twice),
+    WITH(equals_do_not_double),
+    WITH(rarest_first),
+    WITH(everything_ends),
+};
+
+UNIT_MAIN(tests)
