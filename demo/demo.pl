@@ -50,6 +50,7 @@ sub main() {
         superpeer(name => "sp$_", addr => "127.0.0.2$_", cdn => $cdn,
                   trackers => [$tracker], cache_size => '2GiB')
     } 1, 2;
+    $_->wait_connected for @sp;
     say "super:    " . join ', ', map { $_->base } @sp;
 
     my @job = ([ 'cold', '127.0.0.31' ],
@@ -58,7 +59,7 @@ sub main() {
     for my $i (0 .. $#job) {
         $cdn->set(limit_rate => '1m') if $i == 2;
         download(@{ $job[$i] }, $cdn, $tracker, $name, $sha);
-        wait_held(@sp, $size) if $i == 0;
+        wait_held($cdn->url($name), @sp) if $i == 0;
     }
     stale_node($cdn, \@job, \@sp, $name);
     Shoal::Process->stop_all;
@@ -104,7 +105,7 @@ sub real_file() {
 }
 
 sub start_cdn($real, $name) {
-    my $cdn = cdn(nodes => 3);
+    my $cdn = cdn(nodes => 3, limit_rate => '16m');
     $cdn->link_file($real, $name);
     # What was published under this name before: shorter, older.
     my $stale = $cdn->node(0);
@@ -115,6 +116,7 @@ sub start_cdn($real, $name) {
         $stale->path($name)) == 0 or die "cannot write the stale copy\n";
     utime 1500000000, 1500000000, $stale->path($name);
     say 'URL:      ' . $cdn->url($name);
+    say '          16 MB/s a connection';
     for my $i (0 .. 2) {
         say sprintf '%-10s%s%s', $i ? '' : 'nodes:', $cdn->node($i)->addr,
             $i ? '' : sprintf ' (stale: %s)', human_size($bytes);
@@ -130,27 +132,24 @@ sub download($what, $addr, $cdn, $tracker, $name, $sha) {
     print $r->{stdout}, $r->{stderr};
     say sprintf '-- %.2f s', $r->{seconds};
     wrong("$what: shoal ended with status $r->{status}") if $r->{status};
+    my $stale = $cdn->node(0)->addr;
+    my ($used) = $r->{stderr} =~ /^\s+\Q$stale\E\s+CDN node\s+(\d+)/m;
+    wrong("$what: the table has no line for $stale") if !defined $used;
+    wrong("$what: $used bytes of $stale were used") if $used;
     my $got = sha256_file("$r->{dir}/$name");
     if ($got eq $sha) { say '-- SHA-256 is that of the good origin' }
     else              { wrong("$what: SHA-256 is $got") }
     unlink "$r->{dir}/$name";
 }
 
-sub wait_held(@sp) {
-    my $size = pop @sp;
+sub wait_held($url, @sp) {
     my $start = time;
     my $held = eval {
-        wait_for { !grep { !holds($_, $size) } @sp } 30,
+        wait_for { @sp == grep { $_->holds($url) } @sp } 30,
             'the super peers to hold the file';
     };
-    wrong("a super peer does not hold the file: $@") if !$held;
-    say sprintf '-- both super peers hold it (%.2f s later)', time - $start;
-}
-
-sub holds($sp, $size) {
-    my $status = eval { $sp->status } or return 0;
-    return grep { $_->{size} == $size && ($_->{state} // '') eq 'ready' }
-        @{ $status->{resources} // [] };
+    return wrong("a super peer does not hold it: $@") if !$held;
+    say sprintf '-- both super peers hold it %.2f s later', time - $start;
 }
 
 # Asked by every client, and by the super peers; used by nobody.
@@ -163,7 +162,7 @@ sub stale_node($cdn, $jobs, $sp, $name) {
         my @q = $node->requests(remote => $who->[1], uri => "/$name");
         my $sent = 0;
         $sent += $_->{method} eq 'GET' ? $_->{bytes} : 0 for @q;
-        say sprintf '  asked by %-12s %-8s %s of body sent', $who->[1],
+        say sprintf '  asked by %-12s %-9s %10s sent, none used', $who->[1],
             join('+', map { $_->{method} } @q) || 'not', human_size($sent);
         wrong("$who->[0] never asked the stale node") if !@q;
     }

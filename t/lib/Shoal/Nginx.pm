@@ -111,7 +111,8 @@ sub start($self) {
 sub _listens($self) {
     my @l;
     while ($self->{http} =~ /\blisten\s+(\[[^]]+\]|[\d.]+):(\d+)/g) {
-        push @l, [ $1 =~ s/[][]//gr, $2 ];
+        my ($addr, $port) = ($1, $2);
+        push @l, [ $addr =~ s/[][]//gr, $port ];
     }
     return @l;
 }

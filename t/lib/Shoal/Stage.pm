@@ -39,6 +39,7 @@ sub stage(%o) {
             addr => "127.0.0.2$i", cdn => $self->{cdn},
             trackers => [ $self->{tracker} ], %{ $o{superpeer} // {} });
     }
+    $_->wait_connected for $self->sps;
     return $self;
 }
 

@@ -124,6 +124,27 @@ sub status($self) {
     return http(GET => $self->status_url('/status'))->json;
 }
 
+# The set it has of this URL: { id, size, version, state, .. }; undef.
+sub set($self, $url) {
+    my ($set) = grep { $_->{url} =~ /(?:^|\/)\Q$url\E$/ || $_->{url} eq $url }
+        @{ $self->status->{sets} };
+    return $set;
+}
+
+sub holds($self, $url) {
+    my $set = $self->set($url) or return 0;
+    return $set->{state} eq 'complete';
+}
+
+# Until its long polls are open.
+sub wait_connected($self, $seconds = 10) {
+    wait_for {
+        my @t = @{ $self->status->{trackers} };
+        @t == grep { $_->{connected} } @t;
+    } $seconds, "$self->{name} to reach its trackers";
+    return $self;
+}
+
 # Runs it with a configuration that it must refuse: run_cmd()'s values.
 sub run_bad($self, @args) {
     $self->write_conf if !-e $self->conf;
