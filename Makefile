@@ -70,11 +70,17 @@ $(BUILD)/superpeer: $(SUPER_OBJ) $(BUILD)/libshoal.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@.tmp $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER)) && rm -rf $@ && mv $@.tmp $@
 
-$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libshoal.a
+# What unit tests take of the super peer: all of it but main().
+$(BUILD)/libsuper.a: $(filter-out %/main.o,$(SUPER_OBJ))
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
+    $(BUILD)/libshoal.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_TEST))
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
 unit: $(UNIT_BIN)
 

@@ -633,9 +633,14 @@ read_pair(struct reader *r, const char *prefix, const yaml_node_t *key_node,
 static void
 read_map(struct reader *r, const char *prefix, const yaml_node_t *map)
 {
+    char key[KEY_MAX];
+
     if (map->type != YAML_MAPPING_NODE) {
-        fault(r, map->start_mark.line + 1, prefix,
-              "expected a mapping, given %s",
+        size_t len = strlen(prefix);
+
+        snprintf(key, sizeof(key), "%.*s", len > 0 ? (int) len - 1 : 0,
+                 prefix); /* less its dot */
+        fault(r, map->start_mark.line + 1, key, "expected a mapping, given %s",
               map->type == YAML_SEQUENCE_NODE ? "a list" : "one value");
         return;
     }
