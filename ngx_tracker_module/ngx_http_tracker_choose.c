@@ -163,9 +163,11 @@ ngx_http_tracker_choose_push_locked(ngx_http_tracker_super_t *super,
 {
     uint64_t  seq, first;
 
+    /* once more is needless only while the first is still to be sent */
+
     first = (super->head > NGX_HTTP_TRACKER_RING)
             ? super->head - NGX_HTTP_TRACKER_RING : 0;
-    first = ngx_max(first, super->acked);
+    first = ngx_max(first, super->sent);
 
     for (seq = super->head; seq > first; seq--) {
         if (ngx_memcmp(super->ring[seq % NGX_HTTP_TRACKER_RING], id,

@@ -510,6 +510,23 @@ ngx_http_tracker_roster_unwait(ngx_http_tracker_zone_t *zone,
 }
 
 
+/* The same command may have come up twice. */
+static void
+ngx_http_tracker_roster_command(ngx_http_tracker_commands_t *commands,
+    u_char *id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < commands->n; i++) {
+        if (ngx_memcmp(commands->ids[i], id, NGX_HTTP_TRACKER_ID_LEN) == 0) {
+            return;
+        }
+    }
+
+    ngx_memcpy(commands->ids[commands->n++], id, NGX_HTTP_TRACKER_ID_LEN);
+}
+
+
 void
 ngx_http_tracker_roster_commands(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn,
@@ -551,12 +568,12 @@ ngx_http_tracker_roster_commands(ngx_http_tracker_zone_t *zone,
 
     while (seq < super->head) {
         seq++;
-        ngx_memcpy(commands->ids[commands->n++],
-                   super->ring[seq % NGX_HTTP_TRACKER_RING],
-                   NGX_HTTP_TRACKER_ID_LEN);
+        ngx_http_tracker_roster_command(commands,
+                                 super->ring[seq % NGX_HTTP_TRACKER_RING]);
     }
 
     commands->cursor = super->head;
+    super->sent = super->head;
 
 done:
 

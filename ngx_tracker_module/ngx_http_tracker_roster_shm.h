@@ -28,6 +28,7 @@ typedef struct {
     uint64_t                      serial;      /* of its latest poll */
     uint64_t                      mask;        /* workers with a poll */
     uint64_t                      head;        /* number of the last command */
+    uint64_t                      sent;
     uint64_t                      acked;
     uint64_t                      seen;        /* ms */
     int64_t                       slot;        /* -1: no poll is parked */
