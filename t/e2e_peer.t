@@ -1,30 +1,80 @@
-# Peer to peer: two clients with a published piece layer trade blocks while
-# the CDN is slow, and one that came later takes most from them.
+# Peer to peer: two clients without a published piece layer take nothing from
+# each other; with one they trade, and who comes later takes blocks from who
+# has them.
 
 use v5.36;
 use Shoal::Test;
 
-my $size = 12 * 1048576;
-my $s = stage(nodes => 2, superpeers => 0, limit_rate => '400k');
+my $size = 8 * 1048576;
+my $s = stage(nodes => 2, superpeers => 0);
 my $path = $s->cdn->file('p.bin', $size, 1);
+
+# One that holds most of the file, and was interrupted.
+$s->cdn->set(limit_rate => '2m');
+my $first = $s->get_start('p.bin');
+my $part = "$first->{dir}/p.bin.part";
+wait_for { ((stat $part)[12] // 0) * 512 > 0.6 * $size || !$first->alive } 20,
+    'most of the file';
+is($first->stop('INT') ? 1 : 0, 1, 'interrupted');
+$first->any_status;
+$s->cdn->set(limit_rate => '250k');
+$s->cdn->clear_logs;
+
+sub peers(@args) {
+    my @p;
+    for my $i (0 .. 2) {
+        my $addr = "127.0.0.4$i";
+        push @p, $s->get_start($i ? {} : { cwd => $first->{dir} }, 'p.bin',
+            $i ? () : '-c', '--bind-address', $addr, @args,
+            '--listen-port', free_port($addr));
+        # The others come when the first is on the tracker's list.
+        wait_for {
+            @{ $s->ask('p.bin')->{peers} } || !$p[0]->alive
+        } 10, 'a peer on the list' if !$i;
+    }
+    return @p;
+}
+
+sub from($p, $kind) {
+    return $p->stderr =~ /^  all +$kind +(\d+)/m ? $1 : -1;
+}
+
 my $r = shoal('--make-layer', $path);
 is($r->{status}, 0, 'layer made');
 $s->cdn->node(1)->link_file("$path.shoal", 'p.bin.shoal');
-
-my @p;
+my @p = peers('--layer=auto');
 for my $i (0 .. 2) {
-    my $addr = "127.0.0.4$i";
-    push @p, $s->get_start('p.bin', '--layer=auto', '--bind-address', $addr,
-        '--listen-port', free_port($addr));
-}
-for my $i (0 .. 2) {
-    is($p[$i]->wait(90), 0, "client $i");
+    is($p[$i]->wait(60), 0, "client $i");
     same_file("$p[$i]{dir}/p.bin", $path, 'its content');
     note($p[$i]->stderr);
 }
-my $cdn = $s->cdn->bytes(uri => '/p.bin');
-cmp_ok($cdn, '<', 2.5 * $size, sprintf 'the CDN gave %.2f copies of three',
-    $cdn / $size);
-ok((grep { $_->stderr =~ /127\.0\.0\.4\d/ } @p), 'a peer in the table');
+my @peer = map { from($_, 'peer') } @p;
+cmp_ok($peer[$_], '>', $size / 5, "client $_ took from peers") for 1, 2;
+cmp_ok($s->cdn->bytes(uri => '/p.bin'), '<', 1.9 * $size,
+    'the CDN gave less than two copies more');
+like($p[1]->stderr, qr/127\.0\.0\.40:\d+ +peer/, 'the first is in the table');
+like($p[0]->stderr, qr/uploaded [1-9]/, 'and tells what it gave');
+
+# Nothing to check with: nothing is taken from peers.
+my $bare = $s->cdn->file('bare.bin', 1_500_000, 2);
+@p = map { $s->get_start('bare.bin', '--bind-address', "127.0.0.5$_",
+    '--listen-port', free_port("127.0.0.5$_")) } 0, 1;
+for my $p (@p) {
+    is($p->wait(60), 0, 'no layer');
+    same_file("$p->{dir}/bare.bin", $bare, 'content');
+    is(from($p, 'peer'), 0, 'nothing from peers');
+}
+
+# The whole file's hash will do, and --no-upload is heard.
+my @sum = ('--checksum', 'sha-256=' . sha256_file($bare));
+@p = map { $s->get_start('bare.bin', '--bind-address', "127.0.0.6$_", @sum,
+    $_ == 2 ? '--no-upload' : ('--listen-port', free_port("127.0.0.6$_"))) }
+    0 .. 2;
+for my $p (@p) {
+    is($p->wait(60), 0, 'checksum');
+    same_file("$p->{dir}/bare.bin", $bare, 'content');
+}
+unlike($p[2]->stderr, qr/sharing|peer +[1-9].*127\.0\.0\.62/, '--no-upload');
+like($p[1]->stderr, qr/^sharing: .*--no-upload/m, 'sharing is announced');
 
 finish();
