@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@ enum {
     BATCH_BYTES = 8 << 20,    /* of one transaction; DESIGN.md section 4 */
     DELETE_BLOCKS = 4096,     /* in one transaction */
     DELETE_BYTES = 256 << 20, /* the same: freed pages are listed in memory */
+    SHRINK_BYTES = 32 << 20,  /* for deletions in a map that is full */
     SYNC_MS = 1000,
     TOUCH_MS = 60000, /* how often last uses are stored */
     READERS_MAX = 256,
@@ -122,6 +125,7 @@ fail(const uint8_t *id, const char *what, int rc)
     case MDB_TXN_FULL:
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return SHOAL_EFULL;
     case ENOMEM:
         return SHOAL_ENOMEM;
@@ -475,6 +479,21 @@ written_locked(struct cache *c, struct write *w, int err)
     free(w);
 }
 
+/* LMDB says EIO when a write was cut short, as the last one on a disk that
+ * runs full is. */
+static int
+why_commit_failed(const struct cache *c, int rc)
+{
+    struct statvfs fs;
+
+    if (rc == EIO && statvfs(c->path, &fs) == 0
+        && (uint64_t) fs.f_bavail * fs.f_frsize < BATCH_BYTES)
+    {
+        return ENOSPC;
+    }
+    return rc;
+}
+
 /* The lock is held, and let go while LMDB works. */
 static void
 write_batch(struct cache *c)
@@ -493,7 +512,7 @@ write_batch(struct cache *c)
         c->tail = &c->head;
     }
     pthread_mutex_unlock(&c->lock);
-    int rc = commit_batch(c, batch);
+    int rc = why_commit_failed(c, commit_batch(c, batch));
     int err = rc == 0 ? 0 : fail(batch->set->resource.id, "write blocks", rc);
     pthread_mutex_lock(&c->lock);
     c->dirty = c->dirty || rc == 0;
@@ -633,6 +652,21 @@ open_dbs(struct cache *c, MDB_txn *txn)
     return rc;
 }
 
+/* A file that is larger than the cache may be now, as its size was lowered,
+ * needs room for the deletions that make it fit. */
+static uint64_t
+map_size(const struct cache *c)
+{
+    char name[PATH_MAX];
+    struct stat st;
+
+    snprintf(name, sizeof(name), "%s/data.mdb", c->path);
+    if (stat(name, &st) != 0 || (uint64_t) st.st_size <= c->size) {
+        return c->size;
+    }
+    return ((uint64_t) st.st_size + SHRINK_BYTES) / 65536 * 65536;
+}
+
 static int
 open_env(struct cache *c)
 {
@@ -646,7 +680,7 @@ open_env(struct cache *c)
     }
     mdb_env_set_maxdbs(c->env, DBS);
     mdb_env_set_maxreaders(c->env, READERS_MAX);
-    rc = mdb_env_set_mapsize(c->env, c->size);
+    rc = mdb_env_set_mapsize(c->env, map_size(c));
     if (rc == 0) {
         rc = mdb_env_open(c->env, c->path, MDB_NOTLS | MDB_NOSYNC, 0600);
     }
