@@ -2,6 +2,8 @@
 # Builds the module out of tree against the distribution's nginx headers
 # (package nginx-dev); called by make. BUILDDIR is absolute.
 set -eu
+# CFLAGS= on our make's command line must not replace nginx's.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES CFLAGS
 top=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$BUILDDIR"
 log=$BUILDDIR/build.log
