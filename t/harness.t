@@ -136,6 +136,27 @@ subtest 'requests' => sub {
     is(eval { http(GET => $url) }, undef, 'nobody listens');
 };
 
+subtest 'sanitizers' => sub {
+    plan(skip_all => 'only with SHOAL_SAN=1') if !sanitized();
+    for my $what (qw(shoal superpeer ngx_http_tracker_module.so)) {
+        my (undef, $out) = run_cmd('nm', '-D', program($what));
+        ok($out =~ /__asan_report|__asan_init/, "$what: ASan");
+        ok($out =~ /__ubsan_handle/, "$what: UBSan");
+    }
+    my $t = tracker();
+    my ($worker) = $t->worker_pids;
+    like(slurp("/proc/$worker/maps"), qr/libasan/, 'libasan in nginx');
+    my $source = spew(tmpdir() . '/leak.c', "#include <stdlib.h>\n"
+        . "int main(int c, char **v) { volatile char *p = malloc(10);"
+        . " p = 0; (void) v; return c > 9 && p; }\n");
+    run_cmd('cc', '-fsanitize=address,undefined', '-o', tmpdir() . '/leak', $source);
+    my ($st, undef, $err) = run_cmd({ env => { san_env() } }, tmpdir() . '/leak');
+    is($st, 99, 'a leak is an error');
+    my $report = Shoal::Test::reports();
+    like($report, qr/LeakSanitizer/, 'and would fail the test');
+    Shoal::Test::forget_reports();
+};
+
 subtest 'yaml' => sub {
     is(Shoal::SuperPeer::yaml({ a => 1, b => [ { url => 'http://x:1/', t => 's' }, 'z' ],
         c => { d => [] } }),

@@ -104,6 +104,8 @@ sub start($self) {
     for my $l ($self->_listens) {
         wait_port(@$l, $self->{process});
     }
+    wait_for { $self->worker_pids >= $self->{workers} } 10,
+        "the workers of $self->{id}";
     return $self;
 }
 

@@ -38,6 +38,7 @@ my @own = qw(cdn shoal shoal_start make_file sha256_file file_size human_size
     tracker stage download_ok resource_id fake_super layer_of finish
     same_file now);
 my $finished = 0;
+my %forgotten;
 
 sub import($class) {
     my $caller = caller;
@@ -59,13 +60,26 @@ sub same_file($got, $want, $name) {
 my $report = qr/AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime\ error:
     |SUMMARY:\ \w+Sanitizer/x;
 
+# What sanitizers wrote to the stderr of processes.
+sub reports() {
+    return join '', map { $_->name . ":\n" . $_->stderr }
+        grep { !$forgotten{$_} && $_->stderr =~ $report }
+        Shoal::Process->all_processes;
+}
+
+# For a test that provoked them.
+sub forget_reports() {
+    $forgotten{$_} = 1 for Shoal::Process->all_processes;
+}
+
 sub faults() {
     my @bad = map { $_->faults } Shoal::Nginx->all_nginx;
     for my $p (Shoal::Process->all_processes) {
         my $fault = $p->fault;
         push @bad, $p->name . ": $fault" if $fault;
-        push @bad, $p->name . ":\n" . $p->stderr if $p->stderr =~ $report;
     }
+    my $reports = reports();
+    push @bad, $reports if $reports ne '';
     return @bad;
 }
 
