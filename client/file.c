@@ -88,18 +88,31 @@ file_create(const char *path, bool resume)
     return f;
 }
 
-void
-file_free(struct file *f)
+/* Under the lock: a server's thread may be reading. */
+static void
+close_part(struct file *f)
 {
-    if (f == NULL) {
-        return;
-    }
+    pthread_mutex_lock(&f->lock);
     if (f->fd >= 0) {
         close(f->fd);
     }
     resource_fini(&f->resource);
     blockmap_fini(&f->held);
     free(f->layer);
+    f->fd = -1;
+    f->layer = NULL;
+    f->identified = false;
+    f->resumed = 0;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void
+file_free(struct file *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    close_part(f);
     free(f->path);
     free(f->part);
     free(f->ctl);
@@ -263,6 +276,7 @@ file_begin(struct file *f, const struct resource *r, struct blockmap *held,
     size_t bytes = ((size_t) held->count + 1) * DIGEST_LEN;
     bool resumed = false;
 
+    close_part(f);
     f->layer = calloc(1, bytes);
     if (f->layer == NULL
         || resource_init(&f->resource, r->url, r->size, r->provider,

@@ -69,7 +69,8 @@ share_start(const struct options *o, struct file *f, struct serve **out)
     *out = NULL;
     if (o->no_upload
         || (o->listen_port == 0
-            && (o->n_trackers == 0 || !has_public_address()))) {
+            && (o->n_trackers == 0 || !has_public_address())))
+    {
         return 0;
     }
     int err = serve_start(&so, out, why, sizeof(why));

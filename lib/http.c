@@ -19,7 +19,7 @@ enum {
     /* Bytes a read: fewer system calls than 16 KiB; libcurl reads up to 100
      * of them from one connection before it looks at the others. */
     RECEIVE_BUFFER = 65536,
-    CONNECT_MS = 3000        /* FIELD: dead nodes cost others 30 s */
+    CONNECT_MS = 3000 /* FIELD: dead nodes cost others 30 s */
 };
 
 struct http_request {
@@ -471,8 +471,9 @@ http_clean(const char *url)
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
 
-    if ((strncasecmp(url, "http://", 7) == 0
-         || strncasecmp(url, "https://", 8) == 0)
+    /* libcurl takes http:///host/ too */
+    if (((strncasecmp(url, "http://", 7) == 0 && url[7] != '/')
+         || (strncasecmp(url, "https://", 8) == 0 && url[8] != '/'))
         && u != NULL
         && curl_url_set(u, CURLUPART_URL, url,
                         CURLU_URLENCODE | CURLU_ALLOW_SPACE)

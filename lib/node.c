@@ -381,7 +381,7 @@ node_done(struct job *job, int err, const char *why)
             return;
         }
     } else if (err != 0 && s->by_get) {
-        s->early_broke = job->kind == JOB_OPEN;
+        s->early_broke = s->early_broke || job->kind == JOB_OPEN;
         return;
     } else if (err != 0 && (job->kind == JOB_OPEN || s->probes == 1)) {
         last = true;

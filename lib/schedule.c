@@ -39,6 +39,8 @@ struct schedule {
     uint32_t start;
     uint8_t *claims;   /* a block's works */
     uint16_t *holders; /* super peers and peers that have it */
+    int16_t *reserved; /* NULL; 0: not, else 2 + the CDN node that may not
+                          have it, 1 where all may */
     struct source *sources;
     int n_sources;
     struct work *works;
@@ -75,6 +77,7 @@ schedule_free(struct schedule *s)
     }
     free(s->claims);
     free(s->holders);
+    free(s->reserved);
     free(s->sources);
     free(s->works);
     free(s);
@@ -108,12 +111,46 @@ bit(const uint8_t *bits, uint32_t i)
     return (bits[i / 8] & (0x80 >> (i % 8))) != 0;
 }
 
-bool
-schedule_has(const struct schedule *s, int source, uint32_t block)
+static bool
+holds(const struct schedule *s, int source, uint32_t block)
 {
     const struct source *src = &s->sources[source];
 
     return src->all || (src->bits != NULL && bit(src->bits, block));
+}
+
+bool
+schedule_has(const struct schedule *s, int source, uint32_t block)
+{
+    int reserved = s->reserved != NULL ? s->reserved[block] : 0;
+
+    if (reserved != 0
+        && (s->sources[source].kind != SOURCE_CDN || source == reserved - 2))
+    {
+        return false;
+    }
+    return holds(s, source, block);
+}
+
+int
+schedule_reserve(struct schedule *s, uint32_t block, int except)
+{
+    if (s->reserved == NULL) {
+        s->reserved = calloc(s->map->count + 1, sizeof(*s->reserved));
+        if (s->reserved == NULL) {
+            return SHOAL_ENOMEM;
+        }
+    }
+    s->reserved[block] = (int16_t) (except + 2);
+    return 0;
+}
+
+void
+schedule_release(struct schedule *s, uint32_t block)
+{
+    if (s->reserved != NULL) {
+        s->reserved[block] = 0;
+    }
 }
 
 static void
@@ -123,7 +160,7 @@ count_holder(struct schedule *s, int source, int step)
         return;
     }
     for (uint32_t i = 0; i < s->map->count; i++) {
-        if (schedule_has(s, source, i)) {
+        if (holds(s, source, i)) {
             s->holders[i] = (uint16_t) (s->holders[i] + step);
         }
     }
@@ -232,8 +269,9 @@ shrink(struct schedule *s, struct work *w, uint32_t end)
 }
 
 /*
- * The first free block, looking from the source's own place round the file;
- * among super peers and peers' blocks the one with the fewest holders.
+ * The free block to begin with, looking from the source's own place round the
+ * file: of a CDN node one that nobody else has, if there is any; of super
+ * peers and peers the one with the fewest holders.
  */
 static bool
 find_free(const struct schedule *s, int source, uint32_t *found)
@@ -241,21 +279,17 @@ find_free(const struct schedule *s, int source, uint32_t *found)
     const struct source *src = &s->sources[source];
     uint32_t count = s->map->count;
     uint32_t at = src->kind == SOURCE_CDN ? s->start : src->offset;
-    uint16_t fewest = UINT16_MAX;
     bool any = false;
 
     for (uint32_t i = 0; i < count; i++, at = at + 1 < count ? at + 1 : 0) {
-        if (!is_free(s, source, at)) {
+        if (!is_free(s, source, at)
+            || (any && s->holders[at] >= s->holders[*found])) {
             continue;
         }
-        if (src->kind == SOURCE_CDN) {
-            *found = at;
-            return true;
-        }
-        if (!any || s->holders[at] < fewest) {
-            *found = at;
-            fewest = s->holders[at];
-            any = true;
+        *found = at;
+        any = true;
+        if (src->kind == SOURCE_CDN && s->holders[at] == 0) {
+            break;
         }
     }
     return any;
@@ -264,15 +298,17 @@ find_free(const struct schedule *s, int source, uint32_t *found)
 static int
 take_free(struct schedule *s, int source)
 {
-    uint32_t next = 0, end, most = chunk(s, source);
+    uint32_t next = 0, most = chunk(s, source);
 
     if (!find_free(s, source, &next)) {
         return SHOAL_ENOTFOUND;
     }
-    for (end = next + 1;
-         end < s->map->count && end - next < most && is_free(s, source, end);
-         end++)
+    bool rare = s->sources[source].kind == SOURCE_CDN && s->holders[next] == 0;
+    uint32_t end = next + 1;
+    while (end < s->map->count && end - next < most && is_free(s, source, end)
+           && (!rare || s->holders[end] == 0))
     {
+        end++;
     }
     return new_work(s, source, next, end);
 }

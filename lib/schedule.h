@@ -34,8 +34,17 @@ int schedule_add(struct schedule *s, enum source_kind kind);
  *  map's; NULL: everything. SHOAL_ENOMEM. */
 int schedule_have(struct schedule *s, int source, const uint8_t *bits);
 
-/** schedule_has(s, source, block): as told by schedule_have(). */
+/** schedule_has(s, source, block): may it be given the block, as told by
+ *  schedule_have() and schedule_reserve()? */
 bool schedule_has(const struct schedule *s, int source, uint32_t block);
+
+/**
+ * schedule_reserve(s, block, except): only CDN nodes other than ${except}
+ * (-1: any) may be given the block. SHOAL_ENOMEM.
+ * schedule_release(s, block): everybody may again.
+ */
+int schedule_reserve(struct schedule *s, uint32_t block, int except);
+void schedule_release(struct schedule *s, uint32_t block);
 
 /** schedule_rate(s, source, rate): measured bytes a second; 0: unknown. */
 void schedule_rate(struct schedule *s, int source, double rate);

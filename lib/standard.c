@@ -63,6 +63,17 @@ count(const struct transfer *t, struct tally *c)
     }
 }
 
+unsigned
+standard_usable(const struct transfer *t)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        n += t->sources[i]->kind == SOURCE_CDN && t->sources[i]->usable;
+    }
+    return n;
+}
+
 static void
 fail_all(struct transfer *t, const struct source *failed)
 {
@@ -73,8 +84,8 @@ fail_all(struct transfer *t, const struct source *failed)
     transfer_fail(t, failed->error, "%s: %s", failed->name, failed->state);
 }
 
-static struct job *
-find_open(const struct transfer *t, const struct source *s)
+struct job *
+standard_open_job(const struct transfer *t, const struct source *s)
 {
     for (struct job *job = t->jobs; job != NULL; job = job->next) {
         if (job->kind == JOB_OPEN && (s == NULL || job->source == s)) {
@@ -135,78 +146,6 @@ probe_others(struct transfer *t)
     }
 }
 
-/* What was held before this run is hashed unless its hashes came along. */
-static int
-hash_held(struct transfer *t)
-{
-    uint8_t *buf = NULL;
-    int err = 0;
-
-    for (uint32_t i = 0; err == 0 && i < t->map.count; i++) {
-        uint8_t *hash = t->layer + (size_t) i * DIGEST_LEN;
-        size_t len = blockmap_length(&t->map, i);
-
-        if (!blockmap_has(&t->map, i) || !digest_is_zero(hash)) {
-            continue;
-        }
-        if (buf == NULL) {
-            buf = malloc(t->map.block_size);
-            if (buf == NULL) {
-                return SHOAL_ENOMEM;
-            }
-        }
-        err = t->store.ops->read(t->store.ctx, blockmap_offset(&t->map, i),
-                                 buf, len);
-        if (err == 0) {
-            err = digest_block(buf, len, t->map.size, t->map.block_size, hash);
-        }
-    }
-    free(buf);
-    return err;
-}
-
-static int
-open_store(struct transfer *t)
-{
-    int err = blockmap_init(&t->map, t->resource.size);
-
-    if (err != 0) {
-        return err;
-    }
-    t->layer = calloc((size_t) t->map.count + 1, DIGEST_LEN);
-    t->from = malloc(((size_t) t->map.count + 1) * sizeof(*t->from));
-    if (t->layer == NULL || t->from == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    for (uint32_t i = 0; i < t->map.count; i++) {
-        t->from[i] = NO_SOURCE;
-    }
-    err =
-        t->o.ops->begin(t->o.ctx, &t->resource, &t->map, t->layer, &t->store);
-    if (err != 0) {
-        return err;
-    }
-    err = hash_held(t);
-    if (err != 0) {
-        return err;
-    }
-    t->schedule =
-        schedule_create(&t->map, (uint32_t) ((uint64_t) t->map.count
-                                             * t->o.start_permille / 1000));
-    return t->schedule != NULL ? 0 : SHOAL_ENOMEM;
-}
-
-static unsigned
-usable_nodes(const struct transfer *t)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < t->n_sources; i++) {
-        n += t->sources[i]->kind == SOURCE_CDN && t->sources[i]->usable;
-    }
-    return n;
-}
-
 static unsigned
 wanted_nodes(const struct transfer *t)
 {
@@ -214,198 +153,6 @@ wanted_nodes(const struct transfer *t)
         return t->o.nodes;
     }
     return t->o.want != NULL ? 1 : NODES_MAX;
-}
-
-static void
-reject(struct source *s, const struct resource *r)
-{
-    uint64_t size = answer_size(&s->answer);
-
-    if (size == ORIGIN_UNKNOWN) {
-        node_failed(s, SHOAL_ENOAGREE, "does not tell the size");
-    } else if (size != r->size) {
-        node_failed(s, SHOAL_ENOAGREE, "other size: %" PRIu64, size);
-    } else if (s->no_ranges) {
-        node_failed(s, SHOAL_ENOAGREE, "no ranges");
-    } else {
-        node_failed(s, SHOAL_ENOAGREE, "other version: %s mtime %" PRId64,
-                    s->answer.etag, s->answer.mtime);
-    }
-    s->wasted += s->early_len;
-}
-
-/*
- * Take or reject a node that has answered. A HEAD that contradicts is asked
- * again by a GET: some heads lie (FIELD.md, lesson 3).
- */
-static void
-judge(struct transfer *t, struct source *s, const struct resource *r)
-{
-    bool agrees = answer_agrees(&s->answer, r->size, r->version)
-                  && (!s->no_ranges || r->size == 0);
-
-    if (!agrees && !s->by_get) {
-        if (s->probes == 0 && !s->asked_byte) {
-            node_ask_byte(t, s);
-        }
-        return;
-    }
-    s->judged = true;
-    if (!agrees) {
-        reject(s, r);
-        return;
-    }
-    if (t->o.want != NULL && s->answer.no_share) {
-        transfer_fail(t, SHOAL_EPRIVATE, "%s: private", s->name);
-        return;
-    }
-    s->usable = true;
-}
-
-static void
-enlist(struct transfer *t, struct source *s)
-{
-    s->scheduled = schedule_add(t->schedule, SOURCE_CDN);
-    if (s->scheduled < 0) {
-        node_failed(s, SHOAL_ENOMEM, "out of memory");
-    }
-}
-
-/* The stream that has been running since the first moment goes on. */
-static void
-adopt_open(struct transfer *t)
-{
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-        struct job *job = find_open(t, s);
-
-        if (s->kind != SOURCE_CDN || !s->opened || s->drop) {
-            continue;
-        }
-        if (t->map.held == 0 && t->o.start_permille == 0 && s->usable) {
-            fetch_adopt(t, s, job);
-        } else {
-            s->wasted += s->early_len;
-            if (job != NULL) {
-                job_end(job);
-            }
-        }
-        free(s->early);
-        s->early = NULL;
-        s->early_len = s->early_cap = 0;
-    }
-}
-
-static void
-begin(struct transfer *t)
-{
-    int err = open_store(t);
-
-    if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
-        return;
-    }
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (s->kind != SOURCE_CDN) {
-            continue;
-        }
-        if (s->node == NODE_KNOWN && !s->judged
-            && (s->by_get || s->probes == 0)) {
-            judge(t, s, &t->resource);
-        }
-        if (s->usable && s->scheduled < 0) {
-            enlist(t, s);
-        }
-    }
-    t->phase = PHASE_RUN;
-    swarm_start(t);
-    adopt_open(t);
-}
-
-/* A URL with user information is downloaded, but never shared nor named. */
-static char *
-without_user(const char *url, bool *had_user)
-{
-    const char *host = strstr(url, "://");
-    char *text;
-
-    host = host != NULL ? host + 3 : url;
-    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
-    *had_user = at != NULL;
-    if (at == NULL) {
-        return strdup(url);
-    }
-    if (asprintf(&text, "%.*s%s", (int) (host - url), url, at + 1) < 0) {
-        return NULL;
-    }
-    return text;
-}
-
-static int
-copy_resource(struct transfer *t, const char *url, uint64_t size,
-              const char *version)
-{
-    const char *provider = t->o.want != NULL ? t->o.want->provider : NULL;
-    bool had_user;
-    char *clean = without_user(url, &had_user);
-    int err = SHOAL_ENOMEM;
-
-    if (clean != NULL) {
-        err = resource_init(&t->resource, clean, size, provider, version);
-    }
-    t->no_share = t->no_share || had_user;
-    if (err != 0) {
-        transfer_fail(t, err, "%s: %s",
-                      t->standard != NULL ? t->standard->name : "resource",
-                      shoal_strerror(err));
-    }
-    free(clean);
-    return err;
-}
-
-static void
-begin_plain(struct transfer *t, struct source *s)
-{
-    struct job *job = find_open(t, s);
-    int err;
-
-    if (t->o.ops->begin_plain == NULL) {
-        transfer_fail(t, SHOAL_ENOAGREE, "%s: no size or no ranges", s->name);
-        return;
-    }
-    t->phase = PHASE_PLAIN;
-    t->standard = s;
-    t->plain_size = answer_size(&s->answer);
-    for (size_t i = 0; i < t->n_sources; i++) {
-        if (t->sources[i] != s) {
-            source_drop(t->sources[i]);
-        }
-    }
-    err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
-    if (err == 0 && s->early_len > 0) {
-        err = t->o.ops->write_plain(t->o.ctx, s->early, s->early_len);
-    }
-    if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
-        return;
-    }
-    t->plain_got = s->used = s->early_len;
-    if (job != NULL) {
-        job->kind = JOB_PLAIN;
-        s->probes--;
-        if (job->paused) {
-            http_resume(job->http);
-        }
-    } else if (s->early_broke
-               || (t->plain_size != ORIGIN_UNKNOWN
-                   && t->plain_got != t->plain_size))
-    {
-        transfer_fail(t, SHOAL_ENET, "%s: connection closed early", s->name);
-    } else {
-        t->phase = PHASE_DONE;
-    }
 }
 
 /*
@@ -429,7 +176,8 @@ settle(struct transfer *t, const struct tally *c, size_t standard)
         if (other->opened) {
             opened = other;
             waiting =
-                waiting || (!other->by_get && find_open(t, other) != NULL);
+                waiting
+                || (!other->by_get && standard_open_job(t, other) != NULL);
         } else if (!other->by_get) {
             closed = other;
         }
@@ -437,10 +185,7 @@ settle(struct transfer *t, const struct tally *c, size_t standard)
     if (ranges) {
         origin_version(c->answers, c->n, standard, version);
         t->standard = s;
-        if (copy_resource(t, t->o.url, answer_size(&s->answer), version) == 0)
-        {
-            begin(t);
-        }
+        begin_blocks(t, t->o.url, answer_size(&s->answer), version);
     } else if (waiting) {
         return; /* a first GET has yet to tell */
     } else if (closed != NULL) {
@@ -502,19 +247,17 @@ find_agreeing(struct transfer *t)
     count(t, &c);
     for (size_t i = 0; i < c.n; i++) {
         if (!c.sources[i]->judged) {
-            judge(t, c.sources[i], r);
+            begin_judge(t, c.sources[i], r);
         }
     }
     if (c.sizeless != NULL && c.sizeless->by_get) {
-        judge(t, c.sizeless, r);
+        begin_judge(t, c.sizeless, r);
     }
     if (t->error != 0) {
         return;
     }
-    if (usable_nodes(t) > 0) {
-        if (copy_resource(t, r->url, r->size, r->version) == 0) {
-            begin(t);
-        }
+    if (standard_usable(t) > 0) {
+        begin_blocks(t, r->url, r->size, r->version);
         return;
     }
     count(t, &c);
@@ -560,23 +303,52 @@ standard_more(struct transfer *t)
         struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->node == NODE_KNOWN && !s->judged
-            && s->probes == 0 && usable_nodes(t) < wanted_nodes(t))
+            && s->probes == 0 && standard_usable(t) < wanted_nodes(t))
         {
-            judge(t, s, &t->resource);
+            begin_judge(t, s, &t->resource);
             if (s->usable) {
-                enlist(t, s);
+                begin_enlist(t, s);
             }
         }
     }
     count(t, &c);
-    unsigned usable = usable_nodes(t);
+    unsigned usable = standard_usable(t);
+    bool stuck = t->n_suspects > 0 || !others_can_give(t);
     unsigned enough = t->o.want != NULL ? wanted_nodes(t) : 1;
 
     if (usable < enough && c.pending == 0 && c.fresh != NULL) {
         node_probe(t, c.fresh);
-    } else if (usable == 0 && c.pending == 0 && c.fresh == NULL
-               && !others_can_give(t))
-    {
+    } else if (usable == 0 && c.pending + c.busy == 0 && c.fresh == NULL
+               && stuck) {
         fail_all(t, c.failed);
     }
+}
+
+bool
+standard_others(struct transfer *t)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+        bool other = s->kind == SOURCE_CDN && s->error == SHOAL_ENOAGREE
+                     && s->ranges && t->o.want == NULL;
+
+        s->wasted += s->used;
+        s->used = 0;
+        s->scheduled = -1;
+        if (other) {
+            s->node = NODE_KNOWN;
+            s->error = 0;
+            s->judged = s->drop = false;
+            s->state[0] = '\0';
+            any = true;
+        } else if (s->node != NODE_FAILED) {
+            node_failed(s, SHOAL_EVERIFY, "has another checksum");
+        }
+    }
+    if (any) {
+        begin_forget(t);
+    }
+    return any;
 }

@@ -180,6 +180,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     job->body_max = TRACKER_ANSWER_MAX;
     job->tracker = index;
     tr->asked = true;
+    tr->registered = t->o.port != 0;
 }
 
 static void
@@ -297,7 +298,6 @@ tracker_done(struct job *job, int err, const char *why)
         tracker_failed(tr, job, why);
     } else {
         tr->failures = 0;
-        tr->registered = t->o.port != 0;
         tr->state[0] = '\0';
         tr->ask_ms = now_ms() + a->interval * 1000;
         take_answer(t, tr, a);

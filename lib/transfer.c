@@ -314,6 +314,7 @@ transfer_free(struct transfer *t)
     while (t->jobs != NULL) {
         job_end(t->jobs);
     }
+    swarm_leave(t);
     http_free(t->http);
     for (size_t i = 0; i < t->n_sources; i++) {
         source_free(t->sources[i]);
@@ -361,8 +362,10 @@ finish(struct transfer *t)
 
     if (err == 0) {
         t->phase = PHASE_DONE;
+    } else if (err == SHOAL_EVERIFY) {
+        transfer_fail(t, err, "the file does not have the checksum");
     } else if (err != SHOAL_ENOTFOUND) {
-        transfer_fail(t, err, "verification failed");
+        transfer_fail(t, err, "checking: %s", shoal_strerror(err));
     }
 }
 
@@ -400,7 +403,6 @@ transfer_run(struct transfer *t)
     while (t->jobs != NULL) {
         job_end(t->jobs);
     }
-    swarm_leave(t);
     if (t->o.ops->progress != NULL) {
         t->o.ops->progress(t->o.ctx);
     }

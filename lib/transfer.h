@@ -49,7 +49,8 @@ struct transfer_ops {
      * Size and version are decided (or were given). Open the store, and set
      * in ${held} the blocks that it already has, with their hashes in
      * ${layer} (32 bytes a block; may be left zero: then they are hashed
-     * again by reading). Called once.
+     * again by reading). Called again, for another version, when the file
+     * turned out not to have its checksum.
      */
     int (*begin)(void *ctx, const struct resource *r, struct blockmap *held,
                  uint8_t *layer, struct store *store);
@@ -112,6 +113,10 @@ struct transfer *transfer_create(const struct transfer_options *options);
  */
 int transfer_run(struct transfer *t);
 
+/**
+ * transfer_free(t): also takes this host off the trackers' lists, for which
+ * it waits up to 200 ms where a port was registered. NULL is a no-op.
+ */
 void transfer_free(struct transfer *t);
 
 /** transfer_error(t): what went wrong, `what: why`; "" when nothing did. */
@@ -135,7 +140,7 @@ const uint8_t *transfer_root(const struct transfer *t);
 /** transfer_tracker(t, i): the ${i}th tracker's URL and, in ${state}, what
  *  is wrong with it ("": nothing). NULL: there are no more. */
 const char *transfer_tracker(const struct transfer *t, size_t i,
-    const char **state);
+                             const char **state);
 
 /** How many sources, and the ${i}th one's figures. */
 size_t transfer_source_count(const struct transfer *t);

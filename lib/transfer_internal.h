@@ -130,10 +130,11 @@ struct tracker_state {
     char state[160];
 };
 
-/** A block of a CDN node that the trusted layer says is wrong. */
+/** A CDN node's block that the trusted layer calls wrong, one a block: who is
+ *  right is decided by what a CDN node, another one if there is, gives. */
 struct suspect {
-    uint32_t block;
-    int source;
+    int16_t source; /* NO_SOURCE: none */
+    uint8_t tries;
     uint8_t hash[DIGEST_LEN];
 };
 
@@ -169,7 +170,7 @@ struct transfer {
     bool has_tracker_root;
     uint8_t dropped_root[DIGEST_LEN];
     bool has_dropped_root;
-    struct suspect *suspects;
+    struct suspect *suspects; /* NULL, or one a block */
     size_t n_suspects;
     struct checksum sum; /* len 0: none */
     bool cdn_only;       /* nothing from others any more */
@@ -247,10 +248,44 @@ int node_headers(struct job *job);
 int node_data(struct job *job, const uint8_t *data, size_t len);
 void node_done(struct job *job, int err, const char *why);
 
+/* begin.c */
+
+/** begin_blocks(t, url, size, version): open the store, go on in blocks. */
+void begin_blocks(struct transfer *t, const char *url, uint64_t size,
+                  const char *version);
+
+/** begin_plain(t, s): no size or no ranges: one stream from this node. */
+void begin_plain(struct transfer *t, struct source *s);
+
+/**
+ * begin_judge(t, s, r): take or reject a node that has answered. A HEAD that
+ * contradicts is asked again by a GET: some heads lie.
+ */
+void begin_judge(struct transfer *t, struct source *s,
+                 const struct resource *r);
+
+/** begin_enlist(t, s): a node that was taken may be given work. */
+void begin_enlist(struct transfer *t, struct source *s);
+
+/** begin_forget(t): back to before the decision. */
+void begin_forget(struct transfer *t);
+
 /* standard.c */
+
+/** standard_open_job(t, s): the first GET under way at this node (NULL: at
+ *  any), or NULL. */
+struct job *standard_open_job(const struct transfer *t,
+                              const struct source *s);
 
 /** standard_step(t): decide, as soon as what is known allows it. */
 void standard_step(struct transfer *t);
+
+/** standard_others(t): the file does not have its checksum: begin anew with
+ *  the nodes of another version. False: there are none. */
+bool standard_others(struct transfer *t);
+
+/** standard_usable(t): CDN nodes that may be given work. */
+unsigned standard_usable(const struct transfer *t);
 
 /** standard_more(t): in mid-download: judge late answers, ask further nodes
  *  when too few are left, fail when there is nobody left. */
@@ -291,7 +326,7 @@ void trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN]);
 void trust_hashes(struct transfer *t, struct source *s);
 
 /** trust_finish(t): everything is held. 0: and right; SHOAL_ENOTFOUND: blocks
- *  were thrown away, go on; else it failed. */
+ *  were thrown away, or another version is tried: go on; else it failed. */
 int trust_finish(struct transfer *t);
 
 /* swarm.c */

@@ -6,7 +6,7 @@
 #include "transfer_internal.h"
 
 enum {
-    SUSPECTS_MAX = 1024,
+    TRIES_MAX = 3, /* a block that comes out wrong differently each time */
     READ_BYTES = 1 << 20
 };
 
@@ -66,70 +66,109 @@ refresh_all(struct transfer *t)
     }
 }
 
-/* Two CDN nodes alike, or one twice, contradict the layer: it is wrong. */
 static void
-drop_layer(struct transfer *t, uint32_t block)
+clear_suspect(struct transfer *t, uint32_t block)
 {
-    if (t->trusted_given) {
-        transfer_fail(t, SHOAL_EVERIFY,
-                      "block %u from the CDN is not what the piece layer says",
-                      block);
-        return;
+    if (t->suspects != NULL && t->suspects[block].source != NO_SOURCE) {
+        t->suspects[block].source = NO_SOURCE;
+        t->n_suspects--;
+        schedule_release(t->schedule, block);
     }
+}
+
+/* Two CDN nodes alike, or the only one twice, contradict the layer: it is
+ * wrong, and so may be what its holders gave. */
+static void
+drop_layer(struct transfer *t)
+{
     memcpy(t->dropped_root, t->trusted_root, DIGEST_LEN);
     t->has_dropped_root = true;
     t->has_tracker_root = false;
     free(t->trusted);
     t->trusted = NULL;
-    t->n_suspects = 0;
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        clear_suspect(t, i);
+    }
     forget_others(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
         if (s->kind != SOURCE_CDN) {
-            free(s->hashes);
-            s->hashes = NULL;
-            source_state(s, "its root was dropped");
-            source_drop(s);
+            s->banned = true;
+            node_failed(s, SHOAL_EVERIFY, "CDN nodes contradict its root");
         }
     }
-    refresh_all(t);
 }
 
-/* A CDN node's block fails against the layer: who is wrong? */
+static bool
+is_suspect(const struct transfer *t, uint32_t block)
+{
+    return t->suspects != NULL && t->suspects[block].source != NO_SOURCE;
+}
+
+static int
+alloc_suspects(struct transfer *t)
+{
+    if (t->suspects != NULL) {
+        return 0;
+    }
+    t->suspects = calloc(t->map.count, sizeof(*t->suspects));
+    for (uint32_t i = 0; t->suspects != NULL && i < t->map.count; i++) {
+        t->suspects[i].source = NO_SOURCE;
+    }
+    return t->suspects != NULL ? 0 : SHOAL_ENOMEM;
+}
+
+/*
+ * A CDN node's block fails against the layer: who is wrong? The next CDN node
+ * that is asked decides, not a super peer: it may have made up the layer.
+ */
 static void
-suspect(struct transfer *t, const struct source *s, uint32_t block,
+suspect(struct transfer *t, struct source *s, uint32_t block,
         const uint8_t hash[DIGEST_LEN])
 {
-    for (size_t i = 0; i < t->n_suspects; i++) {
-        if (t->suspects[i].block == block && equal(t->suspects[i].hash, hash))
-        {
-            drop_layer(t, block);
-            return;
-        }
-    }
-    if (t->suspects == NULL) {
-        t->suspects = calloc(SUSPECTS_MAX, sizeof(*t->suspects));
-    }
-    if (t->suspects == NULL || t->n_suspects == SUSPECTS_MAX) {
+    bool alone = standard_usable(t) < 2;
+
+    if (t->trusted_given) {
+        strike(s, "wrong blocks");
         return;
     }
-    struct suspect *x = &t->suspects[t->n_suspects++];
-    x->block = block;
-    x->source = s->index;
+    if (alloc_suspects(t) != 0
+        || schedule_reserve(t->schedule, block, alone ? -1 : s->scheduled)
+               != 0)
+    {
+        transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+        return;
+    }
+    struct suspect *x = &t->suspects[block];
+    if (x->source != NO_SOURCE && equal(x->hash, hash)
+        && (x->source != s->index || alone))
+    {
+        drop_layer(t);
+        return;
+    }
+    t->n_suspects += x->source == NO_SOURCE;
+    x->source = (int16_t) s->index;
     memcpy(x->hash, hash, DIGEST_LEN);
+    if (++x->tries > TRIES_MAX) {
+        strike(s, "wrong blocks");
+    }
 }
 
-/* The block came in right from elsewhere: that names the culprits. */
+/* A CDN node gave the block as the layer says: that names the culprit. */
 static void
 convict(struct transfer *t, uint32_t block)
 {
-    for (size_t i = 0; i < t->n_suspects;) {
-        if (t->suspects[i].block == block) {
-            strike(t->sources[t->suspects[i].source], "wrong blocks");
-            t->suspects[i] = t->suspects[--t->n_suspects];
-        } else {
-            i++;
+    if (!is_suspect(t, block)) {
+        return;
+    }
+    struct source *s = t->sources[t->suspects[block].source];
+
+    clear_suspect(t, block);
+    strike(s, "wrong blocks");
+    for (uint32_t i = 0; s->banned && i < t->map.count; i++) {
+        if (t->suspects[i].source == s->index) {
+            clear_suspect(t, i);
         }
     }
 }
@@ -163,6 +202,9 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
             const uint8_t hash[DIGEST_LEN])
 {
     if (t->trusted != NULL) {
+        if (s->kind != SOURCE_CDN && is_suspect(t, block)) {
+            return SHOAL_EVERIFY; /* asked before it was in doubt */
+        }
         if (equal(hash_of(t->trusted, block), hash)) {
             convict(t, block);
             return 0;
@@ -300,7 +342,7 @@ static int
 retreat(struct transfer *t)
 {
     if (!has_foreign(t)) {
-        return SHOAL_EVERIFY;
+        return standard_others(t) ? SHOAL_ENOTFOUND : SHOAL_EVERIFY;
     }
     t->cdn_only = true;
     forget_others(t);

@@ -240,6 +240,53 @@ rarest_first(void **state)
     assert_int_equal(r.next, 71);
 }
 
+static void
+reserved_for_the_cdn(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int a = schedule_add(f->s, SOURCE_CDN);
+    int b = schedule_add(f->s, SOURCE_CDN);
+    int super = schedule_add(f->s, SOURCE_SUPER);
+
+    for (uint32_t i = 0; i < 99; i++) {
+        blockmap_set(&f->map, i);
+    }
+    schedule_have(f->s, super, NULL);
+    assert_int_equal(schedule_reserve(f->s, 99, a), 0);
+    assert_int_equal(schedule_take(f->s, super, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, a, &r), SHOAL_ENOTFOUND);
+    int work = schedule_take(f->s, b, &r);
+    assert_true(work >= 0);
+    schedule_end(f->s, work);
+    assert_int_equal(schedule_reserve(f->s, 99, -1), 0);
+    work = schedule_take(f->s, a, &r);
+    assert_true(work >= 0);
+    schedule_end(f->s, work);
+    schedule_release(f->s, 99);
+    assert_true(schedule_take(f->s, super, &r) >= 0);
+}
+
+static void
+cdn_takes_what_nobody_has(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t bits[13] = { 0xff, 0xff };
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int peer = schedule_add(f->s, SOURCE_PEER);
+
+    schedule_have(f->s, peer, bits);
+    int work = schedule_take(f->s, cdn, &r);
+    assert_int_equal(r.next, 16);
+    assert_int_equal(r.end, 100);
+    int other = schedule_add(f->s, SOURCE_CDN);
+    assert_true(schedule_take(f->s, other, &r) >= 0);
+    assert_int_equal(r.next, 0); /* then what the peer has, too */
+    assert_int_equal(r.end, 16);
+    schedule_end(f->s, work);
+}
+
 /* Sources of every kind, random deaths: at the end everything is held, and
  * no block was ever claimed more than twice. */
 static void
@@ -291,6 +338,8 @@ static const struct CMUnitTest tests[] = {
     WITH(last_blocks_are_asked_twice),
     WITH(equals_do_not_double),
     WITH(rarest_first),
+    WITH(reserved_for_the_cdn),
+    WITH(cdn_takes_what_nobody_has),
     WITH(everything_ends),
 };
 
