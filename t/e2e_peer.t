@@ -20,6 +20,12 @@ $first->any_status;
 $s->cdn->set(limit_rate => '250k');
 $s->cdn->clear_logs;
 
+sub listed($which) {
+    return grep { $_->{addr} =~ $which } @{ $s->ask('p.bin')->{peers} };
+}
+
+is(scalar listed(qr/./), 0, 'it took itself off the list');
+
 sub peers(@args) {
     my @p;
     for my $i (0 .. 2) {
@@ -29,8 +35,8 @@ sub peers(@args) {
             '--listen-port', free_port($addr));
         # The others come when the first is on the tracker's list.
         wait_for {
-            @{ $s->ask('p.bin')->{peers} } || !$p[0]->alive
-        } 10, 'a peer on the list' if !$i;
+            listed(qr/^127\.0\.0\.40:/) || !$p[0]->alive
+        } 10, 'the first on the list' if !$i;
     }
     return @p;
 }

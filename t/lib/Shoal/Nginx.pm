@@ -160,7 +160,8 @@ sub restart($self)             { $self->stop; return $self->start }
 sub faults($self) {
     my @bad;
     for my $line (split /\n/, $self->error_log) {
-        next if $line !~ /\[(?:alert|emerg|crit)\]|signal 11|core dumped/;
+        next if $line !~ /\[(?:alert|emerg|crit)\]|signal\ 11|core\ dumped
+            |exited\ with\ code\ [1-9]|Sanitizer|runtime\ error:/x;
         next if grep { $line =~ $_ } @{ $self->{allow} };
         push @bad, "$self->{id}: $line";
     }
