@@ -97,6 +97,7 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
     ngx_http_tracker_call_args_t   a;
 
     ngx_memzero(&a, sizeof(ngx_http_tracker_call_args_t));
+    ngx_str_set(&a.call.locality, "");
 
     rc = ngx_http_tracker_args(r, ngx_http_tracker_call_args, &a, refusal);
     if (rc != NGX_OK) {
@@ -138,31 +139,20 @@ ngx_http_tracker_call_url(ngx_http_request_t *r,
     ngx_http_tracker_refusal_t *refusal)
 {
     u_char                     *p;
-    ngx_uint_t                  i;
     ngx_http_tracker_preset_t  *preset;
 
     ngx_http_tracker_addr(r->connection->sockaddr, &a->call.addr);
 
-    preset = conf->control->presets.elts;
+    preset = ngx_http_tracker_call_preset(&conf->control->presets,
+                                          &a->call.name);
+    if (preset) {
 
-    for (i = 0; i < conf->control->presets.nelts; i++) {
-        if (preset[i].name.len == a->call.name.len
-            && ngx_memcmp(preset[i].name.data, a->call.name.data,
-                          a->call.name.len)
-               == 0)
-        {
-            break;
-        }
-    }
-
-    if (i < conf->control->presets.nelts) {
-
-        if (preset[i].locality.len) {
-            a->call.locality = preset[i].locality;
+        if (preset->locality.len) {
+            a->call.locality = preset->locality;
         }
 
-        if (preset[i].url.len) {
-            a->call.url = preset[i].url;
+        if (preset->url.len) {
+            a->call.url = preset->url;
             return NGX_OK;
         }
 
@@ -213,7 +203,7 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
     }
 
     if (turn->wake) {
-        ngx_http_tracker_wait_wake(turn->wake,
+        ngx_http_tracker_slots_wake(turn->wake,
                                    ngx_http_tracker_roster_key(turn->super));
     }
 
@@ -224,6 +214,26 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+ngx_http_tracker_preset_t *
+ngx_http_tracker_call_preset(ngx_array_t *presets, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_http_tracker_preset_t  *preset;
+
+    preset = presets->elts;
+
+    for (i = 0; i < presets->nelts; i++) {
+        if (preset[i].name.len == name->len
+            && ngx_memcmp(preset[i].name.data, name->data, name->len) == 0)
+        {
+            return &preset[i];
+        }
+    }
+
+    return NULL;
 }
 
 

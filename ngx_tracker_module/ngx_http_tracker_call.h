@@ -37,6 +37,13 @@ ngx_int_t ngx_http_tracker_call_begin(ngx_http_request_t *r,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_refusal_t *refusal);
 
 /**
+ * ngx_http_tracker_call_preset(presets, name):
+ * The tracker_superpeer of that name, or NULL.
+ */
+ngx_http_tracker_preset_t *ngx_http_tracker_call_preset(ngx_array_t *presets,
+    ngx_str_t *name);
+
+/**
  * ngx_http_tracker_call_name_valid(name), _locality_valid(locality):
  * The same for calls and presets.
  */

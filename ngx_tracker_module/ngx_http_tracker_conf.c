@@ -14,6 +14,10 @@
 
 static char *ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_tracker_origin_t *origin);
+static ssize_t ngx_http_tracker_conf_size(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *name);
+static char *ngx_http_tracker_conf_preset(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_tracker_preset_t *preset);
 static char *ngx_http_tracker_conf_base(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *base);
 
@@ -61,44 +65,60 @@ ngx_http_tracker_conf_named(ngx_conf_t *cf, ngx_str_t *name)
 }
 
 
-char *
-ngx_http_tracker_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+/* NAME:SIZE */
+static ssize_t
+ngx_http_tracker_conf_size(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name)
 {
-    u_char                        *p;
-    ssize_t                        size;
-    ngx_str_t                     *value, name, text;
-    ngx_http_tracker_zone_t       *zone;
-    ngx_http_tracker_main_conf_t  *tmcf = conf;
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t   text;
 
-    value = cf->args->elts;
+    p = (u_char *) ngx_strchr(value->data, ':');
 
-    p = (u_char *) ngx_strchr(value[1].data, ':');
-
-    if (p == NULL || p == value[1].data) {
+    if (p == NULL || p == value->data) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid zone \"%V\", it must be NAME:SIZE",
-                           &value[1]);
-        return NGX_CONF_ERROR;
+                           value);
+        return NGX_ERROR;
     }
 
-    name.data = value[1].data;
-    name.len = p - value[1].data;
+    name->data = value->data;
+    name->len = p - value->data;
 
     text.data = p + 1;
-    text.len = value[1].data + value[1].len - text.data;
+    text.len = value->data + value->len - text.data;
 
     size = ngx_parse_size(&text);
 
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid size in zone \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
+                           "invalid size in zone \"%V\"", value);
+        return NGX_ERROR;
     }
 
     if (size < NGX_HTTP_TRACKER_ZONE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" is too small, it must have at "
-                           "least 1m", &value[1]);
+                           "least 1m", value);
+        return NGX_ERROR;
+    }
+
+    return size;
+}
+
+
+char *
+ngx_http_tracker_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ssize_t                        size;
+    ngx_str_t                     *value, name;
+    ngx_http_tracker_zone_t       *zone;
+    ngx_http_tracker_main_conf_t  *tmcf = conf;
+
+    value = cf->args->elts;
+
+    size = ngx_http_tracker_conf_size(cf, &value[1], &name);
+    if (size == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
 
@@ -116,7 +136,7 @@ ngx_http_tracker_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     zone->size = size;
 
     if (tmcf->slots == NULL) {
-        tmcf->slots = ngx_http_tracker_wait_zone(cf, cmd->post);
+        tmcf->slots = ngx_http_tracker_slots_zone(cf, cmd->post);
         if (tmcf->slots == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -210,12 +230,7 @@ ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
         return NGX_CONF_ERROR;
     }
 
-    /* a path, a query or a fragment in the pattern shows in the URL's rest */
-
-    if (rc != NGX_OK
-        || ngx_strlchr(host.data, host.data + host.len, '/')
-        || ngx_strlchr(host.data, host.data + host.len, '?')
-        || ngx_strlchr(host.data, host.data + host.len, '#')
+    if (rc != NGX_OK || strpbrk((char *) host.data, "/?#")
         || (origin->wildcard && url.host.data[0] == '['))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -232,22 +247,24 @@ ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
 
     origin->port = (*p == ':') ? url.port : 0;
 
-    if (origin->wildcard) {
+    origin->host = url.host;
 
-        /* the canonical form's host, with the dot before it */
-
-        origin->host.data = ngx_pnalloc(cf->pool, url.host.len + 1);
-        if (origin->host.data == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        origin->host.data[0] = '.';
-        ngx_memcpy(origin->host.data + 1, url.host.data, url.host.len);
-        origin->host.len = url.host.len + 1;
-
-    } else {
-        origin->host = url.host;
+    if (!origin->wildcard) {
+        return NGX_CONF_OK;
     }
+
+    /* with the dot before it */
+
+    p = ngx_pnalloc(cf->pool, url.host.len + 1);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p[0] = '.';
+    ngx_memcpy(p + 1, url.host.data, url.host.len);
+
+    origin->host.data = p;
+    origin->host.len++;
 
     return NGX_CONF_OK;
 }
@@ -256,7 +273,7 @@ ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
 char *
 ngx_http_tracker_conf_superpeer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                  *value, text;
+    ngx_str_t                  *value;
     ngx_uint_t                  i;
     ngx_http_tracker_zone_t    *zone;
     ngx_http_tracker_preset_t  *preset;
@@ -274,17 +291,10 @@ ngx_http_tracker_conf_superpeer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    preset = zone->presets.elts;
-
-    for (i = 0; i < zone->presets.nelts; i++) {
-        if (preset[i].name.len == value[2].len
-            && ngx_memcmp(preset[i].name.data, value[2].data, value[2].len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "super peer \"%V\" is preset twice", &value[2]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_tracker_call_preset(&zone->presets, &value[2])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "super peer \"%V\" is preset twice", &value[2]);
+        return NGX_CONF_ERROR;
     }
 
     preset = ngx_array_push(&zone->presets);
@@ -296,34 +306,43 @@ ngx_http_tracker_conf_superpeer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     preset->name = value[2];
 
     for (i = 3; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "locality=", 9) == 0) {
-            preset->locality.data = value[i].data + 9;
-            preset->locality.len = value[i].len - 9;
-
-            if (preset->locality.len
-                && ngx_http_tracker_call_locality_valid(&preset->locality))
-            {
-                continue;
-            }
-
-        } else if (ngx_strncmp(value[i].data, "url=", 4) == 0) {
-            text.data = value[i].data + 4;
-            text.len = value[i].len - 4;
-
-            if (ngx_http_tracker_conf_base(cf, &text, &preset->url)
-                == NGX_CONF_OK)
-            {
-                continue;
-            }
+        if (ngx_http_tracker_conf_preset(cf, &value[i], preset)
+            != NGX_CONF_OK)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
         }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_tracker_conf_preset(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_tracker_preset_t *preset)
+{
+    ngx_str_t  text;
+
+    if (ngx_strncmp(value->data, "locality=", 9) == 0) {
+        preset->locality.data = value->data + 9;
+        preset->locality.len = value->len - 9;
+
+        if (preset->locality.len
+            && ngx_http_tracker_call_locality_valid(&preset->locality))
+        {
+            return NGX_CONF_OK;
+        }
+
+    } else if (ngx_strncmp(value->data, "url=", 4) == 0) {
+        text.data = value->data + 4;
+        text.len = value->len - 4;
+
+        return ngx_http_tracker_conf_base(cf, &text, &preset->url);
+    }
+
+    return NGX_CONF_ERROR;
 }
 
 

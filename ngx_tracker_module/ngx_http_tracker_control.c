@@ -9,6 +9,7 @@
 #include "ngx_http_tracker_answer.h"
 #include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_lines.h"
+#include "ngx_http_tracker_prepare.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
@@ -17,9 +18,7 @@
 
 enum {
     /* polls may take more of the connections than askers */
-    NGX_HTTP_TRACKER_POLL_SPARE = 16,
-
-    NGX_HTTP_TRACKER_OTHERS_MAX = 4     /* other holders in a prepare */
+    NGX_HTTP_TRACKER_POLL_SPARE = 16
 };
 
 
@@ -48,14 +47,6 @@ static ngx_uint_t ngx_http_tracker_control_ready(ngx_http_tracker_waiter_t *w);
 static void ngx_http_tracker_control_leave(ngx_http_tracker_waiter_t *w);
 static ngx_int_t ngx_http_tracker_control_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
-static ngx_int_t ngx_http_tracker_control_send(
-    ngx_http_tracker_control_ctx_t *ctx);
-static ngx_uint_t ngx_http_tracker_control_prepare(
-    ngx_http_tracker_control_ctx_t *ctx, ngx_http_tracker_body_t *body,
-    u_char *id, ngx_uint_t n);
-static void ngx_http_tracker_control_others(
-    ngx_http_tracker_control_ctx_t *ctx, ngx_http_tracker_body_t *body,
-    u_char *id, ngx_http_tracker_view_t *view);
 
 
 ngx_int_t
@@ -210,7 +201,7 @@ ngx_http_tracker_control_line(void *data, u_char *id,
     rc = ngx_http_tracker_swarm_say(ctx->zone, id, said, &wake, &view);
 
     if (wake) {
-        ngx_http_tracker_wait_wake(wake, ngx_http_tracker_swarm_key(id));
+        ngx_http_tracker_slots_wake(wake, ngx_http_tracker_swarm_key(id));
     }
 
     if (view.nholders) {
@@ -274,7 +265,8 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
     }
 
     if (!ctx->call.poll) {
-        return ngx_http_tracker_control_send(ctx);
+        return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
+                                             &ctx->turn);
     }
 
     if (ctx->lines.n) {
@@ -290,7 +282,8 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
     w->leave = ngx_http_tracker_control_leave;
 
     if (ngx_http_tracker_control_ready(w)) {
-        return ngx_http_tracker_control_send(ctx);
+        return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
+                                             &ctx->turn);
     }
 
     rc = ngx_http_tracker_wait_park(w, ctx->wait,
@@ -302,7 +295,12 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
 
     ngx_http_tracker_control_leave(w);
 
-    return (rc == NGX_DECLINED) ? ngx_http_tracker_control_send(ctx) : rc;
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
+                                         &ctx->turn);
 }
 
 
@@ -314,7 +312,7 @@ ngx_http_tracker_control_ready(ngx_http_tracker_waiter_t *w)
     ctx = (ngx_http_tracker_control_ctx_t *) w;
 
     return ngx_http_tracker_roster_wait(ctx->zone, &ctx->call, &ctx->turn,
-                                        ngx_http_tracker_wait_bit());
+                                        ngx_http_tracker_slots_bit());
 }
 
 
@@ -333,167 +331,10 @@ static ngx_int_t
 ngx_http_tracker_control_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why)
 {
-    return ngx_http_tracker_control_send((ngx_http_tracker_control_ctx_t *) w);
-}
+    ngx_http_tracker_control_ctx_t  *ctx;
 
+    ctx = (ngx_http_tracker_control_ctx_t *) w;
 
-static ngx_int_t
-ngx_http_tracker_control_send(ngx_http_tracker_control_ctx_t *ctx)
-{
-    u_char                       *p;
-    ngx_uint_t                    i, n;
-    ngx_http_tracker_body_t       body;
-    ngx_http_tracker_commands_t   commands;
-
-    ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
-    body.pool = ctx->waiter.request->pool;
-
-    ngx_http_tracker_roster_commands(ctx->zone, &ctx->call, &ctx->turn,
-                                     &commands);
-
-    p = ngx_http_tracker_body_room(&body, 128);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = ngx_sprintf(p, "{\"epoch\":\"%016xL\",\"cursor\":%uL%s",
-                    commands.epoch, commands.cursor,
-                    commands.lost ? ",\"lost\":true" : "");
-
-    if (ctx->call.poll) {
-        p = ngx_http_tracker_put_lit(p, ",\"prepare\":[");
-    }
-
-    ngx_http_tracker_body_wrote(&body, p);
-
-    for (i = 0, n = 0; i < commands.n; i++) {
-        n += ngx_http_tracker_control_prepare(ctx, &body, commands.ids[i], n);
-    }
-
-    p = ngx_http_tracker_body_room(&body, sizeof("]}\n"));
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ctx->call.poll) {
-        *p++ = ']';
-    }
-
-    p = ngx_http_tracker_put_lit(p, "}\n");
-    ngx_http_tracker_body_wrote(&body, p);
-
-    return ngx_http_tracker_send_body(ctx->waiter.request, &body);
-}
-
-
-/* One command, unless it has become void; returns how many were written. */
-static ngx_uint_t
-ngx_http_tracker_control_prepare(ngx_http_tracker_control_ctx_t *ctx,
-    ngx_http_tracker_body_t *body, u_char *id, ngx_uint_t n)
-{
-    u_char                   *p;
-    ngx_uint_t                i;
-    ngx_http_tracker_text_t   text;
-    ngx_http_tracker_view_t   view;
-
-    if (ngx_http_tracker_swarm_text(ctx->zone, id, &text, &view) != NGX_OK) {
-        return 0;
-    }
-
-    for (i = 0; i < view.nholders; i++) {
-        if (view.holders[i].said.super == ctx->turn.super) {
-            break;
-        }
-    }
-
-    if (i == view.nholders
-        || (view.holders[i].said.state != NGX_HTTP_TRACKER_PREPARING
-            && view.holders[i].said.state != NGX_HTTP_TRACKER_FILLING))
-    {
-        return 0;
-    }
-
-    p = ngx_http_tracker_body_room(body, 256
-                                   + ngx_http_tracker_json_len(
-                                         text.url_len + text.version_len
-                                         + text.provider_len));
-    if (p == NULL) {
-        return 0;
-    }
-
-    if (n) {
-        *p++ = ',';
-    }
-
-    p = ngx_http_tracker_put_lit(p, "{\"id\":\"");
-    p = ngx_hex_dump(p, id, NGX_HTTP_TRACKER_ID_LEN);
-    p = ngx_http_tracker_put_lit(p, "\",\"url\":");
-    p = ngx_http_tracker_put_json(p, text.data, text.url_len);
-    p = ngx_http_tracker_put_lit(p, ",\"size\":");
-    p = ngx_http_tracker_put_uint(p, text.size);
-    p = ngx_http_tracker_put_lit(p, ",\"version\":");
-    p = ngx_http_tracker_put_json(p, text.data + text.url_len,
-                                  text.version_len);
-    p = ngx_http_tracker_put_lit(p, ",\"provider\":");
-    p = ngx_http_tracker_put_json(p,
-                                  text.data + text.url_len + text.version_len,
-                                  text.provider_len);
-
-    ngx_http_tracker_body_wrote(body, p);
-
-    ngx_http_tracker_control_others(ctx, body, id, &view);
-
-    return 1;
-}
-
-
-/* Who else holds it, for copies. */
-static void
-ngx_http_tracker_control_others(ngx_http_tracker_control_ctx_t *ctx,
-    ngx_http_tracker_body_t *body, u_char *id, ngx_http_tracker_view_t *view)
-{
-    u_char                     *p;
-    ngx_uint_t                  i, n;
-    ngx_http_tracker_holder_t  *h;
-    ngx_http_tracker_listed_t   others[NGX_HTTP_TRACKER_OTHERS_MAX];
-
-    ngx_http_tracker_roster_judge(ctx->zone, id, &ctx->call.addr, view);
-
-    n = 0;
-
-    for (i = 0; i < view->nholders && n < NGX_HTTP_TRACKER_OTHERS_MAX; i++) {
-        h = &view->holders[i];
-
-        if (h->valid && h->alive && h->said.super != ctx->turn.super
-            && (h->said.state == NGX_HTTP_TRACKER_COMPLETE
-                || h->said.state == NGX_HTTP_TRACKER_FILLING))
-        {
-            others[n++].holder = h;
-        }
-    }
-
-    if (n) {
-        ngx_http_tracker_roster_list(ctx->zone, others, n);
-    }
-
-    p = ngx_http_tracker_body_room(body, 32 + n
-                     * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX)
-                        + 1));
-    if (p == NULL) {
-        return;
-    }
-
-    p = ngx_http_tracker_put_lit(p, ",\"super\":[");
-
-    for (i = 0; i < n; i++) {
-        if (i) {
-            *p++ = ',';
-        }
-
-        p = ngx_http_tracker_put_json(p, others[i].url, others[i].len);
-    }
-
-    p = ngx_http_tracker_put_lit(p, "]}");
-
-    ngx_http_tracker_body_wrote(body, p);
+    return ngx_http_tracker_prepare_send(w->request, ctx->zone, &ctx->call,
+                                         &ctx->turn);
 }

@@ -1,7 +1,7 @@
 
 /*
- * What a resource is: one form of its URL, and the id over that, size,
- * provider and version (docs/protocol.md "Identity").
+ * What a resource is: the id over its URL's one form, size, provider and
+ * version (docs/protocol.md "Identity"), and whether it is served here.
  */
 
 
@@ -10,27 +10,8 @@
 
 
 #include "ngx_http_tracker.h"
+#include "ngx_http_tracker_url.h"
 
-
-/* A URL taken apart; canonical is [HOST][:PORT]/PATH[?QUERY]. */
-
-typedef struct {
-    ngx_str_t                     canonical;
-    ngx_str_t                     host;
-    in_port_t                     port;
-    unsigned                      tls:1;
-    unsigned                      signing:1;   /* has parameters that sign */
-} ngx_http_tracker_url_t;
-
-
-/**
- * ngx_http_tracker_url(pool, text, url):
- * Bring ${text} into its one form, without the parameters that only count.
- *
- * Errors:     NGX_DECLINED: not a URL that can be shared. NGX_ERROR: no memory.
- */
-ngx_int_t ngx_http_tracker_url(ngx_pool_t *pool, ngx_str_t *text,
-    ngx_http_tracker_url_t *url);
 
 /**
  * ngx_http_tracker_version_valid(version):

@@ -167,7 +167,7 @@ ngx_http_tracker_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_http_tracker_wait_init_module(cycle);
+    return ngx_http_tracker_slots_init_module(cycle);
 }
 
 
@@ -222,7 +222,7 @@ ngx_http_tracker_init_process(ngx_cycle_t *cycle)
 static void
 ngx_http_tracker_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_tracker_wait_exit_worker();
+    ngx_http_tracker_slots_release();
 }
 
 
@@ -298,6 +298,22 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_tracker_loc_conf_t *prev = parent;
     ngx_http_tracker_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" blocks do what their location does */
+
+    if (clcf->noname && clcf->handler == NULL
+        && (prev->peers || prev->control))
+    {
+        conf->peers = prev->peers;
+        conf->control = prev->control;
+
+        clcf->handler = conf->peers ? ngx_http_tracker_peers_handler
+                                    : ngx_http_tracker_control_handler;
+    }
 
     ngx_conf_merge_msec_value(conf->delay, prev->delay, 300);
     ngx_conf_merge_value(conf->early, prev->early, 1);

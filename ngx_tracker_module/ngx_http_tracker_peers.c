@@ -172,7 +172,7 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
                                    ctx->conf->per_file, &view, &wakes);
 
     if (view.nchosen || view.nstale) {
-        bit = ctx->conf->early ? ngx_http_tracker_wait_bit() : 0;
+        bit = ctx->conf->early ? ngx_http_tracker_slots_bit() : 0;
 
         if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, bit,
                                           &ctx->pending)
@@ -185,7 +185,7 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     /* after the commit, or a quick "ready" would find no entry to change */
 
     for (i = 0; i < wakes.n; i++) {
-        ngx_http_tracker_wait_wake(wakes.mask[i], wakes.key[i]);
+        ngx_http_tracker_slots_wake(wakes.mask[i], wakes.key[i]);
     }
 
     if (rc != NGX_OK) {

@@ -81,6 +81,9 @@ ngx_http_tracker_query(ngx_http_request_t *r, ngx_array_t *origins,
 
     ngx_memzero(q, sizeof(ngx_http_tracker_query_t));
 
+    ngx_str_set(&q->version, "");
+    ngx_str_set(&q->provider, "");
+
     q->size = (uint64_t) -1;
     q->left = (uint64_t) -1;
     q->numwant = NGX_HTTP_TRACKER_NUMWANT;

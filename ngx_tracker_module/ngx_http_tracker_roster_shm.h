@@ -1,7 +1,7 @@
 
 /*
  * The roster's shared memory, for the files that work on it: roster (calls),
- * choose (selection).
+ * poll (waiting), choose (selection).
  */
 
 
@@ -64,6 +64,13 @@ typedef struct {
 ngx_http_tracker_roster_t *ngx_http_tracker_roster_lock(
     ngx_http_tracker_zone_t *zone);
 void ngx_http_tracker_roster_unlock(ngx_http_tracker_zone_t *zone);
+
+/**
+ * ngx_http_tracker_roster_super_locked(roster, turn):
+ * The entry that a call began with; NULL when somebody else has it by now.
+ */
+ngx_http_tracker_super_t *ngx_http_tracker_roster_super_locked(
+    ngx_http_tracker_roster_t *roster, ngx_http_tracker_turn_t *turn);
 
 /**
  * ngx_http_tracker_roster_alive(super):

@@ -160,7 +160,7 @@ ngx_http_tracker_stripe_unlock(ngx_http_tracker_zone_t *zone, u_char *id)
         /* a new epoch: super peers announce again what was lost */
 
         ngx_http_tracker_roster_forget(zone);
-        ngx_http_tracker_wait_wake_all();
+        ngx_http_tracker_slots_wake_all();
     }
 }
 

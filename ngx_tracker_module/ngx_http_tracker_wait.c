@@ -1,39 +1,14 @@
 
-/*
- * See ngx_http_tracker_wait.h. Order matters in three places: the waker sets
- * the bucket's bit, then the summary's, then takes "pending"; the owner clears
- * them the other way round; so no wake is lost but by a waker that is killed
- * between taking "pending" and its write, and that one the sweep finds.
- */
-
-
 #include "ngx_http_tracker_wait.h"
-
-#include <sys/eventfd.h>
 
 
 enum {
-    NGX_HTTP_TRACKER_SLOTS = 256,       /* workers of all generations */
-    NGX_HTTP_TRACKER_SLOTS_MIN = 64,    /* eventfds made in any case */
-    NGX_HTTP_TRACKER_WORDS = 64,
-    NGX_HTTP_TRACKER_BUCKETS = 64 * NGX_HTTP_TRACKER_WORDS,
     NGX_HTTP_TRACKER_BATCH = 64,        /* answers in one turn of the loop */
     NGX_HTTP_TRACKER_SWEEP = 1000       /* ms */
 };
 
 
 typedef struct {
-    uint64_t                      pid;
-    uint64_t                      pending;
-    uint64_t                      summary;
-    uint64_t                      dirty[NGX_HTTP_TRACKER_WORDS];
-} ngx_http_tracker_slot_t;
-
-
-typedef struct {
-    ngx_http_tracker_slot_t      *slots;       /* shared */
-    ngx_int_t                     own;
-    ngx_connection_t             *connection;
     ngx_event_t                   sweep;
     ngx_event_t                   fire;
     ngx_http_tracker_sweep_pt     handler;
@@ -43,10 +18,8 @@ typedef struct {
 } ngx_http_tracker_wait_t;
 
 
-static ngx_int_t ngx_http_tracker_wait_init_zone(ngx_shm_zone_t *zone,
-    void *data);
-static ngx_int_t ngx_http_tracker_wait_claim(ngx_log_t *log);
-static ngx_int_t ngx_http_tracker_wait_listen(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_tracker_wait_listen(ngx_cycle_t *cycle,
+    ngx_socket_t fd);
 static void ngx_http_tracker_wait_read(ngx_event_t *ev);
 static void ngx_http_tracker_wait_sweep(ngx_event_t *ev);
 static void ngx_http_tracker_wait_drain(void);
@@ -57,13 +30,7 @@ static void ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w);
 static void ngx_http_tracker_wait_unlink(void *data);
 static void ngx_http_tracker_wait_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
-static void ngx_http_tracker_wait_ring(ngx_uint_t slot);
 
-
-/* inherited by all workers; made once, so that all generations have the same */
-static int                      ngx_http_tracker_eventfds[
-                                    NGX_HTTP_TRACKER_SLOTS];
-static ngx_uint_t               ngx_http_tracker_neventfds;
 
 static ngx_http_tracker_wait_t  ngx_http_tracker_wait;
 
@@ -79,88 +46,16 @@ ngx_http_tracker_nanoseconds(void)
 }
 
 
-ngx_shm_zone_t *
-ngx_http_tracker_wait_zone(ngx_conf_t *cf, void *tag)
-{
-    size_t           size;
-    ngx_str_t        name = ngx_string("tracker slots");
-    ngx_shm_zone_t  *zone;
-
-    size = NGX_HTTP_TRACKER_SLOTS * sizeof(ngx_http_tracker_slot_t)
-           + 16 * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &name, size, tag);
-    if (zone) {
-        zone->init = ngx_http_tracker_wait_init_zone;
-    }
-
-    return zone;
-}
-
-
-static ngx_int_t
-ngx_http_tracker_wait_init_zone(ngx_shm_zone_t *zone, void *data)
-{
-    ngx_slab_pool_t  *shpool;
-
-    zone->data = zone;
-
-    if (data || zone->shm.exists) {
-        return NGX_OK;
-    }
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-
-    shpool->data = ngx_slab_calloc(shpool, NGX_HTTP_TRACKER_SLOTS
-                                           * sizeof(ngx_http_tracker_slot_t));
-
-    return shpool->data ? NGX_OK : NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_http_tracker_wait_init_module(ngx_cycle_t *cycle)
-{
-    int               fd;
-    ngx_uint_t        n;
-    ngx_core_conf_t  *ccf;
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-    n = ngx_max(4 * (ngx_uint_t) ccf->worker_processes,
-                NGX_HTTP_TRACKER_SLOTS_MIN);
-    n = ngx_min(n, NGX_HTTP_TRACKER_SLOTS);
-
-    while (ngx_http_tracker_neventfds < n) {
-
-        fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-
-        if (fd == -1) {
-            ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
-                          "tracker: eventfd() failed");
-            return NGX_ERROR;
-        }
-
-        ngx_http_tracker_eventfds[ngx_http_tracker_neventfds++] = fd;
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_tracker_wait_init_worker(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
     ngx_http_tracker_sweep_pt sweep, void *data)
 {
+    ngx_int_t                 fd;
     ngx_uint_t                i;
-    ngx_slab_pool_t          *shpool;
     ngx_http_tracker_wait_t  *wt = &ngx_http_tracker_wait;
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
 
     ngx_memzero(wt, sizeof(ngx_http_tracker_wait_t));
 
-    wt->slots = shpool->data;
     wt->handler = sweep;
     wt->data = data;
 
@@ -170,64 +65,23 @@ ngx_http_tracker_wait_init_worker(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
         ngx_queue_init(&wt->buckets[i]);
     }
 
-    wt->own = ngx_http_tracker_wait_claim(cycle->log);
+    fd = ngx_http_tracker_slots_claim(zone, cycle->log);
 
-    if (wt->own == -1) {
+    if (fd == -1) {
         return NGX_OK;
     }
 
-    return ngx_http_tracker_wait_listen(cycle);
+    return ngx_http_tracker_wait_listen(cycle, (ngx_socket_t) fd);
 }
 
 
 static ngx_int_t
-ngx_http_tracker_wait_claim(ngx_log_t *log)
-{
-    uint64_t                  pid;
-    ngx_int_t                 i;
-    ngx_uint_t                w;
-    ngx_http_tracker_slot_t  *slot;
-
-    for (i = 0; i < (ngx_int_t) ngx_http_tracker_neventfds; i++) {
-
-        slot = &ngx_http_tracker_wait.slots[i];
-        pid = __atomic_load_n(&slot->pid, __ATOMIC_SEQ_CST);
-
-        if (pid && (kill((ngx_pid_t) pid, 0) == 0 || ngx_errno != NGX_ESRCH)) {
-            continue;
-        }
-
-        if (!__atomic_compare_exchange_n(&slot->pid, &pid,
-                                         (uint64_t) ngx_pid, 0,
-                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-        {
-            continue;
-        }
-
-        for (w = 0; w < NGX_HTTP_TRACKER_WORDS; w++) {
-            __atomic_store_n(&slot->dirty[w], 0, __ATOMIC_SEQ_CST);
-        }
-
-        __atomic_store_n(&slot->summary, 0, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&slot->pending, 0, __ATOMIC_SEQ_CST);
-
-        return i;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "tracker: no slot left for this worker, "
-                  "it answers without delay");
-    return -1;
-}
-
-
-static ngx_int_t
-ngx_http_tracker_wait_listen(ngx_cycle_t *cycle)
+ngx_http_tracker_wait_listen(ngx_cycle_t *cycle, ngx_socket_t fd)
 {
     ngx_connection_t         *c;
     ngx_http_tracker_wait_t  *wt = &ngx_http_tracker_wait;
 
-    c = ngx_get_connection(ngx_http_tracker_eventfds[wt->own], cycle->log);
+    c = ngx_get_connection(fd, cycle->log);
     if (c == NULL) {
         return NGX_ERROR;
     }
@@ -248,7 +102,7 @@ ngx_http_tracker_wait_listen(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    wt->connection = c;
+    ngx_http_tracker_slots_listen(c->read);
 
     wt->fire.handler = ngx_http_tracker_wait_fire;
     wt->fire.log = cycle->log;
@@ -261,24 +115,6 @@ ngx_http_tracker_wait_listen(ngx_cycle_t *cycle)
     ngx_add_timer(&wt->sweep, NGX_HTTP_TRACKER_SWEEP);
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_tracker_wait_exit_worker(void)
-{
-    uint64_t                  pid;
-    ngx_http_tracker_wait_t  *wt = &ngx_http_tracker_wait;
-
-    if (wt->slots == NULL || wt->own == -1) {
-        return;
-    }
-
-    pid = ngx_pid;
-
-    (void) __atomic_compare_exchange_n(&wt->slots[wt->own].pid, &pid, 0, 0,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    wt->own = -1;
 }
 
 
@@ -300,7 +136,8 @@ ngx_http_tracker_wait_park(ngx_http_tracker_waiter_t *w, ngx_msec_t delay_ms,
         return NGX_HTTP_CLIENT_CLOSED_REQUEST;
     }
 
-    if (r != r->main || wt->own == -1 || ngx_exiting || ngx_terminate
+    if (r != r->main || ngx_http_tracker_slots_own() == -1
+        || ngx_exiting || ngx_terminate
         || ngx_cycle->free_connection_n < ngx_cycle->connection_n / spare)
     {
         return NGX_DECLINED;
@@ -462,26 +299,20 @@ ngx_http_tracker_wait_sweep(ngx_event_t *ev)
 static void
 ngx_http_tracker_wait_drain(void)
 {
-    uint64_t                  summary, dirty;
+    uint64_t                  words, bits, dirty[NGX_HTTP_TRACKER_WORDS];
     ngx_uint_t                word;
     ngx_queue_t              *bucket;
-    ngx_http_tracker_slot_t  *slot;
     ngx_http_tracker_wait_t  *wt = &ngx_http_tracker_wait;
 
-    slot = &wt->slots[wt->own];
+    words = ngx_http_tracker_slots_take(dirty);
 
-    __atomic_store_n(&slot->pending, 0, __ATOMIC_SEQ_CST);
+    for ( /* void */ ; words; words &= words - 1) {
 
-    summary = __atomic_exchange_n(&slot->summary, 0, __ATOMIC_SEQ_CST);
+        word = __builtin_ctzll(words);
 
-    for ( /* void */ ; summary; summary &= summary - 1) {
+        for (bits = dirty[word]; bits; bits &= bits - 1) {
 
-        word = __builtin_ctzll(summary);
-        dirty = __atomic_exchange_n(&slot->dirty[word], 0, __ATOMIC_SEQ_CST);
-
-        for ( /* void */ ; dirty; dirty &= dirty - 1) {
-
-            bucket = &wt->buckets[word * 64 + __builtin_ctzll(dirty)];
+            bucket = &wt->buckets[word * 64 + __builtin_ctzll(bits)];
 
             if (!ngx_queue_empty(bucket)) {
                 ngx_queue_add(&wt->firing, bucket);
@@ -553,123 +384,4 @@ ngx_http_tracker_wait_end(void)
             ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_EXITING);
         }
     }
-}
-
-
-uint64_t
-ngx_http_tracker_wait_bit(void)
-{
-    if (ngx_http_tracker_wait.own == -1) {
-        return 0;
-    }
-
-    return (uint64_t) 1 << (ngx_http_tracker_wait.own % 64);
-}
-
-
-void
-ngx_http_tracker_wait_wake(uint64_t mask, uint64_t key)
-{
-    uint64_t                  bucket;
-    ngx_uint_t                i;
-    ngx_http_tracker_slot_t  *slot;
-
-    bucket = key % NGX_HTTP_TRACKER_BUCKETS;
-
-    for ( /* void */ ; mask; mask &= mask - 1) {
-
-        for (i = __builtin_ctzll(mask); i < NGX_HTTP_TRACKER_SLOTS; i += 64) {
-
-            slot = &ngx_http_tracker_wait.slots[i];
-
-            if (__atomic_load_n(&slot->pid, __ATOMIC_RELAXED) == 0) {
-                continue;
-            }
-
-            __atomic_fetch_or(&slot->dirty[bucket / 64],
-                              (uint64_t) 1 << (bucket % 64), __ATOMIC_SEQ_CST);
-            __atomic_fetch_or(&slot->summary, (uint64_t) 1 << (bucket / 64),
-                              __ATOMIC_SEQ_CST);
-
-            ngx_http_tracker_wait_ring(i);
-        }
-    }
-}
-
-
-void
-ngx_http_tracker_wait_wake_all(void)
-{
-    ngx_uint_t                i, word;
-    ngx_http_tracker_slot_t  *slot;
-
-    for (i = 0; i < NGX_HTTP_TRACKER_SLOTS; i++) {
-
-        slot = &ngx_http_tracker_wait.slots[i];
-
-        if (__atomic_load_n(&slot->pid, __ATOMIC_RELAXED) == 0) {
-            continue;
-        }
-
-        for (word = 0; word < NGX_HTTP_TRACKER_WORDS; word++) {
-            __atomic_store_n(&slot->dirty[word], (uint64_t) -1,
-                             __ATOMIC_SEQ_CST);
-        }
-
-        __atomic_store_n(&slot->summary, (uint64_t) -1, __ATOMIC_SEQ_CST);
-
-        ngx_http_tracker_wait_ring(i);
-    }
-}
-
-
-static void
-ngx_http_tracker_wait_ring(ngx_uint_t slot)
-{
-    ssize_t                   n;
-    uint64_t                  one = 1;
-    ngx_http_tracker_wait_t  *wt = &ngx_http_tracker_wait;
-
-    if (__atomic_exchange_n(&wt->slots[slot].pending, 1, __ATOMIC_SEQ_CST)) {
-        return;
-    }
-
-    if ((ngx_int_t) slot == wt->own) {
-        ngx_post_event(wt->connection->read, &ngx_posted_events);
-        return;
-    }
-
-    /* a worker of an older generation may lack the newest eventfds */
-
-    if (slot < ngx_http_tracker_neventfds) {
-        n = write(ngx_http_tracker_eventfds[slot], &one, sizeof(one));
-
-        if (n == -1 && ngx_errno != NGX_EAGAIN) {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                          "tracker: write() to eventfd failed");
-        }
-    }
-}
-
-
-ngx_int_t
-ngx_http_tracker_wait_own(void)
-{
-    return ngx_http_tracker_wait.own;
-}
-
-
-ngx_uint_t
-ngx_http_tracker_wait_lives(ngx_int_t slot, ngx_pid_t pid)
-{
-    uint64_t  owner;
-
-    if (slot < 0 || slot >= NGX_HTTP_TRACKER_SLOTS) {
-        return 0;
-    }
-
-    owner = __atomic_load_n(&ngx_http_tracker_wait.slots[slot].pid,
-                            __ATOMIC_SEQ_CST);
-
-    return owner == (uint64_t) pid;
 }

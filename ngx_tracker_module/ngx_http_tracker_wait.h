@@ -1,8 +1,7 @@
 
 /*
- * Requests that wait, and waking them from any worker. Waiters are private to
- * the worker that holds the connection; shared memory has one slot a worker,
- * with a bitmap of the buckets that may have news. A wake is a hint: the owner
+ * Requests that wait, and are woken from any worker (slots). Waiters are
+ * private to the worker that holds the connection. A wake is a hint: the owner
  * looks again before it answers. Knows nothing of what is waited for.
  */
 
@@ -12,6 +11,7 @@
 
 
 #include "ngx_http_tracker.h"
+#include "ngx_http_tracker_slots.h"
 
 
 typedef enum {
@@ -50,23 +50,6 @@ struct ngx_http_tracker_waiter_s {
 
 
 /**
- * ngx_http_tracker_wait_zone(cf, tag):
- * Add the shared zone of the workers' slots to the configuration.
- *
- * Errors:     NULL.
- */
-ngx_shm_zone_t *ngx_http_tracker_wait_zone(ngx_conf_t *cf, void *tag);
-
-/**
- * ngx_http_tracker_wait_init_module(cycle, zone):
- * In the master, before workers are forked: the eventfds that workers of all
- * generations inherit. They stay over reloads.
- *
- * Errors:     NGX_ERROR, logged.
- */
-ngx_int_t ngx_http_tracker_wait_init_module(ngx_cycle_t *cycle);
-
-/**
  * ngx_http_tracker_wait_init_worker(cycle, zone, sweep, data):
  * Take a slot and listen. ${sweep} is called once a second; when it says 1,
  * all that is parked here is looked at again.
@@ -76,7 +59,6 @@ ngx_int_t ngx_http_tracker_wait_init_module(ngx_cycle_t *cycle);
  */
 ngx_int_t ngx_http_tracker_wait_init_worker(ngx_cycle_t *cycle,
     ngx_shm_zone_t *zone, ngx_http_tracker_sweep_pt sweep, void *data);
-void ngx_http_tracker_wait_exit_worker(void);
 
 /**
  * ngx_http_tracker_wait_park(w, delay_ms, spare):
@@ -92,27 +74,6 @@ void ngx_http_tracker_wait_exit_worker(void);
  */
 ngx_int_t ngx_http_tracker_wait_park(ngx_http_tracker_waiter_t *w,
     ngx_msec_t delay_ms, ngx_uint_t spare);
-
-/**
- * ngx_http_tracker_wait_bit():
- * This worker's bit for the mask of what is waited for; 0 when it cannot wait.
- */
-uint64_t ngx_http_tracker_wait_bit(void);
-
-/**
- * ngx_http_tracker_wait_wake(mask, key), _wake_all():
- * Let the workers of ${mask} look again at what waits for ${key}; all workers
- * at everything. Not under a lock.
- */
-void ngx_http_tracker_wait_wake(uint64_t mask, uint64_t key);
-void ngx_http_tracker_wait_wake_all(void);
-
-/**
- * ngx_http_tracker_wait_own(), ngx_http_tracker_wait_lives(slot, pid):
- * Index of this worker's slot (-1: none); is ${slot} still that process's?
- */
-ngx_int_t ngx_http_tracker_wait_own(void);
-ngx_uint_t ngx_http_tracker_wait_lives(ngx_int_t slot, ngx_pid_t pid);
 
 
 #endif /* _NGX_HTTP_TRACKER_WAIT_H_INCLUDED_ */

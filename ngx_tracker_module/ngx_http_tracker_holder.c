@@ -1,0 +1,267 @@
+
+/*
+ * What a swarm knows of its super peers: told, said, refused.
+ */
+
+
+#include "ngx_http_tracker_swarm_shm.h"
+
+
+static ngx_http_tracker_node_t *
+ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s,
+    uint32_t super)
+{
+    ngx_http_tracker_node_t  *node;
+
+    for (node = s->swarm ? s->swarm->holders : NULL; node; node = node->next) {
+        if (node->said.super == super) {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* A new entry, in the place of the oldest when there are too many. */
+static ngx_http_tracker_node_t *
+ngx_http_tracker_swarm_add_locked(ngx_http_tracker_section_t *s)
+{
+    ngx_uint_t                n;
+    ngx_http_tracker_node_t  *node, *oldest;
+
+    n = 0;
+    oldest = NULL;
+
+    for (node = s->swarm->holders; node; node = node->next) {
+        if (oldest == NULL || node->said.at < oldest->said.at) {
+            oldest = node;
+        }
+
+        n++;
+    }
+
+    if (n >= NGX_HTTP_TRACKER_HOLDERS_MAX) {
+        return oldest;
+    }
+
+    node = ngx_http_tracker_swarm_alloc_locked(s,
+                                             sizeof(ngx_http_tracker_node_t));
+    if (node) {
+        node->next = s->swarm->holders;
+        s->swarm->holders = node;
+    }
+
+    return node;
+}
+
+
+static void
+ngx_http_tracker_swarm_drop_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_node_t *node)
+{
+    ngx_http_tracker_node_t  **p;
+
+    p = &s->swarm->holders;
+
+    while (*p != node) {
+        p = &(*p)->next;
+    }
+
+    *p = node->next;
+
+    ngx_slab_free_locked(s->shpool, node);
+}
+
+
+/* Notes one super peer as told to prepare, unless it has spoken meanwhile. */
+static ngx_int_t
+ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_holder_t *h)
+{
+    ngx_http_tracker_node_t  *node;
+
+    node = ngx_http_tracker_swarm_find_locked(s, h->said.super);
+
+    if (node) {
+        if (ngx_memcmp(&node->said, &h->said, sizeof(h->said)) != 0) {
+            return NGX_OK;
+        }
+
+    } else {
+
+        if (ngx_http_tracker_swarm_make_locked(s, res) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        node = ngx_http_tracker_swarm_add_locked(s);
+        if (node == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_memzero(&node->said, sizeof(ngx_http_tracker_said_t));
+
+    node->said.super = h->said.super;
+    node->said.gen = h->gen;
+    node->said.at = ngx_http_tracker_now();
+    node->said.state = NGX_HTTP_TRACKER_PREPARING;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
+    uint64_t bit, ngx_uint_t *pending)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_tracker_node_t     *node;
+    ngx_http_tracker_holder_t   *h;
+    ngx_http_tracker_section_t   s;
+
+    rc = NGX_OK;
+    *pending = 0;
+
+    ngx_http_tracker_swarm_open(zone, res->id, &s);
+
+    for (i = 0; i < view->nholders; i++) {
+        h = &view->holders[i];
+
+        if (h->fresh
+            && ngx_http_tracker_swarm_tell_locked(&s, res, h) != NGX_OK)
+        {
+            rc = NGX_DECLINED;
+        }
+
+        node = ngx_http_tracker_swarm_find_locked(&s, h->said.super);
+        if (node == NULL) {
+            continue;
+        }
+
+        if (h->chosen && (node->said.state == NGX_HTTP_TRACKER_PREPARING
+                          || node->said.state == NGX_HTTP_TRACKER_FILLING))
+        {
+            (*pending)++;
+        }
+
+        if (!h->valid && !h->chosen
+            && ngx_memcmp(&node->said, &h->said, sizeof(h->said)) == 0)
+        {
+            ngx_http_tracker_swarm_drop_locked(&s, node);
+        }
+    }
+
+    if (s.swarm && *pending) {
+        s.swarm->mask |= bit;
+    }
+
+    ngx_http_tracker_stripe_unlock(zone, res->id);
+
+    return rc;
+}
+
+
+/* Does anybody's root of all CDN bytes differ from this one? */
+static ngx_uint_t
+ngx_http_tracker_swarm_differs_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_said_t *said)
+{
+    ngx_http_tracker_node_t  *node;
+
+    for (node = s->swarm->holders; node; node = node->next) {
+
+        if (node->said.super != said->super
+            && node->said.rooted
+            && (node->said.vote || said->vote)
+            && ngx_memcmp(node->said.root, said->root,
+                          NGX_HTTP_TRACKER_ROOT_LEN) != 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_swarm_store_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_node_t *node, ngx_http_tracker_said_t *said,
+    ngx_http_tracker_view_t *view)
+{
+    ngx_uint_t  news;
+
+    if (node == NULL) {
+
+        if (ngx_http_tracker_swarm_make_locked(s, NULL) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        node = ngx_http_tracker_swarm_add_locked(s);
+        if (node == NULL) {
+            return NGX_DECLINED;
+        }
+
+        ngx_memzero(&node->said, sizeof(ngx_http_tracker_said_t));
+    }
+
+    news = said->rooted
+           && (!node->said.rooted
+               || ngx_memcmp(node->said.root, said->root,
+                             NGX_HTTP_TRACKER_ROOT_LEN) != 0);
+
+    node->said = *said;
+
+    if (news && ngx_http_tracker_swarm_differs_locked(s, said)) {
+        ngx_http_tracker_swarm_copy_locked(s, view);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_said_t *said, uint64_t *wake,
+    ngx_http_tracker_view_t *view)
+{
+    ngx_int_t                    rc;
+    ngx_http_tracker_node_t     *node;
+    ngx_http_tracker_section_t   s;
+
+    *wake = 0;
+    view->nholders = 0;
+    rc = NGX_OK;
+
+    ngx_http_tracker_swarm_open(zone, id, &s);
+
+    node = ngx_http_tracker_swarm_find_locked(&s, said->super);
+
+    if (said->state == NGX_HTTP_TRACKER_GONE) {
+        if (node) {
+            ngx_http_tracker_swarm_drop_locked(&s, node);
+        }
+
+        goto done;
+    }
+
+    if (said->state == NGX_HTTP_TRACKER_REFUSED && s.swarm == NULL) {
+        goto done;
+    }
+
+    rc = ngx_http_tracker_swarm_store_locked(&s, node, said, view);
+
+done:
+
+    if (s.swarm && said->state != NGX_HTTP_TRACKER_FILLING) {
+        *wake = s.swarm->mask;
+        s.swarm->mask = 0;
+    }
+
+    ngx_http_tracker_stripe_unlock(zone, id);
+
+    return rc;
+}

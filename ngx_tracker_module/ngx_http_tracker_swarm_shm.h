@@ -1,0 +1,107 @@
+
+/*
+ * The swarms' shared memory, for the files that work on it: swarm (table),
+ * member (askers), holder (super peers). All want the stripe's lock.
+ */
+
+
+#ifndef _NGX_HTTP_TRACKER_SWARM_SHM_H_INCLUDED_
+#define _NGX_HTTP_TRACKER_SWARM_SHM_H_INCLUDED_
+
+
+#include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_swarm.h"
+
+
+enum {
+    NGX_HTTP_TRACKER_EVICT_MAX = 16,    /* tried for one allocation */
+    NGX_HTTP_TRACKER_WAITED = 60        /* s for which a mask is believed */
+};
+
+
+typedef struct ngx_http_tracker_node_s  ngx_http_tracker_node_t;
+
+struct ngx_http_tracker_node_s {
+    ngx_http_tracker_node_t      *next;
+    ngx_http_tracker_said_t       said;
+};
+
+
+struct ngx_http_tracker_swarm_s {
+    ngx_http_tracker_swarm_t     *next;
+    ngx_queue_t                   lru;
+    uint64_t                      mask;        /* workers that have waiters */
+    ngx_http_tracker_text_t      *text;        /* NULL: not known yet */
+    ngx_http_tracker_node_t      *holders;
+    ngx_http_tracker_peerset_t    v4;
+    ngx_http_tracker_peerset_t    v6;
+    uint32_t                      used;
+    u_char                        id[NGX_HTTP_TRACKER_ID_LEN];
+};
+
+
+/* What one locked section works on. */
+
+typedef struct {
+    ngx_http_tracker_stripe_t    *stripe;
+    ngx_slab_pool_t              *shpool;
+    u_char                       *id;
+    ngx_http_tracker_swarm_t     *swarm;       /* NULL: there is none */
+} ngx_http_tracker_section_t;
+
+
+/* bits of requests that are over stay in the mask until the next wake */
+
+#define ngx_http_tracker_swarm_waited(swarm)                                  \
+    ((swarm)->mask                                                            \
+     && ngx_http_tracker_now() - (swarm)->used < NGX_HTTP_TRACKER_WAITED)
+
+#define ngx_http_tracker_swarm_set(swarm, family)                             \
+    ((family) == 4 ? &(swarm)->v4 : &(swarm)->v6)
+
+
+/**
+ * ngx_http_tracker_swarm_open(zone, id, s):
+ * Lock the stripe of ${id} and find its swarm, which becomes the last used.
+ * The section ends with ngx_http_tracker_stripe_unlock(zone, id).
+ */
+void ngx_http_tracker_swarm_open(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_section_t *s);
+
+/**
+ * ngx_http_tracker_swarm_make_locked(s, res):
+ * Make the section's swarm where there is none, and give it its text (where
+ * ${res} is not NULL).
+ *
+ * Errors:     NGX_DECLINED: no memory, even after eviction.
+ */
+ngx_int_t ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_resource_t *res);
+
+/**
+ * ngx_http_tracker_swarm_alloc_locked(s, size):
+ * Zeroed memory of the stripe; swarms that were not used for longest make
+ * room. NULL when that was not enough.
+ */
+void *ngx_http_tracker_swarm_alloc_locked(ngx_http_tracker_section_t *s,
+    size_t size);
+
+/**
+ * ngx_http_tracker_swarm_evict_locked(s, q):
+ * Free the swarm at ${q} of the LRU queue unless it is the section's own or
+ * waited for. Returns 1 when it was freed.
+ */
+ngx_uint_t ngx_http_tracker_swarm_evict_locked(ngx_http_tracker_section_t *s,
+    ngx_queue_t *q);
+
+void ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_swarm_expire_locked(s):
+ * Look at the next few swarms, and free those that nobody asks for any more.
+ */
+void ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s);
+
+
+#endif /* _NGX_HTTP_TRACKER_SWARM_SHM_H_INCLUDED_ */
