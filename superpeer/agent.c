@@ -27,7 +27,8 @@ enum {
     BACKOFF_MAX_MS = 10000,
     HASTY_MS = 20, /* a poll that is answered sooner, with nothing, */
     HASTY_MAX = 3, /* may do so this often in a row */
-    QUERY_MAX = 1024
+    QUERY_MAX = 1024,
+    ERROR_MAX = AGENT_ERROR_MAX
 };
 
 /* One tracker: a thread that polls and one that tells news. */
@@ -50,7 +51,7 @@ struct tracker_link {
     uint64_t answered; /* the highest answered one */
     uint64_t prepares;
     uint64_t rate_bytes, rate_ms; /* at the last poll, for its rate */
-    char error[160];
+    char poll_error[ERROR_MAX], news_error[ERROR_MAX];
 };
 
 struct agent {
@@ -237,34 +238,44 @@ parse_reply(struct tracker_link *l, const struct call_answer *answer,
     return 0;
 }
 
-/* Logs when it changes between reached and not, or for another reason. */
+/* Logs when it changes: each of the two connections has an error of its own,
+ * so that one that works does not hide the other's. */
 static void
-note_state(struct tracker_link *l, const char *error)
+note_state(struct tracker_link *l, bool poll, const char *error)
 {
-    bool ok = error == NULL;
+    char *mine = poll ? l->poll_error : l->news_error;
 
     pthread_mutex_lock(&l->agent->lock);
-    bool changed = ok ? !l->connected : strcmp(l->error, error) != 0;
-    l->connected = ok;
-    snprintf(l->error, sizeof(l->error), "%s", ok ? "" : error);
+    bool was_connected = l->connected;
+    bool changed = error != NULL && strcmp(mine, error) != 0;
+    snprintf(mine, ERROR_MAX, "%s", error != NULL ? error : "");
+    l->connected = l->poll_error[0] == '\0' && l->news_error[0] == '\0';
+    bool back = l->connected && !was_connected;
     pthread_cond_broadcast(&l->agent->changed);
     pthread_mutex_unlock(&l->agent->lock);
-    if (changed && !atomic_load(&l->agent->stop)) {
-        log_line(ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, NULL, "tracker %s: %s",
-                 l->tracker->url, ok ? "connected" : error);
+    if (atomic_load(&l->agent->stop)) {
+        return;
+    }
+    if (back) {
+        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: connected",
+                 l->tracker->url);
+    } else if (changed) {
+        log_line(LOG_LEVEL_WARN, NULL, "tracker %s: %s", l->tracker->url,
+                 error);
     }
 }
 
 /* The first line of an answer, for the log. */
 static void
-note_status(struct tracker_link *l, const struct call_answer *answer)
+note_status(struct tracker_link *l, bool poll,
+            const struct call_answer *answer)
 {
-    char text[160];
+    char text[ERROR_MAX];
 
     snprintf(text, sizeof(text), "HTTP status %ld: %.*s", answer->status,
              answer->len < 100 ? (int) strcspn(answer->body, "\r\n<") : 0,
              answer->body);
-    note_state(l, text);
+    note_state(l, poll, text);
 }
 
 /* 0, or: SHOAL_EINVAL when the tracker does not want this call, now or ever;
@@ -279,16 +290,16 @@ do_call(struct tracker_link *l, bool poll, const char *query, const char *body,
     int err = call_post(call, query, body,
                         poll ? POLL_MS + SLACK_MS : NEWS_TIMEOUT_MS, &answer);
     if (err != 0) {
-        note_state(l, call_error(call));
+        note_state(l, poll, call_error(call));
         return err;
     }
     if (answer.status != 200) {
-        note_status(l, &answer);
+        note_status(l, poll, &answer);
         return answer.status == 400 || answer.status == 413 ? SHOAL_EINVAL
                                                             : SHOAL_EHTTP;
     }
     err = parse_reply(l, &answer, out);
-    note_state(l, err == 0 ? NULL : "an answer that makes no sense");
+    note_state(l, poll, err == 0 ? NULL : "an answer that makes no sense");
     return err;
 }
 
@@ -666,7 +677,9 @@ agent_get_status(struct agent *a, size_t i, struct agent_status *out)
     out->url = l->tracker->url;
     out->connected = l->connected;
     memcpy(out->epoch, l->epoch, sizeof(out->epoch));
-    memcpy(out->error, l->error, sizeof(out->error));
+    memcpy(out->error,
+           l->news_error[0] != '\0' ? l->news_error : l->poll_error,
+           sizeof(out->error));
     out->prepares = l->prepares;
     out->pending = news_count(l->news);
     pthread_mutex_unlock(&a->lock);

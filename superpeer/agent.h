@@ -34,12 +34,16 @@ struct agent_ops {
     void *ctx;
 };
 
+enum {
+    AGENT_ERROR_MAX = 160 /* characters of an error's words */
+};
+
 /** One tracker, for the status. */
 struct agent_status {
     const char *url;
-    bool connected; /* its last call was answered */
+    bool connected; /* its last calls were answered */
     char epoch[17]; /* "" when not known */
-    char error[160];
+    char error[AGENT_ERROR_MAX];
     uint64_t prepares; /* commands since the start */
     size_t pending;    /* news */
 };

@@ -1,0 +1,166 @@
+package Shoal::FakeTracker;
+
+# A tracker for super peers alone, that does what it is told and remembers
+# what it heard.
+#
+#   my $t = fake_tracker();
+#   my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn);
+#   my $id = $t->prepare($cdn->url('a.bin'), $size, 'etag:"x"');
+#   $t->wait_line(qr/^\+$id /);               # the line
+#   $t->lines, $t->calls                      # of the calls with news
+#   $t->new_epoch;                            # it has lost its memory
+#   $t->misbehave($how);                      # 'down', 'rubbish', 'late', ''
+#
+# State is in files: each connection is a child of its own.
+
+use v5.36;
+use Exporter qw(import);
+use Fcntl qw(:flock);
+use IO::Socket::IP;
+use IO::Select;
+use JSON::PP;
+use POSIX ();
+use Time::HiRes qw(time sleep);
+use Shoal::Env qw(tmpdir slurp spew);
+use Shoal::Net qw(free_port wait_port);
+use Shoal::Process qw(wait_for);
+use Shoal::Stage qw(resource_id);
+
+our @EXPORT_OK = qw(fake_tracker);
+
+my $serial = 0;
+
+sub fake_tracker(%o) {
+    my $addr = $o{addr} // '127.0.0.3';
+    my $self = bless { token => 'sesame', %o, addr => $addr,
+        port => free_port($addr), dir => tmpdir('tracker/' . ++$serial) },
+        __PACKAGE__;
+    spew("$self->{dir}/commands", '');
+    spew("$self->{dir}/calls", '');
+    spew("$self->{dir}/how", '');
+    $self->new_epoch;
+    return $self->start;
+}
+
+sub start($self) {
+    my $listen = IO::Socket::IP->new(LocalHost => $self->{addr},
+        LocalPort => $self->{port}, Listen => 128, ReuseAddr => 1)
+        or die "listen on $self->{addr}:$self->{port}: $@\n";
+    $self->{process} = Shoal::Process->start_perl('faketracker', sub {
+        local $SIG{CHLD} = 'IGNORE';
+        while (1) {
+            my $c = $listen->accept or next;
+            my $pid = fork // next;
+            if (!$pid) {
+                close $listen;
+                eval { 1 while $self->_serve($c); 1 } or print STDERR $@;
+                POSIX::_exit(0);
+            }
+            close $c;
+        }
+    });
+    close $listen;
+    return $self;
+}
+
+# Its connections break with it.
+sub stop($self) { return $self->{process}->kill9 }
+
+sub conf($self) {
+    return { url => "http://$self->{addr}:$self->{port}/control",
+             token => $self->{token} };
+}
+
+sub new_epoch($self) {
+    spew("$self->{dir}/epoch", sprintf '%08x%08x', rand 2**32, rand 2**32);
+    return $self;
+}
+
+sub misbehave($self, $how) { spew("$self->{dir}/how", $how) }
+
+# The id is the tracker's business: given, or made as the protocol says.
+sub prepare($self, $url, $size, $version = '', %more) {
+    my $id = $more{id} // resource_id($url, $size, $version);
+    $self->_append('commands', { id => $id, url => $url, size => $size,
+        version => $version, provider => '', super => [], %more });
+    return $id;
+}
+
+# Calls with news: { args => {..}, lines => [..] }.
+sub calls($self) {
+    return map { decode_json($_) } split /\n/, slurp("$self->{dir}/calls");
+}
+
+sub polls($self)    { return grep { $_->{args}{wait_ms} } $self->calls }
+sub lines($self)    { return map { @{ $_->{lines} } } $self->calls }
+sub clear($self)    { spew("$self->{dir}/calls", '') }
+
+sub wait_line($self, $re, $seconds = 10) {
+    return wait_for { (grep { $_ =~ $re } $self->lines)[0] } $seconds,
+        "a line like $re";
+}
+
+sub _append($self, $file, $what) {
+    open my $f, '>>', "$self->{dir}/$file" or die "$file: $!\n";
+    flock $f, LOCK_EX;
+    syswrite $f, JSON::PP->new->canonical->encode($what) . "\n";
+    close $f;
+}
+
+sub _read_request($c) {
+    my $buf = '';
+    while ($buf !~ /\r\n\r\n/) {
+        sysread $c, $buf, 65536, length $buf or return;
+    }
+    my ($head, $body) = split /\r\n\r\n/, $buf, 2;
+    my ($len) = $head =~ /^Content-Length:\s*(\d+)/mi;
+    while (length $body < ($len // 0)) {
+        sysread $c, $body, 65536, length $body or return;
+    }
+    my ($uri) = $head =~ m{^POST (\S+) HTTP/1} or return;
+    my %args = map { /^([^=]*)=(.*)$/ ? ($1, $2) : () }
+        split /[?&]/, $uri =~ s/^[^?]*\?//r;
+    my ($token) = $head =~ /^Authorization:\s*Bearer\s+(.*?)\r?$/mi;
+    return { args => \%args, body => $body, token => $token // '' };
+}
+
+sub _answer($c, $status, $text) {
+    syswrite $c, "HTTP/1.1 $status X\r\nContent-Length: " . length($text)
+        . "\r\n\r\n$text";
+    return 1;
+}
+
+# One request; false when the connection is over.
+sub _serve($self, $c) {
+    my $q = _read_request($c) or return 0;
+    my $how = slurp("$self->{dir}/how");
+    return 0 if $how eq 'down';
+    return _answer($c, 200, '{"epoch":7,"curs') if $how eq 'rubbish';
+    return _answer($c, 403, "no\n") if $q->{token} ne $self->{token};
+    $self->_append('calls', { args => $q->{args}, time => time,
+        lines => [ split /\n/, $q->{body} ] });
+    sleep 1 if $how eq 'late' && !$q->{args}{wait_ms};
+    return $self->_commands($c, $q->{args});
+}
+
+sub _commands($self, $c, $args) {
+    my $end = time + ($args->{wait_ms} // 0) / 1000;
+    while (1) {
+        my $epoch = slurp("$self->{dir}/epoch");
+        my @all = split /\n/, slurp("$self->{dir}/commands");
+        my $known = ($args->{epoch} // '') eq $epoch;
+        my $cursor = $known ? 0 + ($args->{cursor} // 0) : 0;
+        my %r = (epoch => $epoch, cursor => $cursor);
+        if ($args->{wait_ms}) {
+            my @new = map { decode_json($_) } @all[ $cursor .. $#all ];
+            %r = (%r, prepare => \@new, cursor => scalar @all);
+        }
+        if (!$args->{wait_ms} || @{ $r{prepare} } || !$known || time >= $end) {
+            return _answer($c, 200, encode_json(\%r));
+        }
+        # The super peer may have left.
+        return 0 if IO::Select->new($c)->can_read(0.01);
+    }
+}
+
+1;

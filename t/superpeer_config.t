@@ -1,0 +1,87 @@
+# The super peer's configuration is checked before anything starts; its
+# example loads; its settings are documented.
+
+use v5.36;
+use Shoal::Test;
+use IO::Socket::IP;
+
+my $sp = Shoal::SuperPeer->new(origins => ['http://cdn.example.com'],
+    trackers => [ { url => 'http://127.0.0.1:9/control', token => 'x' } ]);
+my $bin = program('superpeer');
+
+my ($st, $out, $err) = $sp->run_bad('-t');
+is($st, 0, '-t: status 0');
+is($out, $sp->conf . ": ok\n", 'says so');
+is($err, '', 'and nothing else');
+ok(!-e $sp->cache . '/data.mdb', 'and starts nothing');
+
+my $good = slurp($sp->conf);
+my @bad = (
+    [ 'unknown key', "nonsense: 1\n", 'nonsense: expected a setting' ],
+    [ 'unknown key below', "limits:\n  speed: 1\n",
+      'limits.speed: expected a setting', 1 ],
+    [ 'wrong type', "limits:\n  connections: many\n",
+      'limits.connections: expected a number from 1 to 15000, given `many`',
+      1 ],
+    [ 'out of range', "limits:\n  prefetch_jobs: 65\n",
+      'limits.prefetch_jobs: expected a number from 1 to 64, given `65`', 1 ],
+);
+for my $b (@bad) {
+    my ($name, $text, $message, $below) = @$b;
+    spew($sp->conf, $good . $text);
+    my $line = ($good =~ tr/\n//) + 1 + ($below // 0);
+    for my $t ([], ['-t']) {
+        ($st, $out, $err) = $sp->run_bad(@$t);
+        is($st, 2, "$name: status");
+        like($err, qr/^\Q$sp->{dir}\E\/superpeer\.yaml:$line: \Q$message\E/,
+             "$name: file, line, key");
+    }
+}
+
+spew($sp->conf, "name: a\n");
+($st, $out, $err) = $sp->run_bad;
+is($st, 2, 'missing settings: status');
+for my $key (qw(cache.path cache.size origins)) {
+    like($err, qr/:1: \Q$key\E: expected .*, given nothing$/m, $key);
+}
+
+spew($sp->conf, "name: [\n");
+($st, $out, $err) = $sp->run_bad;
+is($st, 2, 'no YAML: status');
+like($err, qr/:2: not YAML: /, 'and where');
+
+# A listener that is taken.
+my $taken = IO::Socket::IP->new(LocalHost => $sp->addr,
+    LocalPort => $sp->port, Listen => 1);
+spew($sp->conf, $good);
+($st, $out, $err) = $sp->run_bad;
+is($st, 4, 'address in use: status');
+like($err, qr/ error - block server: listen on .* Address already in use$/m,
+     'address in use: words');
+
+# The command line.
+($st, $out, $err) = run_cmd($bin, '-h');
+is($st, 0, '-h');
+like($out, qr/^usage: superpeer .*-c, --config/s, 'usage');
+($st, $out, $err) = run_cmd($bin, '-V');
+like($out, qr/^superpeer \d+\.\d+\.\d+$/, '-V');
+for my $args ([], ['-x'], ['-c'], ['-c', 'a', 'b']) {
+    ($st, $out, $err) = run_cmd($bin, @$args);
+    is($st, 2, "superpeer @$args: status 2");
+    like($err, qr/usage: superpeer/, 'usage');
+}
+($st, $out, $err) = run_cmd($bin, '-c', '/nonexistent/file');
+is($st, 2, 'no file');
+is($err, "/nonexistent/file: No such file or directory\n", 'words');
+
+# What comes with it.
+($st, $out, $err)
+    = run_cmd($bin, '-t', '-c', top() . '/conf-examples/superpeer.yaml');
+is("$st$err", '0', 'the example loads');
+($st, $out, $err) = run_cmd($bin, '-S');
+ok(index(slurp(top() . '/docs/settings.md'), $out) > 0,
+   'docs/settings.md has what superpeer -S prints');
+my $man = slurp(top() . '/docs/superpeer.8') =~ s/\\-/-/gr;
+ok(index($man, $1) > 0, "the manual page has $1") while $out =~ /^### `(.*)`/mg;
+
+finish();
