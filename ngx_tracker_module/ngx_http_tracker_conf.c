@@ -16,6 +16,7 @@ static char *ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_tracker_origin_t *origin);
 static ssize_t ngx_http_tracker_conf_size(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *name);
+static char *ngx_http_tracker_conf_dot(ngx_conf_t *cf, ngx_str_t *host);
 static char *ngx_http_tracker_conf_preset(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_tracker_preset_t *preset);
 static char *ngx_http_tracker_conf_base(ngx_conf_t *cf, ngx_str_t *text,
@@ -249,22 +250,27 @@ ngx_http_tracker_conf_pattern(ngx_conf_t *cf, ngx_str_t *text,
 
     origin->host = url.host;
 
-    if (!origin->wildcard) {
-        return NGX_CONF_OK;
-    }
+    return origin->wildcard ? ngx_http_tracker_conf_dot(cf, &origin->host)
+                            : NGX_CONF_OK;
+}
 
-    /* with the dot before it */
 
-    p = ngx_pnalloc(cf->pool, url.host.len + 1);
+/* A wildcard is compared from its dot on. */
+static char *
+ngx_http_tracker_conf_dot(ngx_conf_t *cf, ngx_str_t *host)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(cf->pool, host->len + 1);
     if (p == NULL) {
         return NGX_CONF_ERROR;
     }
 
     p[0] = '.';
-    ngx_memcpy(p + 1, url.host.data, url.host.len);
+    ngx_memcpy(p + 1, host->data, host->len);
 
-    origin->host.data = p;
-    origin->host.len++;
+    host->data = p;
+    host->len++;
 
     return NGX_CONF_OK;
 }

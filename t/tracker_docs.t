@@ -1,0 +1,38 @@
+# docs/directives.md and the module have the same directives.
+
+use v5.36;
+use Shoal::Test;
+
+my $code = slurp(top() . '/ngx_tracker_module/ngx_http_tracker_module.c');
+my $docs = slurp(top() . '/docs/directives.md');
+
+my @code = sort $code =~ /\{ ngx_string\("(tracker_\w+)"\),/g;
+my @docs = sort $docs =~ /^## (\w+)$/mg;
+is_deeply(\@docs, \@code, 'each has its section');
+is_deeply([ sort $docs =~ /^\| \[(\w+)\]/mg ], \@code, 'and its line in the table');
+
+for my $name (@code) {
+    my ($section) = $docs =~ /^## $name\n(.*?)(?=^## |\z)/ms;
+    like($section, qr/^\| Syntax \| `$name /m, "$name: syntax");
+    like($section, qr/^\| Default \| (?:none|`$name .*;`) \|$/m, 'default');
+    like($section, qr/^\| Context \| `/m, 'context');
+    my ($example) = $section =~ /^```nginx\n(.*?)^```$/ms;
+    like($example, qr/^\s*$name\s.*;$/m, 'example');
+
+    my $conf = $section =~ /Context \| `http`/
+        ? ($name =~ /zone|origin|superpeer$/ ? $example
+            : "server { listen 127.0.0.1:" . free_port() . "; location / {"
+                . " tracker_peers swarm; } $example }")
+        : "server { listen 127.0.0.1:" . free_port() . "; $example }";
+    $conf = "limit_req_zone \$binary_remote_addr zone=askers:1m rate=10r/s;\n$conf";
+    $conf = "tracker_zone swarm:1m;\n$conf" if $name ne 'tracker_zone';
+    $conf = "tracker_origin swarm a.example.com;\n$conf";
+    my $t = nginx_conf_test(module => 1, http => $conf);
+    ok($t->{ok}, 'the example loads') or diag($t->{out}, $conf);
+
+    # without the context that it is for
+    my $bad = nginx_conf_test(module => 1, main => $example =~ s/^location.*//sr);
+    ok(!$bad->{ok}, 'not outside of http') if $example !~ /^location/;
+}
+
+finish();
