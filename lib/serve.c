@@ -357,8 +357,8 @@ is_above_limit(struct MHD_Connection *c)
 
 /* A GET is answered at the second call, when it was read to its end: an
  * answer at the first one would cost the connection. */
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 handle(void *cls, struct MHD_Connection *c, const char *url,
        const char *method, const char *version, const char *upload_data,
        size_t *upload_data_size, void **context)

@@ -651,7 +651,7 @@ agent_free(struct agent *a)
     if (a == NULL) {
         return;
     }
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; a->links != NULL && i < a->count; i++) {
         call_free(a->links[i].poll_call);
         call_free(a->links[i].news_call);
         news_free(a->links[i].news);

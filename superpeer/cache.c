@@ -62,8 +62,8 @@ enum record_state {
  * each with a NUL. */
 struct record {
     uint64_t size;
-    uint64_t last_use;
-    uint32_t state; /* enum record_state */
+    uint64_t last_use_us; /* since 1970 */
+    uint32_t state;       /* enum record_state */
     uint32_t copy;
     uint8_t root[DIGEST_LEN];
 };
@@ -113,6 +113,16 @@ now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+/* Of the day: last uses outlive the process. */
+static uint64_t
+clock_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
 /* LMDB's and the system's errors in ours; told once, where they appear. */
@@ -209,7 +219,7 @@ unref_locked(struct cache_set *set)
 static void
 touch_locked(struct cache_set *set)
 {
-    set->last_use = (uint64_t) time(NULL);
+    set->last_use_us = clock_us();
     set->touched = true;
 }
 
@@ -227,7 +237,7 @@ put_record(struct cache *c, MDB_txn *txn, const struct cache_set *set,
 
     memset(&rec, 0, sizeof(rec));
     rec.size = r->size;
-    rec.last_use = set->last_use;
+    rec.last_use_us = set->last_use_us;
     rec.state = state;
     rec.copy = set->copy;
     memcpy(rec.root, set->root, DIGEST_LEN);
@@ -753,7 +763,7 @@ load_set(struct cache *c, MDB_txn *txn, const struct record *rec,
         sets_destroy(set);
         return NULL;
     }
-    set->last_use = rec->last_use;
+    set->last_use_us = rec->last_use_us;
     set->copy = rec->copy != 0;
     set->complete =
         rec->state == STATE_COMPLETE && blockmap_complete(&set->map);
@@ -1030,7 +1040,7 @@ begin_set(struct cache *c, const struct resource *r, struct cache_set **out)
     if (err != 0) {
         return err;
     }
-    set->last_use = (uint64_t) time(NULL);
+    set->last_use_us = clock_us();
     err = make_room(c, set);
     if (err != 0) {
         sets_destroy(set);
@@ -1252,38 +1262,54 @@ cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
     return err;
 }
 
+static void
+take_hash(const struct cache_set *set, const MDB_val *key, const MDB_val *data,
+          uint8_t *layer)
+{
+    const uint8_t *b = (const uint8_t *) key->mv_data + RESOURCE_ID_LEN;
+    uint32_t block = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16
+                     | (uint32_t) b[2] << 8 | b[3];
+
+    if (block < set->map.count && data->mv_size == DIGEST_LEN) {
+        memcpy(layer + (size_t) block * DIGEST_LEN, data->mv_data, DIGEST_LEN);
+    }
+}
+
 static int
-read_layer(struct cache *c, const struct cache_set *set, uint8_t *layer)
+read_hashes(struct cache *c, MDB_txn *txn, const struct cache_set *set,
+            uint8_t *layer)
 {
     struct block_key first = block_key(set, 0);
     MDB_val key = val(&first, sizeof(first)), data;
     MDB_cursor *cursor;
 
-    memset(layer, 0, (size_t) set->map.count * DIGEST_LEN);
+    int rc = mdb_cursor_open(txn, c->db[DB_HASHES], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    while (rc == 0 && key.mv_size == sizeof(first)
+           && memcmp(key.mv_data, first.id, RESOURCE_ID_LEN) == 0)
+    {
+        take_hash(set, &key, &data, layer);
+        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int
+read_layer(struct cache *c, const struct cache_set *set, uint8_t *layer)
+{
     MDB_txn *txn = reader_get(c);
+
     if (txn == NULL) {
         return SHOAL_EIO;
     }
-    int rc = mdb_cursor_open(txn, c->db[DB_HASHES], &cursor);
-    if (rc == 0) {
-        rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-        while (rc == 0 && key.mv_size == sizeof(first)
-               && memcmp(key.mv_data, first.id, RESOURCE_ID_LEN) == 0)
-        {
-            const uint8_t *b = (const uint8_t *) key.mv_data + RESOURCE_ID_LEN;
-            uint32_t block = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16
-                             | (uint32_t) b[2] << 8 | b[3];
-
-            if (block < set->map.count && data.mv_size == DIGEST_LEN) {
-                memcpy(layer + (size_t) block * DIGEST_LEN, data.mv_data,
-                       DIGEST_LEN);
-            }
-            rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-        }
-        mdb_cursor_close(cursor);
-    }
+    memset(layer, 0, (size_t) set->map.count * DIGEST_LEN);
+    int rc = read_hashes(c, txn, set, layer);
     reader_put(c, txn);
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : SHOAL_EIO;
+    return rc == 0 ? 0 : SHOAL_EIO;
 }
 
 int
@@ -1389,7 +1415,7 @@ fill_info(const struct cache_set *set, struct cache_info *out)
     memcpy(out->id, set->resource.id, sizeof(out->id));
     memcpy(out->root, set->root, sizeof(out->root));
     out->size = set->resource.size;
-    out->last_use = set->last_use;
+    out->last_use = set->last_use_us / 1000000;
     out->blocks = set->map.count;
     out->held = set->map.held;
     out->complete = set->complete;
@@ -1468,7 +1494,7 @@ cache_list(struct cache *c, struct cache_info **out, size_t *n)
 void
 cache_list_free(struct cache_info *list, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; list != NULL && i < n; i++) {
         cache_info_fini(&list[i]);
     }
     free(list);

@@ -275,7 +275,7 @@ run(struct superpeer *s, const sigset_t *signals)
 /* ---- the command line ---- */
 
 static const struct {
-    char letter;
+    int letter;
     const char *name;
     int argument;
     const char *help;

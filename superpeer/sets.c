@@ -215,25 +215,6 @@ sets_other(const struct sets *s, const struct cache_set *set)
     return o;
 }
 
-struct cache_set *
-sets_oldest(const struct sets *s)
-{
-    struct cache_set *oldest = NULL;
-
-    for (size_t i = 0; i < s->buckets; i++) {
-        struct cache_set *set = s->by_id[i];
-
-        for (; set != NULL; set = set->next_id) {
-            if (set->refs == 0 && !set->filling
-                && (oldest == NULL || set->last_use < oldest->last_use))
-            {
-                oldest = set;
-            }
-        }
-    }
-    return oldest;
-}
-
 void
 sets_each(const struct sets *s, void (*fn)(struct cache_set *set, void *ctx),
           void *ctx)
@@ -245,4 +226,26 @@ sets_each(const struct sets *s, void (*fn)(struct cache_set *set, void *ctx),
             fn(set, ctx);
         }
     }
+}
+
+/* `ctx` is the oldest so far. */
+static void
+compare_age(struct cache_set *set, void *ctx)
+{
+    struct cache_set **oldest = ctx;
+
+    if (set->refs == 0 && !set->filling
+        && (*oldest == NULL || set->last_use_us < (*oldest)->last_use_us))
+    {
+        *oldest = set;
+    }
+}
+
+struct cache_set *
+sets_oldest(const struct sets *s)
+{
+    struct cache_set *oldest = NULL;
+
+    sets_each(s, compare_age, &oldest);
+    return oldest;
 }

@@ -20,15 +20,15 @@ struct cache_set {
                                 touches it */
     uint8_t root[DIGEST_LEN];
     bool complete;
-    bool copy;         /* not every byte came from CDN nodes */
-    bool filling;      /* pinned by its prefetch */
-    bool gone;         /* out of the tables; freed with its last reference */
-    bool touched;      /* last_use is not stored yet */
-    unsigned refs;     /* readers, the filler, queued writes */
-    unsigned queued;   /* writes */
-    int error;         /* of a write; sticks until it is filled again */
-    uint64_t last_use; /* seconds since 1970 */
-    uint64_t added;    /* blocks since the start */
+    bool copy;       /* not every byte came from CDN nodes */
+    bool filling;    /* pinned by its prefetch */
+    bool gone;       /* out of the tables; freed with its last reference */
+    bool touched;    /* last_use_us is not stored yet */
+    unsigned refs;   /* readers, the filler, queued writes */
+    unsigned queued; /* writes */
+    int error;       /* of a write; sticks until it is filled again */
+    uint64_t last_use_us; /* since 1970 */
+    uint64_t added;       /* blocks since the start */
     uint64_t footprint;
     struct cache_set *next_id, *next_url;
 };

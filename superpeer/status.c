@@ -241,8 +241,8 @@ answer(struct status *s, struct MHD_Connection *c, const char *url)
                      MHD_RESPMEM_PERSISTENT);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 handle(void *cls, struct MHD_Connection *c, const char *url,
        const char *method, const char *version, const char *upload_data,
        size_t *upload_data_size, void **context)

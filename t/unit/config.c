@@ -185,20 +185,25 @@ static const struct {
 };
 
 static void
+check_fault(size_t i)
+{
+    struct config c;
+    char *messages;
+
+    int err = load(faults[i].text, &c, &messages);
+    if (err != SHOAL_EINVAL || strstr(messages, faults[i].message) == NULL) {
+        fail_msg("case %zu: %d; wanted\n%s\ngiven\n%s", i, err,
+                 faults[i].message, messages);
+    }
+    free(messages);
+}
+
+static void
 test_faults(void **state)
 {
     (void) state;
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        struct config c;
-        char *messages;
-
-        int err = load(faults[i].text, &c, &messages);
-        if (err != SHOAL_EINVAL || strstr(messages, faults[i].message) == NULL)
-        {
-            fail_msg("case %zu: %d; wanted\n%s\ngiven\n%s", i, err,
-                     faults[i].message, messages);
-        }
-        free(messages);
+        check_fault(i);
     }
 }
 

@@ -55,19 +55,24 @@ static const struct {
 };
 
 static void
+check_one(size_t i)
+{
+    uint64_t off = 0, len = 0;
+
+    int err = range_parse(cases[i].field, cases[i].size, &off, &len);
+    if (err != cases[i].err || off != cases[i].off || len != cases[i].len) {
+        fail_msg("case %zu `%s`: %d, %llu, %llu", i,
+                 cases[i].field != NULL ? cases[i].field : "(none)", err,
+                 (unsigned long long) off, (unsigned long long) len);
+    }
+}
+
+static void
 test_cases(void **state)
 {
     (void) state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint64_t off = 0, len = 0;
-
-        int err = range_parse(cases[i].field, cases[i].size, &off, &len);
-        if (err != cases[i].err || off != cases[i].off || len != cases[i].len)
-        {
-            fail_msg("case %zu `%s`: %d, %llu, %llu", i,
-                     cases[i].field != NULL ? cases[i].field : "(none)", err,
-                     (unsigned long long) off, (unsigned long long) len);
-        }
+        check_one(i);
     }
 }
 
