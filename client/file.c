@@ -385,12 +385,13 @@ file_finish(struct file *f, int64_t mtime)
 void
 file_abandon(struct file *f)
 {
-    if (f->plain && f->part != NULL) {
-        unlink(f->part); /* no ranges: it cannot be gone on with */
+    /* Without ranges, or without a byte, there is nothing to go on with. */
+    bool useless = f->plain || (!f->begun && f->fd >= 0 && !f->resume);
+
+    if (useless && f->part != NULL) {
+        unlink(f->part);
     } else if (f->begun) {
         file_save(f);
-    } else if (f->fd >= 0 && f->part != NULL && !f->resume) {
-        unlink(f->part);
     }
 }
 

@@ -22,16 +22,16 @@ decode(char *s)
     char *out = s;
 
     for (; *s != '\0'; s++) {
-        if (*s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-            int c = hex(s[1]) << 4 | hex(s[2]);
+        int c = *s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0
+                    ? hex(s[1]) * 16 + hex(s[2])
+                    : 0;
 
-            if (c >= 32 && c != 127 && c != '/') {
-                *out++ = (char) c;
-                s += 2;
-                continue;
-            }
+        if (c >= 32 && c != 127 && c != '/') {
+            *out++ = (char) c;
+            s += 2;
+        } else {
+            *out++ = *s == '/' ? '_' : *s;
         }
-        *out++ = *s == '/' ? '_' : *s;
     }
     *out = '\0';
 }

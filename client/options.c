@@ -232,11 +232,12 @@ make_tables(struct option *longs, char *shorts)
                                     rows[i].arg != NULL ? required_argument
                                                         : no_argument,
                                     NULL, rows[i].letter };
-        if (rows[i].is_short) {
-            *shorts++ = (char) rows[i].letter;
-            if (rows[i].arg != NULL) {
-                *shorts++ = ':';
-            }
+        if (!rows[i].is_short) {
+            continue;
+        }
+        *shorts++ = (char) rows[i].letter;
+        if (rows[i].arg != NULL) {
+            *shorts++ = ':';
         }
     }
     *shorts = '\0';
@@ -245,20 +246,17 @@ make_tables(struct option *longs, char *shorts)
 static int
 apply(struct options *o, int letter, char *why, size_t cap)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct row *r = &rows[i];
+    const struct row *r = rows;
 
-        if (r->letter == letter) {
-            int err = r->parse(o, optarg);
-
-            if (err != 0) {
-                snprintf(why, cap, "--%s: expected %s, got '%s'", r->name,
-                         r->expected, optarg);
-            }
-            return err;
-        }
+    while (r->letter != letter) {
+        r++; /* getopt_long returns what the table holds */
     }
-    return SHOAL_EINVAL;
+    int err = r->parse(o, optarg);
+    if (err != 0) {
+        snprintf(why, cap, "--%s: expected %s, got '%s'", r->name, r->expected,
+                 optarg);
+    }
+    return err;
 }
 
 static int

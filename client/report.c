@@ -12,14 +12,19 @@ static const char *const kinds[] = {
     [SOURCE_PEER] = "peer",
 };
 
+/* One line of the table. */
+struct line {
+    const char *name, *kind, *state;
+    uint64_t bytes, wasted;
+};
+
 static void
-row(FILE *f, const char *name, const char *kind, uint64_t bytes,
-    uint64_t wasted, uint64_t total, const char *state)
+print_line(FILE *f, const struct line *l, uint64_t total)
 {
+    double share = total > 0 ? (double) l->bytes * 100 / (double) total : 0;
+
     fprintf(f, "  %-28.60s %-10s %14" PRIu64 " %5.1f%% %12" PRIu64 "  %s\n",
-            name, kind, bytes,
-            total > 0 ? (double) bytes * 100 / (double) total : 0.0, wasted,
-            state);
+            l->name, l->kind, l->bytes, share, l->wasted, l->state);
 }
 
 static void
@@ -49,13 +54,18 @@ report_print(FILE *f, const struct transfer *t, const struct report *r)
         transfer_source(t, i, &s);
         used[s.kind] += s.used;
         wasted[s.kind] += s.wasted;
-        row(f, s.name, kinds[s.kind], s.used, s.wasted, total, s.state);
+        struct line l = { s.name, kinds[s.kind], s.state, s.used, s.wasted };
+        print_line(f, &l, total);
     }
     for (size_t k = 0; k < 3; k++) {
-        row(f, "all", kinds[k], used[k], wasted[k], total, "");
+        struct line l = { "all", kinds[k], "", used[k], wasted[k] };
+
+        print_line(f, &l, total);
     }
     if (r->resumed > 0) {
-        row(f, "kept from before", "file", r->resumed, 0, total, "");
+        struct line l = { "kept from before", "file", "", r->resumed, 0 };
+
+        print_line(f, &l, total);
     }
     print_trackers(f, t);
     progress_bytes((double) (total - r->resumed)

@@ -8,30 +8,32 @@
 #include "shoal.h"
 #include "transfer_internal.h"
 
+static int
+hash_block(struct transfer *t, uint32_t block, uint8_t *buf)
+{
+    uint8_t *hash = t->layer + (size_t) block * DIGEST_LEN;
+    size_t len = blockmap_length(&t->map, block);
+    int err = t->store.ops->read(t->store.ctx, blockmap_offset(&t->map, block),
+                                 buf, len);
+
+    if (err != 0) {
+        return err;
+    }
+    return digest_block(buf, len, t->map.size, t->map.block_size, hash);
+}
+
 /* What was held before this run is hashed unless its hashes came along. */
 static int
 hash_held(struct transfer *t)
 {
-    uint8_t *buf = NULL;
-    int err = 0;
+    uint8_t *buf = malloc(t->map.block_size);
+    int err = buf != NULL ? 0 : SHOAL_ENOMEM;
 
     for (uint32_t i = 0; err == 0 && i < t->map.count; i++) {
-        uint8_t *hash = t->layer + (size_t) i * DIGEST_LEN;
-        size_t len = blockmap_length(&t->map, i);
-
-        if (!blockmap_has(&t->map, i) || !digest_is_zero(hash)) {
-            continue;
-        }
-        if (buf == NULL) {
-            buf = malloc(t->map.block_size);
-            if (buf == NULL) {
-                return SHOAL_ENOMEM;
-            }
-        }
-        err = t->store.ops->read(t->store.ctx, blockmap_offset(&t->map, i),
-                                 buf, len);
-        if (err == 0) {
-            err = digest_block(buf, len, t->map.size, t->map.block_size, hash);
+        if (blockmap_has(&t->map, i)
+            && digest_is_zero(t->layer + (size_t) i * DIGEST_LEN))
+        {
+            err = hash_block(t, i, buf);
         }
     }
     free(buf);
@@ -126,26 +128,32 @@ begin_enlist(struct transfer *t, struct source *s)
 
 /* The stream that has been running since the first moment goes on. */
 static void
-adopt_open(struct transfer *t)
+adopt_stream(struct transfer *t, struct source *s)
+{
+    struct job *job = standard_open_job(t, s);
+
+    if (t->map.held == 0 && t->o.start_permille == 0 && s->usable) {
+        fetch_adopt(t, s, job);
+    } else {
+        s->wasted += s->early_len;
+        if (job != NULL) {
+            job_end(job);
+        }
+    }
+    free(s->early);
+    s->early = NULL;
+    s->early_len = s->early_cap = 0;
+}
+
+static void
+adopt_streams(struct transfer *t)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
-        struct job *job = standard_open_job(t, s);
 
-        if (s->kind != SOURCE_CDN || !s->opened || s->drop) {
-            continue;
+        if (s->kind == SOURCE_CDN && s->opened && !s->drop) {
+            adopt_stream(t, s);
         }
-        if (t->map.held == 0 && t->o.start_permille == 0 && s->usable) {
-            fetch_adopt(t, s, job);
-        } else {
-            s->wasted += s->early_len;
-            if (job != NULL) {
-                job_end(job);
-            }
-        }
-        free(s->early);
-        s->early = NULL;
-        s->early_len = s->early_cap = 0;
     }
 }
 
@@ -220,7 +228,7 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     }
     t->phase = PHASE_RUN;
     swarm_start(t);
-    adopt_open(t);
+    adopt_streams(t);
 }
 
 void
@@ -269,9 +277,7 @@ begin_plain(struct transfer *t, struct source *s)
 void
 begin_forget(struct transfer *t)
 {
-    while (t->jobs != NULL) {
-        job_end(t->jobs);
-    }
+    job_end_all(t);
     schedule_free(t->schedule);
     blockmap_fini(&t->map);
     resource_fini(&t->resource);

@@ -163,7 +163,7 @@ hex_decode(const char *in, uint8_t *out, size_t len)
         }
     }
     for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t) (nibble(in[2 * i]) << 4 | nibble(in[2 * i + 1]));
+        out[i] = (uint8_t) (nibble(in[2 * i]) * 16 + nibble(in[2 * i + 1]));
     }
     return 0;
 }

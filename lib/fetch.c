@@ -41,10 +41,8 @@ fetch_forget(struct transfer *t, uint32_t block)
     t->store.ops->drop(t->store.ctx, block);
 }
 
-/* A node that changed its mind loses what it gave, but for what is known to
- * be right. */
-static void
-disown(struct transfer *t, const struct source *s)
+void
+fetch_disown(struct transfer *t, const struct source *s)
 {
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
         if (t->from[i] == s->index) {
@@ -61,7 +59,7 @@ fail_source(struct transfer *t, struct source *s, int err, const char *why)
 
     if (s->kind == SOURCE_CDN
         && (err == SHOAL_ENOAGREE || err == SHOAL_EPROTO)) {
-        disown(t, s);
+        fetch_disown(t, s);
         node_failed(s, err, "%s", why);
         return;
     }
@@ -284,24 +282,31 @@ start_data(struct transfer *t, struct source *s, int work,
 }
 
 static void
+give_work(struct transfer *t, struct source *s, uint64_t now)
+{
+    unsigned most = s->kind == SOURCE_CDN ? 1 : PIPELINE;
+
+    while (s->usable && s->scheduled >= 0 && now >= s->retry_ms
+           && s->active < most && trust_allows(t, s))
+    {
+        struct schedule_range range;
+        int work = schedule_take(t->schedule, s->scheduled, &range);
+
+        if (work < 0) {
+            return;
+        }
+        start_data(t, s, work, range);
+    }
+}
+
+static void
 dispatch_kind(struct transfer *t, enum source_kind kind)
 {
     uint64_t now = now_ms();
 
     for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-        unsigned most = kind == SOURCE_CDN ? 1 : PIPELINE;
-
-        while (s->kind == kind && s->usable && s->scheduled >= 0
-               && now >= s->retry_ms && s->active < most && trust_allows(t, s))
-        {
-            struct schedule_range range;
-            int work = schedule_take(t->schedule, s->scheduled, &range);
-
-            if (work < 0) {
-                break;
-            }
-            start_data(t, s, work, range);
+        if (t->sources[i]->kind == kind) {
+            give_work(t, t->sources[i], now);
         }
     }
 }

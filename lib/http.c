@@ -23,8 +23,7 @@ enum {
 };
 
 struct http_request {
-    struct http_request *next, *prev;
-    struct http *http;
+    struct http_request *next;
     CURL *easy;
     struct curl_slist *headers, *connect_to;
     struct answer answer;
@@ -68,23 +67,20 @@ http_create(void)
 }
 
 static void
-request_free(struct http_request *r)
+request_free(struct http *h, struct http_request *r)
 {
-    struct http *h = r->http;
-
     if (r->easy != NULL) {
         curl_multi_remove_handle(h->multi, r->easy);
         curl_easy_cleanup(r->easy);
     }
     curl_slist_free_all(r->headers);
     curl_slist_free_all(r->connect_to);
-    if (r->prev != NULL) {
-        r->prev->next = r->next;
-    } else if (h->first == r) {
-        h->first = r->next;
+    struct http_request **p = &h->first;
+    while (*p != NULL && *p != r) {
+        p = &(*p)->next;
     }
-    if (r->next != NULL) {
-        r->next->prev = r->prev;
+    if (*p == r) {
+        *p = r->next;
     }
     free(r);
 }
@@ -96,7 +92,7 @@ http_free(struct http *h)
         return;
     }
     while (h->first != NULL) {
-        request_free(h->first);
+        request_free(h, h->first);
     }
     curl_multi_cleanup(h->multi);
     free(h);
@@ -264,7 +260,7 @@ configure(struct http_request *r, const struct http_options *o)
 }
 
 int
-http_start(struct http *h, const struct http_options *o,
+http_start(struct http *h, const struct http_options *options,
            struct http_request **out)
 {
     struct http_request *r = calloc(1, sizeof(*r));
@@ -273,23 +269,19 @@ http_start(struct http *h, const struct http_options *o,
     if (r == NULL) {
         return SHOAL_ENOMEM;
     }
-    r->http = h;
-    r->guard = o->guard;
-    r->guard_ctx = o->guard_ctx;
-    r->handler = o->handler;
-    r->ctx = o->ctx;
+    r->guard = options->guard;
+    r->guard_ctx = options->guard_ctx;
+    r->handler = options->handler;
+    r->ctx = options->ctx;
     answer_reset(&r->answer);
     r->next = h->first;
-    if (h->first != NULL) {
-        h->first->prev = r;
-    }
     h->first = r;
 
     r->easy = curl_easy_init();
     if (r->easy == NULL) {
         goto fail;
     }
-    err = configure(r, o);
+    err = configure(r, options);
     if (err != 0) {
         goto fail;
     }
@@ -301,7 +293,7 @@ http_start(struct http *h, const struct http_options *o,
     return 0;
 
 fail:
-    request_free(r);
+    request_free(h, r);
     return err;
 }
 
@@ -343,7 +335,7 @@ map_code(CURLcode code)
 }
 
 static void
-finish(struct http_request *r, CURLcode code)
+finish(struct http *h, struct http_request *r, CURLcode code)
 {
     int err = r->error != 0 ? r->error : map_code(code);
     const char *why = r->why[0] != '\0' ? r->why : curl_easy_strerror(code);
@@ -357,7 +349,7 @@ finish(struct http_request *r, CURLcode code)
     if (!r->cancelled) {
         r->handler->done(r->ctx, err, why);
     }
-    request_free(r);
+    request_free(h, r);
 }
 
 static void
@@ -374,14 +366,14 @@ reap(struct http *h)
 
             curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
                               (char **) &r);
-            finish(r, code);
+            finish(h, r, code);
         }
     }
     struct http_request *next;
     for (struct http_request *r = h->first; r != NULL; r = next) {
         next = r->next;
         if (r->cancelled) {
-            request_free(r);
+            request_free(h, r);
         }
     }
 }
@@ -497,24 +489,23 @@ http_escape(const char *text)
     return copy;
 }
 
+static bool
+is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && *value != '\0';
+}
+
+/* The names that libcurl heeds: http_proxy in lower case only. */
 bool
 http_has_proxy(const char *url)
 {
-    static const char *const any[] = { "all_proxy", "ALL_PROXY", NULL };
-    static const char *const plain[] = { "http_proxy", NULL };
-    static const char *const tls[] = { "https_proxy", "HTTPS_PROXY", NULL };
-    const char *const *lists[] = { strncasecmp(url, "https:", 6) == 0 ? tls
-                                                                      : plain,
-                                   any };
-
-    for (size_t i = 0; i < 2; i++) {
-        for (const char *const *name = lists[i]; *name != NULL; name++) {
-            const char *value = getenv(*name);
-
-            if (value != NULL && *value != '\0') {
-                return true;
-            }
-        }
+    if (is_set("all_proxy") || is_set("ALL_PROXY")) {
+        return true;
     }
-    return false;
+    if (strncasecmp(url, "https:", 6) == 0) {
+        return is_set("https_proxy") || is_set("HTTPS_PROXY");
+    }
+    return is_set("http_proxy");
 }

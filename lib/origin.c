@@ -159,6 +159,18 @@ take_tracker(struct answer *a, const char *value)
     copy_field(a->tracker, sizeof(a->tracker), value, strlen(value));
 }
 
+static bool
+is_piece_layer(const char *params, size_t len)
+{
+    const char *rel = strcasestr(params, "rel=");
+
+    if (rel == NULL || rel >= params + len) {
+        return false;
+    }
+    rel += rel[4] == '"' ? 5 : 4;
+    return strncasecmp(rel, "piece-layer", 11) == 0;
+}
+
 /* RFC 8288: <URL>; rel="piece-layer"; several links, comma-separated. */
 static void
 take_link(struct answer *a, const char *value)
@@ -172,14 +184,10 @@ take_link(struct answer *a, const char *value)
             return;
         }
         size_t params = strcspn(end, ",");
-        const char *rel = strcasestr(end, "rel=");
-        if (rel != NULL && rel < end + params) {
-            rel += rel[4] == '"' ? 5 : 4;
-            if (strncasecmp(rel, "piece-layer", 11) == 0) {
-                copy_field(a->layer, sizeof(a->layer), at + 1,
-                           (size_t) (end - at - 1));
-                return;
-            }
+        if (is_piece_layer(end, params)) {
+            copy_field(a->layer, sizeof(a->layer), at + 1,
+                       (size_t) (end - at - 1));
+            return;
         }
         value = end + params;
     }

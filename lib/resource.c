@@ -70,37 +70,35 @@ hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Path or query in one percent-encoding (steps 5 of the page). */
+/* %XX: its byte, or -1 where that is no escape. */
+static int
+escape_value(const char *s, const char *end)
+{
+    if (*s != '%' || end - s < 3 || hex_value(s[1]) < 0 || hex_value(s[2]) < 0)
+    {
+        return -1;
+    }
+    return hex_value(s[1]) * 16 + hex_value(s[2]);
+}
+
+/* Path or query in one percent-encoding (step 5 of the page). */
 static int
 put_component(struct out *o, const char *s, const char *end)
 {
     while (s < end) {
         unsigned char c = (unsigned char) *s;
+        int value = escape_value(s, end);
 
         if (is_control(c)) {
             return SHOAL_EINVAL;
         }
-        if (c != '%') {
-            if (must_escape(c)) {
-                put_escaped(o, c);
-            } else {
-                put(o, (char) c);
-            }
-            s++;
-            continue;
-        }
-        if (end - s < 3 || hex_value(s[1]) < 0 || hex_value(s[2]) < 0) {
-            put_escaped(o, '%');
-            s++;
-            continue;
-        }
-        c = (unsigned char) (hex_value(s[1]) << 4 | hex_value(s[2]));
-        if (is_unreserved(c)) {
+        s += value >= 0 ? 3 : 1;
+        c = value >= 0 ? (unsigned char) value : c;
+        if (value >= 0 ? is_unreserved(c) : c != '%' && !must_escape(c)) {
             put(o, (char) c);
         } else {
             put_escaped(o, c);
         }
-        s += 3;
     }
     return 0;
 }
@@ -120,19 +118,16 @@ remove_dot_segments(char *p, size_t len)
         size_t seg = end - in - 1;
         bool last = end == len;
 
-        if (seg == 1 && p[in + 1] == '.') {
-            if (last) {
-                p[out++] = '/';
-            }
-        } else if (seg == 2 && p[in + 1] == '.' && p[in + 2] == '.') {
-            while (out > 0 && p[--out] != '/') {
-            }
-            if (last) {
-                p[out++] = '/';
-            }
-        } else {
+        bool up = seg == 2 && p[in + 1] == '.' && p[in + 2] == '.';
+        bool here = seg == 1 && p[in + 1] == '.';
+
+        while (up && out > 0 && p[--out] != '/') {
+        }
+        if (!up && !here) {
             memmove(p + out, p + in, end - in);
             out += end - in;
+        } else if (last) {
+            p[out++] = '/';
         }
         in = end;
     }

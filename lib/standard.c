@@ -102,34 +102,34 @@ standard_open_job(const struct transfer *t, const struct source *s)
 static void
 keep_open(struct transfer *t)
 {
+    struct source *next = NULL;
     uint64_t now = now_ms();
-    bool live = false;
 
     for (struct job *job = t->jobs; job != NULL; job = job->next) {
         if (job->kind == JOB_OPEN && !job->source->drop
             && (job->answered || now - job->start_ms < OPEN_MS))
         {
-            live = true;
+            return;
         }
     }
-    for (size_t i = 0; !live && i < t->n_sources; i++) {
+    for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
+        bool asked = s->opened || s->by_get;
 
-        if (s->kind != SOURCE_CDN || s->drop) {
+        if (s->kind != SOURCE_CDN || s->drop || s->node == NODE_REDIRECT
+            || s->node == NODE_FAILED)
+        {
             continue;
         }
         if (s->opened && s->node == NODE_KNOWN) {
             return; /* it is over already: a small file */
         }
-        if (!s->opened && !s->by_get
-            && (s->node == NODE_NEW || s->node == NODE_PROBING
-                || s->node == NODE_KNOWN))
-        {
-            node_open(t, s);
-            if (s->probes == 1) {
-                node_probe(t, s);
-            }
-            return;
+        next = next == NULL && !asked ? s : next;
+    }
+    if (next != NULL) {
+        node_open(t, next);
+        if (next->probes == 1) {
+            node_probe(t, next);
         }
     }
 }
@@ -294,22 +294,27 @@ others_can_give(const struct transfer *t)
     return false;
 }
 
+static void
+judge_late(struct transfer *t, struct source *s)
+{
+    if (s->kind != SOURCE_CDN || s->node != NODE_KNOWN || s->judged
+        || s->probes > 0 || standard_usable(t) >= wanted_nodes(t))
+    {
+        return;
+    }
+    begin_judge(t, s, &t->resource);
+    if (s->usable) {
+        begin_enlist(t, s);
+    }
+}
+
 void
 standard_more(struct transfer *t)
 {
     struct tally c;
 
     for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (s->kind == SOURCE_CDN && s->node == NODE_KNOWN && !s->judged
-            && s->probes == 0 && standard_usable(t) < wanted_nodes(t))
-        {
-            begin_judge(t, s, &t->resource);
-            if (s->usable) {
-                begin_enlist(t, s);
-            }
-        }
+        judge_late(t, t->sources[i]);
     }
     count(t, &c);
     unsigned usable = standard_usable(t);

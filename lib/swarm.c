@@ -465,9 +465,7 @@ swarm_leave(struct transfer *t)
     }
     while (t->jobs != NULL && now_ms() < end && http_poll(t->http, 50) == 0) {
     }
-    while (t->jobs != NULL) {
-        job_end(t->jobs);
-    }
+    job_end_all(t);
 }
 
 int

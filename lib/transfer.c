@@ -186,9 +186,6 @@ job_create(struct transfer *t, enum job_kind kind, struct source *source)
     job->work = -1;
     job->start_ms = job->moved_ms = now_ms();
     job->next = t->jobs;
-    if (t->jobs != NULL) {
-        t->jobs->prev = job;
-    }
     t->jobs = job;
     return job;
 }
@@ -196,13 +193,13 @@ job_create(struct transfer *t, enum job_kind kind, struct source *source)
 static void
 job_unlink(struct job *job)
 {
-    if (job->prev != NULL) {
-        job->prev->next = job->next;
-    } else {
-        job->t->jobs = job->next;
+    struct job **p = &job->t->jobs;
+
+    while (*p != NULL && *p != job) {
+        p = &(*p)->next;
     }
-    if (job->next != NULL) {
-        job->next->prev = job->prev;
+    if (*p == job) {
+        *p = job->next;
     }
 }
 
@@ -259,6 +256,17 @@ job_end(struct job *job)
     free(job);
 }
 
+void
+job_end_all(struct transfer *t)
+{
+    struct job *next;
+
+    for (struct job *job = t->jobs; job != NULL; job = next) {
+        next = job->next;
+        job_end(job);
+    }
+}
+
 int
 job_keep(struct job *job, const uint8_t *data, size_t len)
 {
@@ -311,9 +319,7 @@ transfer_free(struct transfer *t)
     if (t == NULL) {
         return;
     }
-    while (t->jobs != NULL) {
-        job_end(t->jobs);
-    }
+    job_end_all(t);
     swarm_leave(t);
     http_free(t->http);
     for (size_t i = 0; i < t->n_sources; i++) {
@@ -369,6 +375,42 @@ finish(struct transfer *t)
     }
 }
 
+static void
+run_blocks(struct transfer *t)
+{
+    standard_more(t);
+    if (t->error != 0) {
+        return;
+    }
+    if (blockmap_complete(&t->map)) {
+        finish(t);
+    }
+    if (t->phase == PHASE_RUN) {
+        swarm_tick(t);
+        fetch_dispatch(t);
+    }
+}
+
+/* One turn: what is due, what can be decided, then wait for news. */
+static void
+turn(struct transfer *t)
+{
+    tick(t);
+    sweep(t);
+    node_step(t);
+    if (t->phase == PHASE_PROBE) {
+        standard_step(t);
+    }
+    if (t->error == 0 && t->phase == PHASE_RUN) {
+        run_blocks(t);
+    }
+    if (t->error == 0 && t->phase != PHASE_DONE
+        && http_poll(t->http, TICK_MS) != 0)
+    {
+        transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+    }
+}
+
 int
 transfer_run(struct transfer *t)
 {
@@ -380,29 +422,9 @@ transfer_run(struct transfer *t)
         transfer_fail(t, err, "%s", why);
     }
     while (t->error == 0 && t->phase != PHASE_DONE) {
-        tick(t);
-        sweep(t);
-        node_step(t);
-        if (t->phase == PHASE_PROBE) {
-            standard_step(t);
-        } else if (t->phase == PHASE_RUN) {
-            standard_more(t);
-        }
-        if (t->error == 0 && t->phase == PHASE_RUN) {
-            if (blockmap_complete(&t->map)) {
-                finish(t);
-                continue;
-            }
-            swarm_tick(t);
-            fetch_dispatch(t);
-        }
-        if (t->error == 0 && http_poll(t->http, TICK_MS) != 0) {
-            transfer_fail(t, SHOAL_ENOMEM, "out of memory");
-        }
+        turn(t);
     }
-    while (t->jobs != NULL) {
-        job_end(t->jobs);
-    }
+    job_end_all(t);
     if (t->o.ops->progress != NULL) {
         t->o.ops->progress(t->o.ctx);
     }

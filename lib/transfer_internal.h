@@ -91,7 +91,7 @@ enum job_kind {
 
 /** A request under way. */
 struct job {
-    struct job *next, *prev;
+    struct job *next;
     struct transfer *t;
     enum job_kind kind;
     struct source *source; /* NULL: tracker, layer */
@@ -215,6 +215,9 @@ struct job *job_create(struct transfer *t, enum job_kind kind,
 /** job_end(job): cancel the request and free the job. */
 void job_end(struct job *job);
 
+/** job_end_all(t): all of them. */
+void job_end_all(struct transfer *t);
+
 /** job_keep(job, data, len): append to buf, at most body_max. */
 int job_keep(struct job *job, const uint8_t *data, size_t len);
 
@@ -305,6 +308,10 @@ void fetch_done(struct job *job, int err, const char *why);
 
 /** fetch_forget(t, block): it is wrong; count it as wasted, fetch again. */
 void fetch_forget(struct transfer *t, uint32_t block);
+
+/** fetch_disown(t, s): its blocks are forgotten, unless a trusted layer says
+ *  that they are right. */
+void fetch_disown(struct transfer *t, const struct source *s);
 
 /* trust.c */
 

@@ -189,11 +189,7 @@ cross_check(struct transfer *t, uint32_t block, const uint8_t hash[DIGEST_LEN])
         }
         s->banned = true;
         node_failed(s, SHOAL_EVERIFY, "its piece layer contradicts the CDN");
-        for (uint32_t b = 0; b < t->map.count; b++) {
-            if (t->from[b] == s->index) {
-                fetch_forget(t, b);
-            }
-        }
+        fetch_disown(t, s);
     }
 }
 

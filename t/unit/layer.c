@@ -75,12 +75,10 @@ odd_files(void **state)
 
     (void) state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (layer_parse((const uint8_t *) texts[i], strlen(texts[i]), 0,
-                        &hashes, root)
-            == 0)
-        {
-            fail_msg("taken: %s", texts[i]);
-        }
+        unit_expect(layer_parse((const uint8_t *) texts[i], strlen(texts[i]),
+                                0, &hashes, root)
+                        != 0,
+                    texts[i]);
     }
     assert_int_equal(
         layer_parse((const uint8_t *) empty, strlen(empty), 0, &hashes, root),

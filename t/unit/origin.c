@@ -76,9 +76,7 @@ sizes(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct answer a = make(cases[i].text);
 
-        if (answer_size(&a) != cases[i].size) {
-            fail_msg("%s", cases[i].text);
-        }
+        unit_expect(answer_size(&a) == cases[i].size, cases[i].text);
     }
 }
 

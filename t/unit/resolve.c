@@ -32,9 +32,8 @@ overrides(void **state)
         struct resolve *r = resolve_create();
 
         assert_non_null(r);
-        if (resolve_add(r, cases[i].text) != cases[i].err) {
-            fail_msg("%s", cases[i].text);
-        }
+        unit_expect(resolve_add(r, cases[i].text) == cases[i].err,
+                    cases[i].text);
         resolve_free(r);
     }
 }

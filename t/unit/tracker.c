@@ -68,9 +68,7 @@ rubbish(void **state)
         int err = tracker_parse(cases[i].text, strlen(cases[i].text), a, why,
                                 sizeof(why));
 
-        if (err != cases[i].err) {
-            fail_msg("%s", cases[i].text);
-        }
+        unit_expect(err == cases[i].err, cases[i].text);
         if (err == 0) {
             assert_false(a->has_root);
             assert_int_equal(a->n_super, 0);

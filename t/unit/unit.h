@@ -20,6 +20,15 @@
         return cmocka_run_group_tests_name(__FILE__, (tests), NULL, NULL); \
     }
 
+/* A check inside a loop over cases: names the case. */
+static inline void
+unit_expect(int ok, const char *what)
+{
+    if (!ok) {
+        fail_msg("failed for: %s", what);
+    }
+}
+
 /* Opens t/vectors/NAME; tests run in the top folder or with SHOAL_TOP set. */
 static inline FILE *
 unit_vectors(const char *name)
@@ -36,22 +45,23 @@ unit_vectors(const char *name)
     return f;
 }
 
-/* Splits a vector line at its TABs; the number of fields. */
-static inline size_t
-unit_fields(char *line, char **fields, size_t most)
+/* Splits a vector line at its TABs into exactly n fields. */
+static inline void
+unit_fields(char *line, char **fields, size_t n)
 {
-    size_t n = 0;
+    char *rest = line;
 
     line[strcspn(line, "\n")] = '\0';
-    while (n < most) {
-        fields[n++] = line;
-        line = strchr(line, '\t');
-        if (line == NULL) {
-            break;
+    for (size_t i = 0; i < n; i++) {
+        fields[i] = rest;
+        rest = strchr(rest, '\t');
+        unit_expect((rest == NULL) == (i + 1 == n), line);
+        if (rest == NULL) {
+            rest = line;
+        } else {
+            *rest++ = '\0';
         }
-        *line++ = '\0';
     }
-    return n;
 }
 
 /* Replaces \xNN by the byte, in place. */
