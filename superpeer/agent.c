@@ -27,6 +27,7 @@ enum {
     BACKOFF_MAX_MS = 10000,
     HASTY_MS = 20, /* a poll that is answered sooner, with nothing, */
     HASTY_MAX = 3, /* may do so this often in a row */
+    JITTER_MS = 50,
     QUERY_MAX = 1024,
     ERROR_MAX = AGENT_ERROR_MAX
 };
@@ -117,6 +118,16 @@ backoff_ms(unsigned failures)
         r = 0;
     }
     return ms / 2 + r % (ms / 2 + 1);
+}
+
+/* A tracker that reloads sends all super peers away at the same moment. */
+static unsigned
+jitter_ms(void)
+{
+    uint16_t r = 0;
+
+    return getrandom(&r, sizeof(r), GRND_NONBLOCK) == sizeof(r) ? r % JITTER_MS
+                                                                : 0;
 }
 
 /* ---- calls ---- */
@@ -490,10 +501,13 @@ poll_loop(void *arg)
         }
         failures = 0;
         polled(l, &reply);
-        bool nothing = reply.prepares == 0 && now_ms() - begun < HASTY_MS;
-        hasty = nothing ? hasty + 1 : 0;
+        uint64_t took = now_ms() - begun;
+        bool sent_away = reply.prepares == 0 && took < POLL_MS - 1000;
+        hasty = sent_away && took < HASTY_MS ? hasty + 1 : 0;
         if (hasty > HASTY_MAX) {
             pause_ms(a, BACKOFF_MIN_MS);
+        } else if (sent_away) {
+            pause_ms(a, jitter_ms());
         }
     }
     return NULL;

@@ -92,7 +92,8 @@ struct cache {
     void (*leaving)(void *ctx, const uint8_t id[20]);
     void *ctx;
 
-    pthread_mutex_t lock; /* of all below */
+    pthread_mutex_t sync_lock; /* taken before the other */
+    pthread_mutex_t lock;      /* of all below */
     struct sets sets;
     uint64_t evicted, replaced;
     MDB_txn *pool[POOL_MAX]; /* reset read transactions */
@@ -535,17 +536,22 @@ write_batch(struct cache *c)
     pthread_cond_broadcast(&c->done);
 }
 
+/* Whoever comes second waits for the first: a set must not be said to be
+ * complete while its sync is under way in the other thread. */
 static int
 sync_env(struct cache *c)
 {
+    int rc = 0;
+
+    pthread_mutex_lock(&c->sync_lock);
     pthread_mutex_lock(&c->lock);
     bool dirty = c->dirty;
     c->dirty = false;
     pthread_mutex_unlock(&c->lock);
-    if (!dirty) {
-        return 0;
+    if (dirty) {
+        rc = mdb_env_sync(c->env, 1);
     }
-    int rc = mdb_env_sync(c->env, 1);
+    pthread_mutex_unlock(&c->sync_lock);
     return rc == 0 ? 0 : fail(NULL, "sync", rc);
 }
 
@@ -856,6 +862,7 @@ init_sync(struct cache *c)
 {
     pthread_condattr_t attr;
 
+    pthread_mutex_init(&c->sync_lock, NULL);
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -870,6 +877,7 @@ fini_sync(struct cache *c)
     pthread_cond_destroy(&c->done);
     pthread_cond_destroy(&c->queued);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->sync_lock);
 }
 
 int

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <pthread.h>
 
@@ -362,6 +363,18 @@ block_signals(sigset_t *set)
     pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
+/* Every connection is a file: take what the system gives. */
+static void
+raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -379,6 +392,7 @@ main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     block_signals(&signals);
+    raise_file_limit();
     if (config_load(args.file, stderr, &s->config) != 0) {
         status = EXIT_CONFIG;
     } else if (args.test) {
