@@ -19,7 +19,8 @@
 #include "transfer.h"
 
 enum {
-    SAVE_MS = 2000 /* between two control files */
+    SAVE_MS = 2000, /* between two control files */
+    SAVE_SHARE = 50 /* of the time, at most one part in that many */
 };
 
 struct download {
@@ -30,7 +31,7 @@ struct download {
     struct serve *serve;
     struct transfer *transfer;
     struct progress progress;
-    uint64_t saved_ms;
+    uint64_t save_ms; /* when next; monotonic */
 };
 
 static int
@@ -96,21 +97,29 @@ on_identified(void *ctx, const uint8_t id[20])
     file_identify(d->file, id);
 }
 
+static uint64_t
+clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
 static void
 on_progress(void *ctx)
 {
     struct download *d = ctx;
-    struct timespec ts;
+    uint64_t start = clock_ms();
 
     progress_show(&d->progress, transfer_held(d->transfer),
                   transfer_total(d->transfer));
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    uint64_t now =
-        (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-    if (now - d->saved_ms >= SAVE_MS) {
-        d->saved_ms = now;
-        file_save(d->file); /* the next one may succeed */
+    if (start < d->save_ms) {
+        return;
     }
+    file_save(d->file); /* if it fails, the next one may not */
+    uint64_t now = clock_ms(), wait = (now - start) * SAVE_SHARE;
+    d->save_ms = now + (wait > SAVE_MS ? wait : SAVE_MS);
 }
 
 static const struct transfer_ops ops = { on_begin, on_begin_plain,

@@ -231,12 +231,40 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     adopt_streams(t);
 }
 
+/* What the first GET brought so far, then what it still brings. */
+static void
+go_on_plain(struct transfer *t, struct source *s)
+{
+    struct job *job = standard_open_job(t, s);
+    int err = 0;
+
+    if (job == NULL && !s->opened) {
+        node_open(t, s);
+        job = standard_open_job(t, s);
+    }
+    if (s->early_len > 0) {
+        err = node_write_plain(t, s->early, s->early_len);
+    }
+    s->used = s->early_len;
+    free(s->early);
+    s->early = NULL;
+    s->early_len = s->early_cap = 0;
+    if (job == NULL) {
+        node_end_plain(t, s->name, s->early_broke ? SHOAL_ENET : err,
+                       s->early_broke ? "connection closed early" : t->why);
+        return;
+    }
+    job->kind = JOB_PLAIN;
+    s->probes--;
+    if (job->paused) {
+        job->paused = false;
+        http_resume(job->http);
+    }
+}
+
 void
 begin_plain(struct transfer *t, struct source *s)
 {
-    struct job *job = standard_open_job(t, s);
-    int err;
-
     if (t->o.ops->begin_plain == NULL) {
         transfer_fail(t, SHOAL_ENOAGREE, "%s: no size or no ranges", s->name);
         return;
@@ -249,29 +277,18 @@ begin_plain(struct transfer *t, struct source *s)
             source_drop(t->sources[i]);
         }
     }
-    err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
-    if (err == 0 && s->early_len > 0) {
-        err = t->o.ops->write_plain(t->o.ctx, s->early, s->early_len);
+    if (t->sum.len == 0) {
+        t->sum = s->answer.digest;
     }
+    if (t->sum.len > 0) {
+        t->plain_sum = checksum_start(&t->sum);
+    }
+    int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
     if (err != 0) {
         transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
         return;
     }
-    t->plain_got = s->used = s->early_len;
-    if (job != NULL) {
-        job->kind = JOB_PLAIN;
-        s->probes--;
-        if (job->paused) {
-            http_resume(job->http);
-        }
-    } else if (s->early_broke
-               || (t->plain_size != ORIGIN_UNKNOWN
-                   && t->plain_got != t->plain_size))
-    {
-        transfer_fail(t, SHOAL_ENET, "%s: connection closed early", s->name);
-    } else {
-        t->phase = PHASE_DONE;
-    }
+    go_on_plain(t, s);
 }
 
 void

@@ -14,7 +14,8 @@ enum {
     BACKOFF_MAX_MS = 10000,
     CDN_FAILURES = 5, /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
-    PIPELINE = 2 /* requests at a super peer or peer: the next one
+    IDLE_MS = 10, /* until one without work is looked at again */
+    PIPELINE = 2  /* requests at a super peer or peer: the next one
                                is there when the first ends */
 };
 
@@ -293,6 +294,7 @@ give_work(struct transfer *t, struct source *s, uint64_t now)
         int work = schedule_take(t->schedule, s->scheduled, &range);
 
         if (work < 0) {
+            s->retry_ms = now + IDLE_MS;
             return;
         }
         start_data(t, s, work, range);

@@ -308,8 +308,8 @@ keep_early(struct source *s, const uint8_t *data, size_t len)
     return 0;
 }
 
-static int
-write_plain(struct transfer *t, const uint8_t *data, size_t len)
+int
+node_write_plain(struct transfer *t, const uint8_t *data, size_t len)
 {
     int err = t->o.ops->write_plain(t->o.ctx, data, len);
 
@@ -317,6 +317,9 @@ write_plain(struct transfer *t, const uint8_t *data, size_t len)
         transfer_fail(t, err, "writing: %s", shoal_strerror(err));
     }
     t->plain_got += len;
+    if (t->plain_sum != NULL) {
+        checksum_update(t->plain_sum, data, len);
+    }
     return err;
 }
 
@@ -328,7 +331,7 @@ node_data(struct job *job, const uint8_t *data, size_t len)
     if (job->kind == JOB_PLAIN) {
         job->source->used += len;
         job->source->tick_bytes += len;
-        return write_plain(t, data, len);
+        return node_write_plain(t, data, len);
     }
     if (job->kind != JOB_OPEN || job->answer.status == 416) {
         return 0;
@@ -340,19 +343,22 @@ node_data(struct job *job, const uint8_t *data, size_t len)
     return keep_early(job->source, data, len);
 }
 
-/* The plain stream is over: it is the whole file, or it failed. */
-static void
-plain_done(struct job *job, int err, const char *why)
+void
+node_end_plain(struct transfer *t, const char *name, int err, const char *why)
 {
-    struct transfer *t = job->t;
+    bool right = true;
 
-    if (err == 0 && t->plain_size != ORIGIN_UNKNOWN
-        && t->plain_got != t->plain_size)
-    {
-        transfer_fail(t, SHOAL_ENET, "%s: connection closed early",
-                      job->source->name);
-    } else if (err != 0) {
-        transfer_fail(t, err, "%s: %s", job->source->name, why);
+    if (t->plain_sum != NULL) {
+        right = checksum_finish(t->plain_sum, &t->sum);
+        t->plain_sum = NULL;
+    }
+    if (err != 0) {
+        transfer_fail(t, err, "%s: %s", name, why);
+    } else if (t->plain_size != ORIGIN_UNKNOWN
+               && t->plain_got != t->plain_size) {
+        transfer_fail(t, SHOAL_ENET, "%s: connection closed early", name);
+    } else if (!right) {
+        transfer_fail(t, SHOAL_EVERIFY, "the file does not have the checksum");
     } else {
         t->phase = PHASE_DONE;
     }
@@ -364,7 +370,7 @@ node_done(struct job *job, int err, const char *why)
     struct source *s = job->source;
 
     if (job->kind == JOB_PLAIN) {
-        plain_done(job, err, why);
+        node_end_plain(job->t, s->name, err, why);
         return;
     }
     if (s->node == NODE_FAILED || s->node == NODE_REDIRECT || s->drop) {

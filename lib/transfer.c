@@ -336,6 +336,9 @@ transfer_free(struct transfer *t)
     free(t->layer);
     free(t->trusted);
     free(t->suspects);
+    if (t->plain_sum != NULL) {
+        checksum_finish(t->plain_sum, &t->sum);
+    }
     free(t->layer_url);
     free(t);
 }

@@ -161,6 +161,7 @@ struct transfer {
     uint8_t root[DIGEST_LEN];
     bool has_root; /* of the finished file */
     uint64_t plain_size, plain_got;
+    struct checksum_state *plain_sum; /* NULL: no checksum */
 
     /* trust.c */
     uint8_t *trusted; /* piece layer that is believed, or NULL */
@@ -246,6 +247,14 @@ void node_step(struct transfer *t);
 /** node_failed(s, err, ...): no use any more. */
 void node_failed(struct source *s, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** node_write_plain(t, data, len): bytes of the one plain stream. */
+int node_write_plain(struct transfer *t, const uint8_t *data, size_t len);
+
+/** node_end_plain(t, name, err, why): that stream is over: the file is whole,
+ *  or it failed. */
+void node_end_plain(struct transfer *t, const char *name, int err,
+                    const char *why);
 
 int node_headers(struct job *job);
 int node_data(struct job *job, const uint8_t *data, size_t len);

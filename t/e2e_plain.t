@@ -37,6 +37,20 @@ for my $opt ({ ranges => 0, truncate => 1_000_000 },
     $cdn->stop;
 }
 
+# A checksum holds for a plain stream too.
+{
+    my $cdn = cdn(nodes => [ { bad => { ranges => 0 } } ]);
+    my $path = $cdn->file('plain.bin', $size, 1);
+    my $r = shoal($cdn->client_args, '--checksum',
+        'sha256=' . sha256_file($path), $cdn->url('plain.bin'));
+    download_ok($r, $path, 'plain, with its checksum');
+    $r = shoal($cdn->client_args, '--checksum', 'md5=' . '0' x 32,
+        $cdn->url('plain.bin'));
+    is($r->{status}, 32, 'plain, with another checksum');
+    ok(!-e "$r->{dir}/plain.bin", 'no file that looks whole');
+    $cdn->stop;
+}
+
 # One node without ranges among good ones.
 my $cdn = cdn(nodes => [ { bad => { ranges => 0 } }, {}, {} ]);
 my $path = $cdn->file('plain.bin', $size, 1);
