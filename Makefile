@@ -121,6 +121,9 @@ install: all
 	install -D -m 755 $(BUILD)/superpeer $(DESTDIR)$(PREFIX)/sbin/superpeer
 	install -D -m 644 $(BUILD)/$(MODULE) \
 	    $(DESTDIR)$(NGINX_MODULES)/$(MODULE)
+	install -D -m 644 docs/shoal.1 $(DESTDIR)$(PREFIX)/share/man/man1/shoal.1
+	install -D -m 644 docs/superpeer.8 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8/superpeer.8
 
 clean:
 	rm -rf $(BUILD)
