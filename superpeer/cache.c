@@ -1,76 +1,23 @@
 #include "cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <lmdb.h>
-
+#include "db.h"
 #include "log.h"
 #include "sets.h"
 #include "shoal.h"
 
 enum {
-    FORMAT = 1,
-    HIGH_PERCENT = 85, /* of the map: above it sets are evicted */
+    HIGH_PERCENT = 85, /* of the size: above it sets are evicted */
     LOW_PERCENT = 80,  /* and down to this */
     QUEUE_BYTES = 32 << 20,
-    BATCH_BYTES = 8 << 20,    /* of one transaction; DESIGN.md section 4 */
-    DELETE_BLOCKS = 4096,     /* in one transaction */
-    DELETE_BYTES = 256 << 20, /* the same: freed pages are listed in memory */
-    SHRINK_BYTES = 32 << 20,  /* for deletions in a map that is full */
+    BATCH_BYTES = 8 << 20, /* of one transaction; DESIGN.md section 4 */
     SYNC_MS = 1000,
-    TOUCH_MS = 60000, /* how often last uses are stored */
-    READERS_MAX = 256,
-    POOL_MAX = 64 /* read transactions that are kept */
-};
-
-/* Names of LMDB's databases, and what is in them. */
-static const char *const names[] = {
-    "info",   /* "format": number */
-    "sets",   /* id: struct record and strings */
-    "bits",   /* id: bitmap */
-    "hashes", /* id and block: 32 bytes */
-    "blocks"  /* id and block: the block */
-};
-
-enum db {
-    DB_INFO,
-    DB_SETS,
-    DB_BITS,
-    DB_HASHES,
-    DB_BLOCKS,
-    DBS
-};
-
-enum record_state {
-    STATE_FILLING = 1,
-    STATE_COMPLETE = 2,
-    STATE_LEAVING = 3 /* its deletion has begun */
-};
-
-/* As stored, in the machine's byte order; then url, provider and version,
- * each with a NUL. */
-struct record {
-    uint64_t size;
-    uint64_t last_use_us; /* since 1970 */
-    uint32_t state;       /* enum record_state */
-    uint32_t copy;
-    uint8_t root[DIGEST_LEN];
-};
-
-struct block_key {
-    uint8_t id[RESOURCE_ID_LEN];
-    uint8_t block[4]; /* big-endian: in order */
+    TOUCH_MS = 60000 /* how often last uses are stored */
 };
 
 struct write {
@@ -84,10 +31,7 @@ struct write {
 };
 
 struct cache {
-    char *path;
-    int lock_fd;
-    MDB_env *env;
-    MDB_dbi db[DBS];
+    struct db *db;
     uint64_t size;
     void (*leaving)(void *ctx, const uint8_t id[20]);
     void *ctx;
@@ -96,8 +40,6 @@ struct cache {
     pthread_mutex_t lock;      /* of all below */
     struct sets sets;
     uint64_t evicted, replaced;
-    MDB_txn *pool[POOL_MAX]; /* reset read transactions */
-    unsigned pooled;
 
     pthread_t writer;
     pthread_cond_t queued, done;
@@ -126,87 +68,6 @@ clock_us(void)
     return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
-/* LMDB's and the system's errors in ours; told once, where they appear. */
-static int
-fail(const uint8_t *id, const char *what, int rc)
-{
-    log_line(LOG_LEVEL_ERROR, id, "cache: %s: %s", what, mdb_strerror(rc));
-    switch (rc) {
-    case MDB_MAP_FULL:
-    case MDB_TXN_FULL:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return SHOAL_EFULL;
-    case ENOMEM:
-        return SHOAL_ENOMEM;
-    default:
-        return SHOAL_EIO;
-    }
-}
-
-static MDB_val
-val(const void *data, size_t len)
-{
-    MDB_val v = { len, (void *) (uintptr_t) data };
-
-    return v;
-}
-
-static struct block_key
-block_key(const struct cache_set *set, uint32_t block)
-{
-    struct block_key k;
-
-    memcpy(k.id, set->resource.id, sizeof(k.id));
-    k.block[0] = (uint8_t) (block >> 24);
-    k.block[1] = (uint8_t) (block >> 16);
-    k.block[2] = (uint8_t) (block >> 8);
-    k.block[3] = (uint8_t) block;
-    return k;
-}
-
-/* ---- read transactions ---- */
-
-static MDB_txn *
-reader_get(struct cache *c)
-{
-    MDB_txn *txn = NULL;
-
-    pthread_mutex_lock(&c->lock);
-    if (c->pooled > 0) {
-        txn = c->pool[--c->pooled];
-    }
-    pthread_mutex_unlock(&c->lock);
-    if (txn != NULL) {
-        if (mdb_txn_renew(txn) == 0) {
-            return txn;
-        }
-        mdb_txn_abort(txn);
-    }
-    int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn);
-    if (rc != 0) {
-        fail(NULL, "read transaction", rc);
-        return NULL;
-    }
-    return txn;
-}
-
-static void
-reader_put(struct cache *c, MDB_txn *txn)
-{
-    mdb_txn_reset(txn);
-    pthread_mutex_lock(&c->lock);
-    if (c->pooled < POOL_MAX) {
-        c->pool[c->pooled++] = txn;
-        txn = NULL;
-    }
-    pthread_mutex_unlock(&c->lock);
-    if (txn != NULL) {
-        mdb_txn_abort(txn);
-    }
-}
-
 /* ---- references ---- */
 
 static void
@@ -226,163 +87,63 @@ touch_locked(struct cache_set *set)
 
 /* ---- records ---- */
 
-static int
-put_record(struct cache *c, MDB_txn *txn, const struct cache_set *set,
-           enum record_state state)
+/* The strings are the set's. */
+static struct db_record
+record_of(const struct cache_set *set, enum db_state state)
 {
-    const struct resource *r = &set->resource;
-    struct record rec;
-    MDB_val key = val(r->id, RESOURCE_ID_LEN), data;
-    size_t url = strlen(r->url) + 1, provider = strlen(r->provider) + 1;
-    size_t version = strlen(r->version) + 1;
+    struct db_record rec = {
+        .id = set->resource.id,
+        .url = set->resource.url,
+        .provider = set->resource.provider,
+        .version = set->resource.version,
+        .size = set->resource.size,
+        .last_use_us = set->last_use_us,
+        .state = state,
+        .copy = set->copy,
+    };
 
-    memset(&rec, 0, sizeof(rec));
-    rec.size = r->size;
-    rec.last_use_us = set->last_use_us;
-    rec.state = state;
-    rec.copy = set->copy;
     memcpy(rec.root, set->root, DIGEST_LEN);
-    data = val(NULL, sizeof(rec) + url + provider + version);
-    int rc = mdb_put(txn, c->db[DB_SETS], &key, &data, MDB_RESERVE);
-    if (rc != 0) {
-        return rc;
-    }
-    char *p = data.mv_data;
-    memcpy(p, &rec, sizeof(rec));
-    p += sizeof(rec);
-    memcpy(p, r->url, url);
-    memcpy(p + url, r->provider, provider);
-    memcpy(p + url + provider, r->version, version);
-    return 0;
+    return rec;
 }
 
-static int
-put_bits(struct cache *c, MDB_txn *txn, const struct cache_set *set,
-         const struct blockmap *m)
+static void
+mark_dirty(struct cache *c)
 {
-    MDB_val key = val(set->resource.id, RESOURCE_ID_LEN);
-    MDB_val data = val(m->bits, blockmap_bytes(m));
-
-    return mdb_put(txn, c->db[DB_BITS], &key, &data, 0);
+    pthread_mutex_lock(&c->lock);
+    c->dirty = true;
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* One transaction for one record; `map` NULL: the bitmap stays. */
 static int
-store_record(struct cache *c, const struct cache_set *set,
-             enum record_state state, const struct blockmap *map)
+store_record(struct cache *c, const struct cache_set *set, enum db_state state,
+             const struct blockmap *map)
 {
-    MDB_txn *txn;
+    struct db_record rec = record_of(set, state);
+    int err;
 
-    int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-    if (rc == 0) {
-        rc = put_record(c, txn, set, state);
-        if (rc == 0 && map != NULL) {
-            rc = put_bits(c, txn, set, map);
-        }
-        if (rc == 0) {
-            rc = mdb_txn_commit(txn);
-        } else {
-            mdb_txn_abort(txn);
-        }
+    struct db_txn *t = db_begin(c->db, &err);
+    if (t == NULL) {
+        return err;
     }
-    if (rc != 0) {
-        return fail(set->resource.id, "store the record", rc);
+    err = db_put_record(t, &rec);
+    if (err == 0 && map != NULL) {
+        err = db_put_bits(t, rec.id, map->bits, blockmap_bytes(map));
     }
-    pthread_mutex_lock(&c->lock);
-    c->dirty = true;
-    pthread_mutex_unlock(&c->lock);
-    return 0;
+    err = db_end(t, err);
+    if (err == 0) {
+        mark_dirty(c);
+    }
+    return err;
 }
 
-/* ---- deletion ---- */
-
-/* Up to `most` entries of the set; how many were deleted, or LMDB's error. */
-static int
-delete_some(struct cache *c, MDB_txn *txn, enum db db,
-            const struct cache_set *set, int most)
-{
-    struct block_key first = block_key(set, 0);
-    MDB_val key = val(&first, sizeof(first)), data;
-    MDB_cursor *cursor;
-    int n = 0;
-
-    int rc = mdb_cursor_open(txn, c->db[db], &cursor);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    while (rc == 0 && n < most && key.mv_size == sizeof(first)
-           && memcmp(key.mv_data, first.id, RESOURCE_ID_LEN) == 0)
-    {
-        rc = mdb_cursor_del(cursor, 0);
-        n += rc == 0;
-        if (rc == 0) { /* it stands on the next one, which NEXT gives */
-            rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-        }
-    }
-    mdb_cursor_close(cursor);
-    return rc == 0 || rc == MDB_NOTFOUND ? -n : rc;
-}
-
-static int
-delete_entries(struct cache *c, const struct cache_set *set, enum db db,
-               int most, bool *more)
-{
-    MDB_txn *txn;
-
-    int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = delete_some(c, txn, db, set, most);
-    if (rc > 0) {
-        mdb_txn_abort(txn);
-        return rc;
-    }
-    *more = -rc == most;
-    return mdb_txn_commit(txn);
-}
-
-static int
-delete_record(struct cache *c, const struct cache_set *set)
-{
-    MDB_val key = val(set->resource.id, RESOURCE_ID_LEN);
-    MDB_txn *txn;
-
-    int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-    if (rc != 0) {
-        return rc;
-    }
-    mdb_del(txn, c->db[DB_BITS], &key, NULL);
-    mdb_del(txn, c->db[DB_SETS], &key, NULL);
-    return mdb_txn_commit(txn);
-}
-
-/* The record goes last: a deletion that was cut short is found by it. */
 static void
 delete_stored(struct cache *c, const struct cache_set *set)
 {
-    int most = (int) (DELETE_BYTES / set->map.block_size);
-    bool more = true;
-    int rc = 0;
+    struct db_record rec = record_of(set, DB_LEAVING);
 
-    if (store_record(c, set, STATE_LEAVING, NULL) != 0) {
-        return;
-    }
-    if (most > DELETE_BLOCKS) {
-        most = DELETE_BLOCKS;
-    }
-    while (rc == 0 && more) {
-        rc = delete_entries(c, set, DB_BLOCKS, most > 0 ? most : 1, &more);
-    }
-    for (more = true; rc == 0 && more;) {
-        rc = delete_entries(c, set, DB_HASHES, DELETE_BLOCKS, &more);
-    }
-    if (rc == 0) {
-        rc = delete_record(c, set);
-    }
-    if (rc != 0) {
-        fail(set->resource.id, "delete a set", rc);
+    if (db_delete(c->db, &rec, set->map.block_size) == 0) {
+        mark_dirty(c);
     }
 }
 
@@ -418,21 +179,17 @@ take_out_locked(struct cache *c, struct cache_set *set)
 /* ---- the writer ---- */
 
 static int
-write_one(struct cache *c, MDB_txn *txn, const struct write *w)
+write_one(struct db_txn *t, const struct write *w)
 {
-    struct block_key k = block_key(w->set, w->block);
-    MDB_val key = val(&k, sizeof(k));
-    MDB_val hash = val(w->hash, DIGEST_LEN), data = val(w->data, w->len);
+    struct cache_set *set = w->set;
 
     if (w->drop) {
-        blockmap_clear(&w->set->writing, w->block);
-        mdb_del(txn, c->db[DB_HASHES], &key, NULL);
-        int rc = mdb_del(txn, c->db[DB_BLOCKS], &key, NULL);
-        return rc == MDB_NOTFOUND ? 0 : rc;
+        blockmap_clear(&set->writing, w->block);
+        return db_del_block(t, set->resource.id, w->block);
     }
-    blockmap_set(&w->set->writing, w->block);
-    int rc = mdb_put(txn, c->db[DB_BLOCKS], &key, &data, 0);
-    return rc != 0 ? rc : mdb_put(txn, c->db[DB_HASHES], &key, &hash, 0);
+    blockmap_set(&set->writing, w->block);
+    return db_put_block(t, set->resource.id, w->block, w->data, w->len,
+                        w->hash);
 }
 
 /* Is a later write of the batch of the same set? Then its bitmap waits. */
@@ -450,23 +207,21 @@ is_last_of_set(const struct write *w)
 static int
 commit_batch(struct cache *c, const struct write *batch)
 {
-    MDB_txn *txn;
+    int err;
 
-    int rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-    if (rc != 0) {
-        return rc;
+    struct db_txn *t = db_begin(c->db, &err);
+    if (t == NULL) {
+        return err;
     }
-    for (const struct write *w = batch; w != NULL && rc == 0; w = w->next) {
-        rc = write_one(c, txn, w);
-        if (rc == 0 && is_last_of_set(w)) {
-            rc = put_bits(c, txn, w->set, &w->set->writing);
+    err = 0;
+    for (const struct write *w = batch; w != NULL && err == 0; w = w->next) {
+        err = write_one(t, w);
+        if (err == 0 && is_last_of_set(w)) {
+            err = db_put_bits(t, w->set->resource.id, w->set->writing.bits,
+                              blockmap_bytes(&w->set->writing));
         }
     }
-    if (rc != 0) {
-        mdb_txn_abort(txn);
-        return rc;
-    }
-    return mdb_txn_commit(txn);
+    return db_end(t, err);
 }
 
 static void
@@ -490,22 +245,7 @@ written_locked(struct cache *c, struct write *w, int err)
     free(w);
 }
 
-/* LMDB says EIO when a write was cut short, as the last one on a disk that
- * runs full is. */
-static int
-why_commit_failed(const struct cache *c, int rc)
-{
-    struct statvfs fs;
-
-    if (rc == EIO && statvfs(c->path, &fs) == 0
-        && (uint64_t) fs.f_bavail * fs.f_frsize < BATCH_BYTES)
-    {
-        return ENOSPC;
-    }
-    return rc;
-}
-
-/* The lock is held, and let go while LMDB works. */
+/* The lock is held, and let go meanwhile. */
 static void
 write_batch(struct cache *c)
 {
@@ -523,10 +263,9 @@ write_batch(struct cache *c)
         c->tail = &c->head;
     }
     pthread_mutex_unlock(&c->lock);
-    int rc = why_commit_failed(c, commit_batch(c, batch));
-    int err = rc == 0 ? 0 : fail(batch->set->resource.id, "write blocks", rc);
+    int err = commit_batch(c, batch);
     pthread_mutex_lock(&c->lock);
-    c->dirty = c->dirty || rc == 0;
+    c->dirty = c->dirty || err == 0;
     while (batch != NULL) {
         struct write *next = batch->next;
 
@@ -541,7 +280,7 @@ write_batch(struct cache *c)
 static int
 sync_env(struct cache *c)
 {
-    int rc = 0;
+    int err = 0;
 
     pthread_mutex_lock(&c->sync_lock);
     pthread_mutex_lock(&c->lock);
@@ -549,16 +288,15 @@ sync_env(struct cache *c)
     c->dirty = false;
     pthread_mutex_unlock(&c->lock);
     if (dirty) {
-        rc = mdb_env_sync(c->env, 1);
+        err = db_sync(c->db);
     }
     pthread_mutex_unlock(&c->sync_lock);
-    return rc == 0 ? 0 : fail(NULL, "sync", rc);
+    return err;
 }
 
 struct touched {
-    struct cache *cache;
-    MDB_txn *txn;
-    int rc;
+    struct db_txn *txn;
+    int err;
 };
 
 static void
@@ -566,8 +304,10 @@ store_touched(struct cache_set *set, void *ctx)
 {
     struct touched *t = ctx;
 
-    if (set->touched && set->complete && t->rc == 0) {
-        t->rc = put_record(t->cache, t->txn, set, STATE_COMPLETE);
+    if (set->touched && set->complete && t->err == 0) {
+        struct db_record rec = record_of(set, DB_COMPLETE);
+
+        t->err = db_put_record(t->txn, &rec);
         set->touched = false;
     }
 }
@@ -576,23 +316,18 @@ store_touched(struct cache_set *set, void *ctx)
 static void
 store_uses(struct cache *c)
 {
-    struct touched t = { .cache = c };
+    struct touched t = { NULL, 0 };
 
-    if (mdb_txn_begin(c->env, NULL, 0, &t.txn) != 0) {
+    t.txn = db_begin(c->db, &t.err);
+    if (t.txn == NULL) {
         return;
     }
     pthread_mutex_lock(&c->lock);
     sets_each(&c->sets, store_touched, &t);
     pthread_mutex_unlock(&c->lock);
-    if (t.rc != 0 || mdb_txn_commit(t.txn) != 0) {
-        if (t.rc != 0) {
-            mdb_txn_abort(t.txn);
-        }
-        return;
+    if (db_end(t.txn, t.err) == 0) {
+        mark_dirty(c);
     }
-    pthread_mutex_lock(&c->lock);
-    c->dirty = true;
-    pthread_mutex_unlock(&c->lock);
 }
 
 static void
@@ -641,220 +376,72 @@ write_loop(void *arg)
 
 /* ---- opening ---- */
 
-static int
-open_dbs(struct cache *c, MDB_txn *txn)
-{
-    uint32_t format = FORMAT;
-    MDB_val key = val("format", 6), data;
-    int rc = 0;
-
-    for (int i = 0; i < DBS && rc == 0; i++) {
-        rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &c->db[i]);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    rc = mdb_get(txn, c->db[DB_INFO], &key, &data);
-    if (rc == MDB_NOTFOUND) {
-        data = val(&format, sizeof(format));
-        return mdb_put(txn, c->db[DB_INFO], &key, &data, 0);
-    }
-    if (rc == 0
-        && (data.mv_size != sizeof(format)
-            || memcmp(data.mv_data, &format, sizeof(format)) != 0))
-    {
-        return MDB_VERSION_MISMATCH;
-    }
-    return rc;
-}
-
-/* A file that is larger than the cache may be now, as its size was lowered,
- * needs room for the deletions that make it fit. */
-static uint64_t
-map_size(const struct cache *c)
-{
-    char name[PATH_MAX];
-    struct stat st;
-
-    snprintf(name, sizeof(name), "%s/data.mdb", c->path);
-    if (stat(name, &st) != 0 || (uint64_t) st.st_size <= c->size) {
-        return c->size;
-    }
-    return ((uint64_t) st.st_size + SHRINK_BYTES) / 65536 * 65536;
-}
-
-static int
-open_env(struct cache *c)
-{
-    MDB_txn *txn;
-    int dead;
-
-    int rc = mdb_env_create(&c->env);
-    if (rc != 0) {
-        c->env = NULL;
-        return rc;
-    }
-    mdb_env_set_maxdbs(c->env, DBS);
-    mdb_env_set_maxreaders(c->env, READERS_MAX);
-    rc = mdb_env_set_mapsize(c->env, map_size(c));
-    if (rc == 0) {
-        rc = mdb_env_open(c->env, c->path, MDB_NOTLS | MDB_NOSYNC, 0600);
-    }
-    if (rc == 0) {
-        mdb_reader_check(c->env, &dead);
-        rc = mdb_txn_begin(c->env, NULL, 0, &txn);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    rc = open_dbs(c, txn);
-    if (rc != 0) {
-        mdb_txn_abort(txn);
-        return rc;
-    }
-    return mdb_txn_commit(txn);
-}
-
-/* NULL unless there is one more string in the record. */
-static const char *
-next_string(const char **p, const char *end)
-{
-    const char *s = *p, *nul = memchr(s, '\0', (size_t) (end - s));
-
-    if (nul == NULL) {
-        return NULL;
-    }
-    *p = nul + 1;
-    return s;
-}
-
-static int
-parse_record(const MDB_val *key, const MDB_val *data, struct record *rec,
-             struct resource *r)
-{
-    const char *p = data->mv_data, *end = p + data->mv_size;
-
-    if (key->mv_size != RESOURCE_ID_LEN || data->mv_size < sizeof(*rec)) {
-        return SHOAL_EINVAL;
-    }
-    memcpy(rec, p, sizeof(*rec));
-    p += sizeof(*rec);
-    r->url = (char *) (uintptr_t) next_string(&p, end);
-    r->provider = r->url ? (char *) (uintptr_t) next_string(&p, end) : NULL;
-    r->version =
-        r->provider ? (char *) (uintptr_t) next_string(&p, end) : NULL;
-    if (r->version == NULL) {
-        return SHOAL_EINVAL;
-    }
-    r->size = rec->size;
-    memcpy(r->id, key->mv_data, RESOURCE_ID_LEN);
-    return 0;
-}
-
-/* The borrowed strings of `r` are in LMDB's map. */
 static struct cache_set *
-load_set(struct cache *c, MDB_txn *txn, const struct record *rec,
-         const struct resource *r)
+load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
 {
-    MDB_val key = val(r->id, RESOURCE_ID_LEN), bits;
+    struct resource r = {
+        .url = (char *) (uintptr_t) rec->url,
+        .provider = (char *) (uintptr_t) rec->provider,
+        .version = (char *) (uintptr_t) rec->version,
+        .size = rec->size,
+    };
     struct cache_set *set;
 
-    if (sets_create(r, &set) != 0) {
+    memcpy(r.id, rec->id, RESOURCE_ID_LEN);
+    if (sets_create(&r, &set) != 0) {
         return NULL;
     }
-    if (mdb_get(txn, c->db[DB_BITS], &key, &bits) != 0
-        || blockmap_load(&set->map, bits.mv_data, bits.mv_size) != 0
-        || blockmap_load(&set->writing, bits.mv_data, bits.mv_size) != 0)
+    if (blockmap_load(&set->map, bits, len) != 0
+        || blockmap_load(&set->writing, bits, len) != 0)
     {
         sets_destroy(set);
         return NULL;
     }
     set->last_use_us = rec->last_use_us;
-    set->copy = rec->copy != 0;
-    set->complete =
-        rec->state == STATE_COMPLETE && blockmap_complete(&set->map);
+    set->copy = rec->copy;
+    set->complete = rec->state == DB_COMPLETE && blockmap_complete(&set->map);
     memcpy(set->root, rec->root, DIGEST_LEN);
     return set;
 }
 
-/* Sets whose deletion was cut short are collected in `*left`. */
-static int
-load_sets(struct cache *c, MDB_txn *txn, struct cache_set **left)
+struct loading {
+    struct cache *cache;
+    struct cache_set *left; /* whose deletion was cut short */
+};
+
+static void
+load_one(void *ctx, const struct db_record *rec, const uint8_t *bits,
+         size_t len)
 {
-    MDB_cursor *cursor;
-    MDB_val key, data;
-    struct record rec;
+    struct loading *l = ctx;
+    struct cache_set *set = load_set(rec, bits, len);
 
-    int rc = mdb_cursor_open(txn, c->db[DB_SETS], &cursor);
-    if (rc != 0) {
-        return rc;
+    if (set == NULL) {
+        log_line(LOG_LEVEL_ERROR, rec->id, "cache: its record is damaged");
+    } else if (rec->state == DB_LEAVING) {
+        set->next_id = l->left;
+        l->left = set;
+    } else {
+        sets_add(&l->cache->sets, set);
     }
-    while ((rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
-        struct resource r;
-        struct cache_set *set = NULL;
-
-        if (parse_record(&key, &data, &rec, &r) == 0) {
-            set = load_set(c, txn, &rec, &r);
-        }
-        if (set == NULL) {
-            log_line(LOG_LEVEL_ERROR, NULL, "cache: a record is damaged");
-        } else if (rec.state == STATE_LEAVING) {
-            set->next_id = *left;
-            *left = set;
-        } else {
-            sets_add(&c->sets, set);
-        }
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static int
 load_all(struct cache *c)
 {
-    struct cache_set *left = NULL;
-    MDB_txn *txn;
+    struct loading l = { c, NULL };
 
-    int rc = mdb_txn_begin(c->env, NULL, MDB_RDONLY, &txn);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = load_sets(c, txn, &left);
-    mdb_txn_abort(txn);
-    while (left != NULL) {
-        struct cache_set *set = left;
+    int err = db_each(c->db, load_one, &l);
+    while (l.left != NULL) {
+        struct cache_set *set = l.left;
 
-        left = set->next_id;
-        if (rc == 0) {
+        l.left = set->next_id;
+        if (err == 0) {
             delete_stored(c, set);
         }
         sets_destroy(set);
     }
-    return rc;
-}
-
-/* Two processes would not know of each other's sets. */
-static int
-lock_folder(struct cache *c, char *why, size_t cap)
-{
-    char name[PATH_MAX];
-
-    int n = snprintf(name, sizeof(name), "%s/superpeer.lock", c->path);
-    if (n < 0 || (size_t) n >= sizeof(name)) {
-        snprintf(why, cap, "cache %s: path too long", c->path);
-        return -1;
-    }
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        snprintf(why, cap, "cache %s: %s", c->path, strerror(errno));
-        return -1;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(why, cap, "cache %s: in use by another super peer", c->path);
-        close(fd);
-        return -1;
-    }
-    return fd;
+    return err;
 }
 
 static void
@@ -884,51 +471,38 @@ int
 cache_open(const struct cache_options *options, struct cache **out, char *why,
            size_t cap)
 {
-    int err = SHOAL_ENOMEM;
-
-    snprintf(why, cap, "out of memory");
     struct cache *c = calloc(1, sizeof(*c));
-    if (c == NULL) {
+
+    if (c == NULL || sets_init(&c->sets) != 0) {
+        snprintf(why, cap, "out of memory");
+        free(c);
         return SHOAL_ENOMEM;
     }
-    c->size = options->size / 65536 * 65536; /* whole pages */
+    c->size = options->size;
     c->leaving = options->leaving;
     c->ctx = options->ctx;
     c->tail = &c->head;
     init_sync(c);
-    c->path = strdup(options->path);
-    if (c->path == NULL || sets_init(&c->sets) != 0) {
+    int err = db_open(options->path, c->size, &c->db, why, cap);
+    if (err != 0) {
         goto free_cache;
     }
-    err = SHOAL_EIO;
-    c->lock_fd = lock_folder(c, why, cap);
-    if (c->lock_fd < 0) {
-        goto free_sets;
+    err = load_all(c);
+    if (err == 0 && pthread_create(&c->writer, NULL, write_loop, c) != 0) {
+        err = SHOAL_ENOMEM;
     }
-    int rc = open_env(c);
-    if (rc == 0) {
-        rc = load_all(c);
-    }
-    if (rc == 0) {
-        rc = pthread_create(&c->writer, NULL, write_loop, c);
-    }
-    if (rc != 0) {
-        snprintf(why, cap, "cache %s: %s", c->path, mdb_strerror(rc));
-        goto close_env;
+    if (err != 0) {
+        snprintf(why, cap, "cache %s: %s", options->path, shoal_strerror(err));
+        goto close_db;
     }
     *out = c;
     return 0;
 
-close_env:
-    if (c->env != NULL) {
-        mdb_env_close(c->env);
-    }
-    close(c->lock_fd);
-free_sets:
-    sets_fini(&c->sets);
+close_db:
+    db_close(c->db);
 free_cache:
+    sets_fini(&c->sets);
     fini_sync(c);
-    free(c->path);
     free(c);
     return err;
 }
@@ -944,14 +518,9 @@ cache_close(struct cache *c)
     pthread_cond_signal(&c->queued);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->writer, NULL);
-    while (c->pooled > 0) {
-        mdb_txn_abort(c->pool[--c->pooled]);
-    }
-    mdb_env_close(c->env);
-    close(c->lock_fd);
+    db_close(c->db);
     sets_fini(&c->sets);
     fini_sync(c);
-    free(c->path);
     free(c);
 }
 
@@ -1054,7 +623,7 @@ begin_set(struct cache *c, const struct resource *r, struct cache_set **out)
         sets_destroy(set);
         return err;
     }
-    err = store_record(c, set, STATE_FILLING, &set->map);
+    err = store_record(c, set, DB_FILLING, &set->map);
     if (err != 0) {
         pthread_mutex_lock(&c->lock);
         sets_remove(&c->sets, set);
@@ -1193,7 +762,7 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
     set->copy = set->copy || copy;
     touch_locked(set);
     pthread_mutex_unlock(&c->lock);
-    err = store_record(c, set, STATE_COMPLETE, NULL);
+    err = store_record(c, set, DB_COMPLETE, NULL);
     if (err == 0) {
         err = sync_env(c);
     }
@@ -1228,27 +797,9 @@ static long
 read_some(struct cache *c, const struct cache_set *set, uint64_t off,
           void *buf, size_t len)
 {
-    uint32_t block = (uint32_t) (off / set->map.block_size);
-    size_t within = (size_t) (off % set->map.block_size);
-    struct block_key k = block_key(set, block);
-    MDB_val key = val(&k, sizeof(k)), data;
-    long n = SHOAL_EIO;
-
-    MDB_txn *txn = reader_get(c);
-    if (txn == NULL) {
-        return SHOAL_EIO;
-    }
-    int rc = mdb_get(txn, c->db[DB_BLOCKS], &key, &data);
-    if (rc == 0 && data.mv_size == blockmap_length(&set->map, block)
-        && within < data.mv_size)
-    {
-        size_t most = data.mv_size - within;
-
-        n = (long) (len < most ? len : most);
-        memcpy(buf, (const char *) data.mv_data + within, (size_t) n);
-    }
-    reader_put(c, txn);
-    return n;
+    return db_read(c->db, set->resource.id,
+                   (uint32_t) (off / set->map.block_size),
+                   (size_t) (off % set->map.block_size), buf, len);
 }
 
 int
@@ -1270,54 +821,10 @@ cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
     return err;
 }
 
-static void
-take_hash(const struct cache_set *set, const MDB_val *key, const MDB_val *data,
-          uint8_t *layer)
-{
-    const uint8_t *b = (const uint8_t *) key->mv_data + RESOURCE_ID_LEN;
-    uint32_t block = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16
-                     | (uint32_t) b[2] << 8 | b[3];
-
-    if (block < set->map.count && data->mv_size == DIGEST_LEN) {
-        memcpy(layer + (size_t) block * DIGEST_LEN, data->mv_data, DIGEST_LEN);
-    }
-}
-
-static int
-read_hashes(struct cache *c, MDB_txn *txn, const struct cache_set *set,
-            uint8_t *layer)
-{
-    struct block_key first = block_key(set, 0);
-    MDB_val key = val(&first, sizeof(first)), data;
-    MDB_cursor *cursor;
-
-    int rc = mdb_cursor_open(txn, c->db[DB_HASHES], &cursor);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    while (rc == 0 && key.mv_size == sizeof(first)
-           && memcmp(key.mv_data, first.id, RESOURCE_ID_LEN) == 0)
-    {
-        take_hash(set, &key, &data, layer);
-        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 static int
 read_layer(struct cache *c, const struct cache_set *set, uint8_t *layer)
 {
-    MDB_txn *txn = reader_get(c);
-
-    if (txn == NULL) {
-        return SHOAL_EIO;
-    }
-    memset(layer, 0, (size_t) set->map.count * DIGEST_LEN);
-    int rc = read_hashes(c, txn, set, layer);
-    reader_put(c, txn);
-    return rc == 0 ? 0 : SHOAL_EIO;
+    return db_hashes(c->db, set->resource.id, layer, set->map.count);
 }
 
 int

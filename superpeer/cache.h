@@ -1,4 +1,5 @@
-/* cache.h - sets of blocks on disk. The only part that knows LMDB.
+/* cache.h - sets of blocks on disk: which there are, what may be served, who
+ * has to go. What the disk holds, db.h keeps.
  *
  * A set is one resource's blocks. It is found by its id; of one URL there is
  * one set at most. Every function may be called from any thread, but

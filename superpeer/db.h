@@ -1,0 +1,94 @@
+/* db.h - the cache's file: records of sets, their bitmaps, blocks and hashes.
+ * The only part that knows LMDB. It keeps nothing in memory and decides
+ * nothing; cache.c does.
+ *
+ * Errors of all functions are told in the log, once, and returned as
+ * SHOAL_EFULL (map or disk), SHOAL_ENOMEM or SHOAL_EIO.
+ * Threads: any; one write transaction at a time, others wait for it.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "digest.h"
+
+struct db;
+struct db_txn;
+
+enum db_state {
+    DB_FILLING = 1,
+    DB_COMPLETE = 2,
+    DB_LEAVING = 3 /* its deletion has begun */
+};
+
+/** A set as stored. */
+struct db_record {
+    const uint8_t *id; /* 20 bytes */
+    const char *url, *provider, *version;
+    uint64_t size;        /* bytes */
+    uint64_t last_use_us; /* since 1970 */
+    enum db_state state;
+    bool copy;
+    uint8_t root[DIGEST_LEN];
+};
+
+/** db_open(path, size, out, why, cap): the folder, which must exist, is
+ *  locked against other processes. The words of an error go to ${why}. */
+int db_open(const char *path, uint64_t size, struct db **out, char *why,
+            size_t cap);
+
+/** db_close(d): NULL is a no-op. */
+void db_close(struct db *d);
+
+/**
+ * db_each(d, fn, ctx):
+ * Call ${fn} with every record and its bitmap; what they point to is valid
+ * during the call only. ${fn} must not use ${d}.
+ */
+int db_each(struct db *d,
+            void (*fn)(void *ctx, const struct db_record *rec,
+                       const uint8_t *bits, size_t len),
+            void *ctx);
+
+/** db_begin(d, err): a write transaction; must end soon. NULL: ${*err} says
+ *  why. */
+struct db_txn *db_begin(struct db *d, int *err);
+
+/** db_end(t, err): commit when ${err} is 0, else throw away; ${err}, or the
+ *  error of the commit. ${t} is freed. */
+int db_end(struct db_txn *t, int err);
+
+int db_put_record(struct db_txn *t, const struct db_record *rec);
+int db_put_bits(struct db_txn *t, const uint8_t *id, const uint8_t *bits,
+                size_t len);
+int db_put_block(struct db_txn *t, const uint8_t *id, uint32_t block,
+                 const void *data, size_t len, const uint8_t hash[32]);
+int db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block);
+
+/**
+ * db_delete(d, rec, block_size):
+ * Delete a set, in as many transactions as it takes. Its record is marked
+ * first and goes last, so that one that was cut short is seen by db_each().
+ */
+int db_delete(struct db *d, const struct db_record *rec, uint64_t block_size);
+
+/** db_sync(d): everything committed is on the disk afterwards. */
+int db_sync(struct db *d);
+
+/**
+ * db_read(d, id, block, off, buf, len):
+ * Copy up to ${len} bytes at ${off} of the block; how many, or SHOAL_EIO,
+ * which is not logged: the set may have been deleted. The read transaction
+ * ends before return.
+ */
+long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
+             void *buf, size_t len);
+
+/** db_hashes(d, id, layer, count): ${count} hashes, zeros where there is
+ *  none. */
+int db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count);
+
+#endif
