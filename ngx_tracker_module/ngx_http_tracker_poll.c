@@ -40,6 +40,10 @@ ngx_http_tracker_roster_wait(ngx_http_tracker_zone_t *zone,
         goto done;
     }
 
+    if (call->epoch && call->epoch != roster->epoch) {
+        goto done;    /* it has to announce again: tell it at once */
+    }
+
     if (super->serial != turn->serial) {
 
         /* overtaken; but not at once by another session */
