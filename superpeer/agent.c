@@ -133,7 +133,7 @@ jitter_ms(void)
 /* ---- calls ---- */
 
 static void
-make_query(struct tracker_link *l, bool poll, uint64_t seq, const char *full,
+make_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
            char out[QUERY_MAX])
 {
     const struct config *c = l->agent->config;
@@ -144,7 +144,7 @@ make_query(struct tracker_link *l, bool poll, uint64_t seq, const char *full,
     memset(&load, 0, sizeof(load));
     l->agent->ops->load(l->agent->ops->ctx, &load);
     pthread_mutex_lock(&l->agent->lock);
-    if (poll) {
+    if (wait_ms > 0) {
         if (l->rate_ms != 0 && now > l->rate_ms) {
             rate = (load.bytes - l->rate_bytes) * 1000 / (now - l->rate_ms);
         }
@@ -153,8 +153,7 @@ make_query(struct tracker_link *l, bool poll, uint64_t seq, const char *full,
     }
     n = snprintf(out, QUERY_MAX,
                  "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
-                 c->name, l->session, seq, poll ? POLL_MS : 0,
-                 (unsigned) l->agent->port);
+                 c->name, l->session, seq, wait_ms, (unsigned) l->agent->port);
     if (l->epoch[0] != '\0') {
         n += snprintf(out + n, QUERY_MAX - (size_t) n,
                       "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
@@ -170,7 +169,7 @@ make_query(struct tracker_link *l, bool poll, uint64_t seq, const char *full,
     n += snprintf(out + n, QUERY_MAX - (size_t) n,
                   "&capacity=%" PRIu64 "&free=%" PRIu64 "&active=%u",
                   load.capacity, load.free, load.active);
-    if (poll) {
+    if (wait_ms > 0) {
         snprintf(out + n, QUERY_MAX - (size_t) n, "&rate=%" PRIu64, rate);
     }
 }
@@ -349,7 +348,7 @@ tell(struct tracker_link *l, const char *body, const char *full)
     uint64_t seq = ++l->seq;
     pthread_mutex_unlock(&a->lock);
     for (;;) {
-        make_query(l, false, seq, full, query);
+        make_query(l, 0, seq, full, query);
         err = do_call(l, false, query, body, &reply);
         if (err == 0 || err == SHOAL_EINVAL || atomic_load(&a->stop)) {
             break;
@@ -472,6 +471,61 @@ polled(struct tracker_link *l, const struct reply *reply)
     pthread_mutex_unlock(&a->lock);
 }
 
+/* Answered at once, so that a tracker which has restarted is known to have
+ * done so, and not only when the next poll is over. */
+static int
+knock(struct tracker_link *l, uint64_t seq)
+{
+    struct agent *a = l->agent;
+    char query[QUERY_MAX];
+    struct reply reply;
+
+    make_query(l, 0, seq, NULL, query);
+    int err = do_call(l, true, query, "", &reply);
+    if (err == 0) {
+        pthread_mutex_lock(&a->lock);
+        take_epoch_locked(l, &reply, false);
+        pthread_cond_broadcast(&a->changed);
+        pthread_mutex_unlock(&a->lock);
+    }
+    return err;
+}
+
+/* True when the poll ended before its time and with nothing, as it does when
+ * the tracker goes. One that keeps doing so is not asked in a loop, and one
+ * that reloads is not run over by all super peers at once. */
+static bool
+pause_after(struct agent *a, const struct reply *reply, uint64_t took_ms,
+            unsigned *hasty)
+{
+    bool sent_away = reply->prepares == 0 && took_ms < POLL_MS - 1000;
+
+    *hasty = sent_away && took_ms < HASTY_MS ? *hasty + 1 : 0;
+    if (*hasty > HASTY_MAX) {
+        pause_ms(a, BACKOFF_MIN_MS);
+    } else if (sent_away) {
+        pause_ms(a, jitter_ms());
+    }
+    return sent_away;
+}
+
+static int
+poll_once(struct tracker_link *l, uint64_t seq, unsigned *hasty,
+          bool *sent_away)
+{
+    uint64_t begun = now_ms();
+    char query[QUERY_MAX];
+    struct reply reply;
+
+    make_query(l, POLL_MS, seq, NULL, query);
+    int err = do_call(l, true, query, "", &reply);
+    if (err == 0) {
+        polled(l, &reply);
+        *sent_away = pause_after(l->agent, &reply, now_ms() - begun, hasty);
+    }
+    return err;
+}
+
 /* A poll has no lines, so it shows the number of a call with news that was
  * answered: a higher one would make the tracker pass over those to come. */
 static void *
@@ -479,9 +533,8 @@ poll_loop(void *arg)
 {
     struct tracker_link *l = arg;
     struct agent *a = l->agent;
-    char query[QUERY_MAX];
-    struct reply reply;
     unsigned failures = 0, hasty = 0;
+    bool sent_away = false;
 
     pthread_mutex_lock(&a->lock);
     while (!l->announced && !atomic_load(&a->stop)) {
@@ -489,25 +542,16 @@ poll_loop(void *arg)
     }
     pthread_mutex_unlock(&a->lock);
     while (!atomic_load(&a->stop)) {
-        uint64_t begun = now_ms();
-
         pthread_mutex_lock(&a->lock);
         uint64_t seq = l->answered;
         pthread_mutex_unlock(&a->lock);
-        make_query(l, true, seq, NULL, query);
-        if (do_call(l, true, query, "", &reply) != 0) {
-            pause_ms(a, backoff_ms(failures++));
-            continue;
+        int err = failures > 0 || sent_away ? knock(l, seq) : 0;
+        if (err == 0) {
+            failures = 0;
+            err = poll_once(l, seq, &hasty, &sent_away);
         }
-        failures = 0;
-        polled(l, &reply);
-        uint64_t took = now_ms() - begun;
-        bool sent_away = reply.prepares == 0 && took < POLL_MS - 1000;
-        hasty = sent_away && took < HASTY_MS ? hasty + 1 : 0;
-        if (hasty > HASTY_MAX) {
-            pause_ms(a, BACKOFF_MIN_MS);
-        } else if (sent_away) {
-            pause_ms(a, jitter_ms());
+        if (err != 0) {
+            pause_ms(a, backoff_ms(failures++));
         }
     }
     return NULL;

@@ -155,7 +155,7 @@ sub _commands($self, $c, $args) {
             my @new = map { decode_json($_) } @all[ $cursor .. $#all ];
             %r = (%r, prepare => \@new, cursor => scalar @all);
         }
-        if (!$args->{wait_ms} || @{ $r{prepare} } || !$known || time >= $end) {
+        if (!$args->{wait_ms} || @{ $r{prepare} } || time >= $end) {
             return _answer($c, 200, encode_json(\%r));
         }
         # The super peer may have left.
