@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "clock.h"
 #include "file.h"
-#include "http.h"
 #include "layer.h"
 #include "name.h"
 #include "options.h"
@@ -17,6 +16,7 @@
 #include "share.h"
 #include "shoal.h"
 #include "transfer.h"
+#include "url.h"
 
 enum {
     SAVE_MS = 2000, /* between two control files */
@@ -97,15 +97,6 @@ on_identified(void *ctx, const uint8_t id[20])
     file_identify(d->file, id);
 }
 
-static uint64_t
-clock_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
 static void
 on_progress(void *ctx)
 {
@@ -151,7 +142,7 @@ prepare(struct download *d, const char *url)
 {
     const struct options *o = d->o;
 
-    d->url = http_clean(url);
+    d->url = url_clean(url);
     if (d->url == NULL) {
         fprintf(stderr, "shoal: %s: not an http or https URL\n", url);
         return SHOAL_EINVAL;

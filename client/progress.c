@@ -3,23 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum {
     SHOW_MS = 200, /* between two pictures */
     BAR_MAX = 60,
     FIXED = 50 /* columns of everything but name and bar */
 };
-
-static uint64_t
-clock_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 void
 progress_start(struct progress *p, const char *name, bool quiet)

@@ -71,7 +71,7 @@ fail_source(struct transfer *t, struct source *s, int err, const char *why)
     for (unsigned i = 1; i < s->failures; i++) {
         wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
     }
-    s->retry_ms = now_ms() + wait;
+    s->retry_ms = clock_ms() + wait;
 }
 
 /* The header of a block request: is it what was asked for? */
@@ -233,7 +233,7 @@ fetch_done(struct job *job, int err, const char *why)
     }
     if (err == SHOAL_ENOTFOUND && s->kind != SOURCE_CDN) {
         s->have_ms = 0; /* news, not a fault: ask what it has */
-        s->retry_ms = now_ms() + BACKOFF_MS;
+        s->retry_ms = clock_ms() + BACKOFF_MS;
         return;
     }
     if (job->answered && (err == SHOAL_EHTTP || err == SHOAL_ENOTFOUND)) {
@@ -242,7 +242,7 @@ fetch_done(struct job *job, int err, const char *why)
     }
     fail_source(job->t, s, err, words(job, err, why));
     if (job->answered && job->answer.retry_after > 0) {
-        s->retry_ms = now_ms() + job->answer.retry_after * 1000;
+        s->retry_ms = clock_ms() + job->answer.retry_after * 1000;
     }
 }
 
@@ -304,7 +304,7 @@ give_work(struct transfer *t, struct source *s, uint64_t now)
 static void
 dispatch_kind(struct transfer *t, enum source_kind kind)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
 
     for (size_t i = 0; i < t->n_sources; i++) {
         if (t->sources[i]->kind == kind) {
@@ -395,5 +395,5 @@ fetch_tick(struct transfer *t, uint64_t elapsed_ms)
             schedule_rate(t->schedule, s->scheduled, s->rate);
         }
     }
-    end_stalled(t, now_ms());
+    end_stalled(t, clock_ms());
 }

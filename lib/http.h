@@ -1,5 +1,5 @@
-/* http.h - HTTP requests over one libcurl multi handle. The only file that
- * knows libcurl is http.c. */
+/* http.h - HTTP requests over one libcurl multi handle. Only http.c and url.c
+ * know libcurl. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -72,25 +72,5 @@ void http_resume(struct http_request *r);
 /** http_poll(h, timeout_ms): wait for news, at most that long, and run the
  *  callbacks. SHOAL_ENOMEM. */
 int http_poll(struct http *h, int timeout_ms);
-
-/**
- * http_split(url, host, cap, port):
- * Host (without brackets) and port of an http(s) URL. SHOAL_EINVAL.
- */
-int http_split(const char *url, char *host, size_t cap, uint16_t *port);
-
-/** http_clean(url): an absolute http(s) URL, encoded as it can be sent; free
- *  it. NULL: it is none. */
-char *http_clean(const char *url);
-
-/** http_join(base, reference): the absolute URL that a Location means; to be
- *  freed by the caller; NULL when it does not parse. */
-char *http_join(const char *base, const char *reference);
-
-/** http_escape(text): percent-encoded for a query; free it; NULL: memory. */
-char *http_escape(const char *text);
-
-/** http_has_proxy(url): do the environment's proxy variables cover it? */
-bool http_has_proxy(const char *url);
 
 #endif

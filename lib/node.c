@@ -83,7 +83,7 @@ node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
     size_t n = 0;
     uint16_t port;
 
-    if (http_split(url, host, sizeof(host), &port) != 0) {
+    if (url_split(url, host, sizeof(host), &port) != 0) {
         snprintf(why, cap, "%s: not an http(s) URL", url);
         return SHOAL_EINVAL;
     }
@@ -91,7 +91,7 @@ node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
         snprintf(why, cap, "%s: origin not allowed", host);
         return SHOAL_EDENIED;
     }
-    if (guard == NULL && t->o.resolve == NULL && http_has_proxy(url)) {
+    if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
         return add_node(t, url, hops, NULL);
     }
     int err = resolve_lookup(t->o.resolve, host, port, addrs, &n, &reason);
@@ -115,7 +115,7 @@ start(struct transfer *t, struct source *s, enum job_kind kind,
     o->url = s->url;
     if (s->node == NODE_NEW) {
         s->node = NODE_PROBING;
-        s->probe_ms = now_ms();
+        s->probe_ms = clock_ms();
     }
     if (job_start(t, kind, s, o) == NULL) {
         node_failed(s, SHOAL_ENOMEM, "out of memory");
@@ -167,7 +167,7 @@ follow(struct transfer *t, struct source *s)
         node_failed(s, SHOAL_EPROTO, "more than %d redirects", HOPS_MAX);
         return;
     }
-    char *url = http_join(s->url, s->answer.location);
+    char *url = url_join(s->url, s->answer.location);
     if (url == NULL) {
         node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
         return;
@@ -185,7 +185,7 @@ follow(struct transfer *t, struct source *s)
 void
 node_step(struct transfer *t)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
 
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];

@@ -103,7 +103,7 @@ static void
 keep_open(struct transfer *t)
 {
     struct source *next = NULL;
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
 
     for (struct job *job = t->jobs; job != NULL; job = job->next) {
         if (job->kind == JOB_OPEN && !job->source->drop
@@ -205,7 +205,7 @@ find_standard(struct transfer *t)
     probe_others(t);
     keep_open(t);
     count(t, &c);
-    bool waited = now_ms() - t->start_ms > DECIDE_MS;
+    bool waited = clock_ms() - t->start_ms > DECIDE_MS;
 
     if (c.n == 0) {
         if (c.sizeless != NULL && (c.pending == 0 || waited)) {

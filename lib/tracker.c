@@ -7,16 +7,16 @@
 
 #include <jansson.h>
 
-#include "http.h"
 #include "shoal.h"
+#include "url.h"
 
 char *
 tracker_url(const char *base, const struct tracker_ask *ask)
 {
     const struct resource *r = ask->resource;
-    char *url = http_escape(r->url);
-    char *version = http_escape(r->version);
-    char *provider = http_escape(r->provider);
+    char *url = url_escape(r->url);
+    char *version = url_escape(r->version);
+    char *provider = url_escape(r->provider);
     char *text = NULL, port[16] = "";
 
     if (url == NULL || version == NULL || provider == NULL) {

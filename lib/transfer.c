@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "shoal.h"
 #include "transfer_internal.h"
@@ -13,15 +12,6 @@ enum {
     TICK_MS = 100, /* rates, deadlines, progress */
     BODY_FIRST = 4096
 };
-
-uint64_t
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 void
 transfer_fail(struct transfer *t, int err, const char *format, ...)
@@ -111,7 +101,7 @@ on_headers(void *ctx, const struct answer *a)
     }
     job->answer = *a;
     job->answered = true;
-    job->moved_ms = now_ms();
+    job->moved_ms = clock_ms();
     switch (job->kind) {
     case JOB_OPEN:
     case JOB_PLAIN:
@@ -133,7 +123,7 @@ on_data(void *ctx, const uint8_t *data, size_t len)
     if (job->source != NULL && job->source->drop) {
         return SHOAL_ESTOPPED;
     }
-    job->moved_ms = now_ms();
+    job->moved_ms = clock_ms();
     switch (job->kind) {
     case JOB_OPEN:
     case JOB_PLAIN:
@@ -184,7 +174,7 @@ job_create(struct transfer *t, enum job_kind kind, struct source *source)
     job->kind = kind;
     job->source = source;
     job->work = -1;
-    job->start_ms = job->moved_ms = now_ms();
+    job->start_ms = job->moved_ms = clock_ms();
     job->next = t->jobs;
     t->jobs = job;
     return job;
@@ -320,7 +310,7 @@ transfer_free(struct transfer *t)
         return;
     }
     job_end_all(t);
-    swarm_leave(t);
+    ask_leave(t);
     http_free(t->http);
     for (size_t i = 0; i < t->n_sources; i++) {
         source_free(t->sources[i]);
@@ -346,7 +336,7 @@ transfer_free(struct transfer *t)
 static void
 tick(struct transfer *t)
 {
-    uint64_t now = now_ms(), elapsed = now - t->tick_ms;
+    uint64_t now = clock_ms(), elapsed = now - t->tick_ms;
 
     if (t->o.stop != NULL && *t->o.stop) {
         transfer_fail(t, SHOAL_ESTOPPED, "stopped");
@@ -419,7 +409,7 @@ transfer_run(struct transfer *t)
 {
     char why[256];
 
-    t->start_ms = t->tick_ms = now_ms();
+    t->start_ms = t->tick_ms = clock_ms();
     int err = node_add_all(t, t->o.url, 0, why, sizeof(why));
     if (err != 0) {
         transfer_fail(t, err, "%s", why);

@@ -1,11 +1,13 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
  * (the loop), node.c (asking CDN nodes), standard.c (which version counts),
- * fetch.c (blocks), trust.c (whom to believe), swarm.c (tracker, super peers,
- * peers). */
+ * begin.c (the store and the nodes), fetch.c (blocks), trust.c (whom to
+ * believe), ask.c (trackers), published.c (piece layers), swarm.c (what super
+ * peers and peers have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
 
 #include "blockmap.h"
+#include "clock.h"
 #include "digest.h"
 #include "http.h"
 #include "origin.h"
@@ -14,6 +16,7 @@
 #include "schedule.h"
 #include "store.h"
 #include "transfer.h"
+#include "url.h"
 
 enum {
     SOURCES_MAX = 256,
@@ -176,16 +179,13 @@ struct transfer {
     struct checksum sum; /* len 0: none */
     bool cdn_only;       /* nothing from others any more */
 
-    /* swarm.c */
+    /* ask.c, published.c */
     struct tracker_state trackers[TRACKERS_MAX];
     size_t n_trackers;
     bool no_share; /* the origin forbids it */
     char *layer_url;
     bool layer_asked;
 };
-
-/** now_ms(): monotonic, milliseconds. */
-uint64_t now_ms(void);
 
 /** transfer_fail(t, err, format, ...): end it, unless that is so already. */
 void transfer_fail(struct transfer *t, int err, const char *format, ...)
@@ -345,10 +345,29 @@ void trust_hashes(struct transfer *t, struct source *s);
  *  were thrown away, or another version is tried: go on; else it failed. */
 int trust_finish(struct transfer *t);
 
+/* ask.c */
+
+/** ask_start(t): the trackers to ask: the user's, and the origin's. */
+void ask_start(struct transfer *t);
+void ask_tick(struct transfer *t);
+void ask_done(struct job *job, int err, const char *why);
+
+/** ask_leave(t): take this host off their lists, within 200 ms. */
+void ask_leave(struct transfer *t);
+
+/* published.c */
+void published_start(struct transfer *t);
+void published_tick(struct transfer *t);
+void published_done(struct job *job, int err, const char *why);
+
 /* swarm.c */
 void swarm_start(struct transfer *t);
 void swarm_tick(struct transfer *t);
-void swarm_leave(struct transfer *t);
+
+/** swarm_pin(t, o, addrs): connect to what the user said for that name, if
+ *  anything; ${addrs} must live until the request is started. */
+void swarm_pin(const struct transfer *t, struct http_options *o,
+               struct node_addr addrs[RESOLVE_ADDRS_MAX]);
 
 /** swarm_url(t, s, what): BASE/blocks/ID${what}, in front of BASE's query if
  *  it has one (tickets); free it. NULL: no memory. */
@@ -357,6 +376,8 @@ char *swarm_url(const struct transfer *t, const struct source *s,
 
 /** swarm_refresh(t, s): tell the schedule what it can give. */
 void swarm_refresh(struct transfer *t, struct source *s);
+
+/** The answers to JOB_TRACKER, JOB_HAVE, JOB_HASHES, JOB_LAYER. */
 int swarm_headers(struct job *job);
 int swarm_data(struct job *job, const uint8_t *data, size_t len);
 void swarm_done(struct job *job, int err, const char *why);

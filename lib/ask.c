@@ -1,0 +1,241 @@
+/* ask.c - asking the trackers who has the file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+#include "tracker.h"
+#include "transfer_internal.h"
+
+enum {
+    TRACKER_MS = 20000, /* an answer may be held that long */
+    LEAVE_MS = 200,     /* for taking us off the list at the end */
+    RETRY_MS = 2000,    /* a tracker that failed; doubled each time */
+    RETRY_MAX_MS = 60000,
+    REFUSED_MS = 300000 /* one that does not want us */
+};
+
+static bool
+add_tracker(struct transfer *t, const char *url)
+{
+    for (size_t i = 0; i < t->n_trackers; i++) {
+        if (strcmp(t->trackers[i].url, url) == 0) {
+            return true;
+        }
+    }
+    if (t->n_trackers == TRACKERS_MAX) {
+        return false;
+    }
+    char *copy = strdup(url);
+    if (copy == NULL) {
+        return false;
+    }
+    t->trackers[t->n_trackers++].url = copy;
+    return true;
+}
+
+static void
+ask_tracker(struct transfer *t, unsigned index, const char *event,
+            unsigned total_ms)
+{
+    struct tracker_state *tr = &t->trackers[index];
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    struct tracker_ask ask = { .resource = &t->resource,
+                               .left = t->map.size - transfer_held(t),
+                               .port = t->o.port,
+                               .event = event };
+    uint64_t sums[3] = { 0 };
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        sums[s->kind == SOURCE_SUPER  ? 0
+             : s->kind == SOURCE_PEER ? 1
+                                      : 2] += s->used;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        ask.got[i] = sums[i] > tr->told[i] ? sums[i] - tr->told[i] : 0;
+        tr->told[i] = sums[i];
+    }
+    char *url = tracker_url(tr->url, &ask);
+    struct http_options o = { .url = url, .total_ms = total_ms };
+    struct job *job = NULL;
+    if (url != NULL) {
+        swarm_pin(t, &o, addrs);
+        job = job_start(t, JOB_TRACKER, NULL, &o);
+    }
+    free(url);
+    if (job == NULL) {
+        tr->ask_ms = clock_ms() + REFUSED_MS;
+        return;
+    }
+    job->body_max = TRACKER_ANSWER_MAX;
+    job->tracker = index;
+    tr->asked = true;
+    tr->registered = t->o.port != 0;
+}
+
+static void
+tracker_failed(struct tracker_state *tr, const struct job *job,
+               const char *why)
+{
+    uint64_t wait = RETRY_MS;
+
+    for (unsigned i = 0; i < tr->failures && wait < RETRY_MAX_MS; i++) {
+        wait *= 2;
+    }
+    tr->failures++;
+    if (job->answered && job->answer.status != 200) {
+        snprintf(tr->state, sizeof(tr->state), "HTTP %u", job->answer.status);
+        if (job->answer.status < 500) {
+            wait = REFUSED_MS;
+        }
+    } else {
+        snprintf(tr->state, sizeof(tr->state), "%s", why);
+    }
+    tr->ask_ms = clock_ms() + wait;
+}
+
+static struct source *
+find_source(struct transfer *t, enum source_kind kind, const char *url)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == kind && strcmp(s->url, url) == 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void
+take_source(struct transfer *t, enum source_kind kind, const char *url,
+            bool complete)
+{
+    struct source *s = find_source(t, kind, url);
+
+    if (s == NULL) {
+        s = source_add(t, kind, url);
+        if (s == NULL) {
+            return;
+        }
+        s->scheduled = schedule_add(t->schedule, kind);
+        s->usable =
+            s->scheduled >= 0 && blockmap_init(&s->have, t->map.size) == 0;
+        const char *name = strstr(url, "://");
+        name = name != NULL ? name + 3 : url;
+        snprintf(s->name, sizeof(s->name), "%.*s", (int) strcspn(name, "/?"),
+                 name);
+    } else if (complete == s->complete || s->drop) {
+        return;
+    }
+    if (complete) {
+        s->complete = true;
+    }
+    swarm_refresh(t, s);
+}
+
+static void
+take_answer(struct transfer *t, struct tracker_state *tr,
+            const struct tracker_answer *a)
+{
+    char url[128];
+
+    if (!t->has_id) {
+        memcpy(t->id, a->id, sizeof(t->id));
+        t->has_id = true;
+        if (t->o.ops->identified != NULL) {
+            t->o.ops->identified(t->o.ctx, t->id);
+        }
+    } else if (memcmp(t->id, a->id, sizeof(t->id)) != 0) {
+        snprintf(tr->state, sizeof(tr->state), "gives another id");
+        return;
+    }
+    if (a->has_root) {
+        trust_tracker_root(t, a->root);
+    }
+    for (size_t i = 0; i < a->n_super; i++) {
+        take_source(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
+    }
+    for (size_t i = 0; i < a->n_peers; i++) {
+        snprintf(url, sizeof(url), "http://%s", a->peers[i].addr);
+        take_source(t, SOURCE_PEER, url, a->peers[i].complete);
+    }
+}
+
+void
+ask_done(struct job *job, int err, const char *why)
+{
+    struct transfer *t = job->t;
+    struct tracker_state *tr = &t->trackers[job->tracker];
+    char words[sizeof(tr->state)];
+
+    tr->asked = false;
+    if (t->phase != PHASE_RUN) {
+        return;
+    }
+    struct tracker_answer *a = malloc(sizeof(*a));
+    if (a == NULL) {
+        err = SHOAL_ENOMEM;
+    }
+    if (err == 0 && job->answer.status == 200) {
+        err = tracker_parse((const char *) job->buf, job->len, a, words,
+                            sizeof(words));
+        why = words;
+    } else if (err == 0) {
+        err = SHOAL_EHTTP;
+    }
+    if (err != 0) {
+        tracker_failed(tr, job, why);
+    } else {
+        tr->failures = 0;
+        tr->state[0] = '\0';
+        tr->ask_ms = clock_ms() + a->interval * 1000;
+        take_answer(t, tr, a);
+    }
+    free(a);
+}
+
+void
+ask_start(struct transfer *t)
+{
+    const char *const *list = t->o.trackers;
+
+    while (list != NULL && *list != NULL) {
+        add_tracker(t, *list++);
+    }
+    if (t->standard != NULL && t->standard->answer.tracker[0] != '\0') {
+        add_tracker(t, t->standard->answer.tracker);
+    }
+}
+
+void
+ask_tick(struct transfer *t)
+{
+    uint64_t now = clock_ms();
+
+    for (unsigned i = 0; i < t->n_trackers; i++) {
+        struct tracker_state *tr = &t->trackers[i];
+
+        if (!tr->asked && now >= tr->ask_ms) {
+            ask_tracker(t, i, tr->ask_ms == 0 ? "started" : NULL, TRACKER_MS);
+        }
+    }
+}
+
+void
+ask_leave(struct transfer *t)
+{
+    uint64_t end = clock_ms() + LEAVE_MS;
+
+    for (unsigned i = 0; i < t->n_trackers; i++) {
+        if (t->trackers[i].registered) {
+            ask_tracker(t, i, "stopped", LEAVE_MS);
+        }
+    }
+    while (t->jobs != NULL && clock_ms() < end && http_poll(t->http, 50) == 0)
+    {
+    }
+    job_end_all(t);
+}

@@ -1,0 +1,10 @@
+/* clock.h - the time that deadlines and rates are reckoned in. */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+
+/** clock_ms(): monotonic, milliseconds. */
+uint64_t clock_ms(void);
+
+#endif

@@ -1,0 +1,123 @@
+/* published.c - the piece layer that the origin published, or the user has.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layer.h"
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    LAYER_MS = 5000 /* it must come within */
+};
+
+static void
+read_layer_file(struct transfer *t, const char *path)
+{
+    uint8_t *data = malloc(LAYER_FILE_MAX), *hashes = NULL;
+    uint8_t root[DIGEST_LEN];
+    FILE *f = fopen(path, "re");
+    int err = SHOAL_EIO;
+
+    if (f != NULL && data != NULL) {
+        size_t len = fread(data, 1, LAYER_FILE_MAX, f);
+
+        err = layer_parse(data, len, t->map.size, &hashes, root);
+    }
+    if (err != 0) {
+        transfer_fail(t, err, "%s: %s", path,
+                      f == NULL              ? "cannot open"
+                      : err == SHOAL_EVERIFY ? "is for a file of another size"
+                                             : "not a piece layer file");
+    } else if (hashes != NULL) {
+        trust_adopt(t, hashes, root, true);
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    free(data);
+}
+
+/* URL.shoal, in front of the query. */
+static char *
+beside(const char *url)
+{
+    char *text;
+    int path = (int) strcspn(url, "?#");
+
+    return asprintf(&text, "%.*s.shoal%s", path, url, url + path) < 0 ? NULL
+                                                                      : text;
+}
+
+void
+published_start(struct transfer *t)
+{
+    const char *o = t->o.layer;
+    const struct answer *a = t->standard != NULL ? &t->standard->answer : NULL;
+
+    if (t->map.count == 0 || a == NULL) {
+        return;
+    }
+    if (o != NULL && strcmp(o, "auto") != 0) {
+        if (strncmp(o, "http://", 7) != 0 && strncmp(o, "https://", 8) != 0) {
+            read_layer_file(t, o);
+            return;
+        }
+        t->layer_url = strdup(o);
+    } else if (a->layer[0] != '\0') {
+        t->layer_url = url_join(t->standard->url, a->layer);
+    } else if (o != NULL) {
+        t->layer_url = beside(t->standard->url);
+    }
+}
+
+void
+published_tick(struct transfer *t)
+{
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    struct http_options o = { .url = t->layer_url, .total_ms = LAYER_MS };
+    char host[256], node_host[256];
+    uint16_t port, node_port;
+
+    if (t->layer_url == NULL || t->layer_asked) {
+        return;
+    }
+    t->layer_asked = true;
+    swarm_pin(t, &o, addrs);
+    if (t->standard->pinned
+        && url_split(t->layer_url, host, sizeof(host), &port) == 0
+        && url_split(t->standard->url, node_host, sizeof(node_host),
+                     &node_port)
+               == 0
+        && strcmp(host, node_host) == 0 && port == node_port)
+    {
+        o.addr = &t->standard->addr; /* a node that is not stale */
+    }
+    struct job *job = job_start(t, JOB_LAYER, NULL, &o);
+    if (job != NULL) {
+        job->body_max = LAYER_FILE_MAX;
+    }
+}
+
+void
+published_done(struct job *job, int err, const char *why)
+{
+    struct transfer *t = job->t;
+    bool asked = t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
+    uint8_t *hashes = NULL, root[DIGEST_LEN];
+
+    if (err == 0 && job->answer.status != 200) {
+        err = job->answer.status == 404 ? SHOAL_ENOTFOUND : SHOAL_EHTTP;
+        why = "piece layer is not there";
+    } else if (err == 0) {
+        err = layer_parse(job->buf, job->len, t->map.size, &hashes, root);
+        why = err == SHOAL_EVERIFY ? "piece layer of another size"
+                                   : "not a piece layer file";
+    }
+    if (err == 0 && hashes != NULL) {
+        trust_adopt(t, hashes, root, asked);
+    } else if (err != 0 && asked) {
+        transfer_fail(t, err, "%s: %s", t->layer_url, why);
+    }
+}
