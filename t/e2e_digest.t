@@ -21,6 +21,7 @@ my $cdn = cdn(nodes => 2, server => join "\n",
     'location /wrong/ { add_header Repr-Digest "sha-256=:' . $sha{other}
         . ':"; }',
     'location /old/ { add_header Digest "SHA-256=' . $sha{content} . '"; }',
+    'location /slow/ { limit_rate 300; }',
     'location /link/ { add_header Link "</layers/f.shoal>; '
         . 'rel=\"piece-layer\""; }');
 $cdn->file('f.bin', $size, 1);
@@ -28,7 +29,7 @@ my $first = $cdn->node(0)->path('f.bin');
 $cdn->link_file($first, "$_/f.bin") for qw(good wrong old link auto none);
 $cdn->link_file("$content.shoal", 'layers/f.shoal');
 $cdn->link_file("$content.shoal", 'auto/f.bin.shoal');
-$cdn->link_file("$other.shoal", 'layers/other.shoal');
+$cdn->link_file("$other.shoal", "$_/other.shoal") for qw(layers slow);
 
 sub get($name, @args) {
     return shoal($cdn->client_args, @args, $cdn->url($name));
@@ -52,6 +53,11 @@ for my $bad ("$other.shoal", $cdn->url('layers/other.shoal')) {
     is($r->{status}, 32, 'a layer of other bytes');
     ok(!-e "$r->{dir}/f.bin", 'no file that looks whole');
 }
+
+# It is waited for, though the file is there long before.
+my $slow = $cdn->url('slow/other.shoal');
+$r = get('f.bin', "--layer=$slow");
+is($r->{status}, 32, 'a layer that comes late');
 
 # A layer file that is none.
 my $text = slurp("$content.shoal");

@@ -9,10 +9,10 @@ package Shoal::Client;
 
 use v5.36;
 use Exporter qw(import);
-use Shoal::Env qw(tmpdir program san_env);
+use Shoal::Env qw(tmpdir program san_env slurp);
 use Shoal::Process;
 
-our @EXPORT_OK = qw(shoal shoal_start);
+our @EXPORT_OK = qw(shoal shoal_start part_bytes);
 
 my $serial = 0;
 
@@ -36,6 +36,19 @@ sub shoal(@args) {
     }
     return { status => $st, stdout => $p->stdout, stderr => $p->stderr,
              seconds => $p->seconds, dir => $p->{dir} };
+}
+
+# How many bytes of a file of $size the control file beside $part knows of
+# (client/control.c has its format).
+sub part_bytes($part, $size) {
+    my $text = slurp("$part.ctl");
+    my $block = 65536;
+    $block *= 2 while $block * 16384 < $size;
+    my $blocks = int(($size + $block - 1) / $block);
+    my $start = index $text, "\n\n";
+    return 0 if $start < 0;
+    my $bits = substr $text, $start + 2, int(($blocks + 7) / 8);
+    return $block * unpack '%32b*', $bits;
 }
 
 1;

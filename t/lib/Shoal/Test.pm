@@ -17,7 +17,7 @@ use v5.36;
 use Test::More;
 use Shoal::BadNode;
 use Shoal::Cdn qw(cdn);
-use Shoal::Client qw(shoal shoal_start);
+use Shoal::Client qw(shoal shoal_start part_bytes);
 use Shoal::Data qw(make_file sha256_file file_size human_size);
 use Shoal::Env qw(top build_dir program tmpdir deadline sanitized san_env
     slurp spew is_main);
@@ -31,7 +31,7 @@ use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
 use Time::HiRes ();
 
-my @own = qw(cdn shoal shoal_start make_file sha256_file file_size human_size
+my @own = qw(cdn shoal shoal_start part_bytes make_file sha256_file file_size human_size
     top build_dir program tmpdir deadline sanitized san_env slurp spew
     http http_start http_wait_all http_raw url_encode free_port port_open
     wait_port nginx nginx_conf_test wait_for run_cmd start_cmd superpeer
