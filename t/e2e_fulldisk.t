@@ -3,11 +3,9 @@
 use v5.36;
 use Shoal::Test;
 
-if ($> != 0) {
-    plan(skip_all => 'a small file system needs root');
-}
+skip_test('a small file system needs root') if $> != 0;
 my ($st) = run_cmd(qw(unshare -m true));
-plan(skip_all => 'no mount namespaces here') if $st ne '0';
+skip_test('no mount namespaces here') if $st ne '0';
 
 my $size = 12 * 1048576;
 my $cdn = cdn(nodes => 2);
