@@ -10,7 +10,8 @@ my $dir;
 
 # How many bytes a control file knows of (client/control.c has its format).
 sub known($control) {
-    my $text = -e $control ? slurp($control) : '';
+    return 0 if !-e $control;
+    my $text = slurp($control);
     my $bits = substr $text, index($text, "\n\n") + 2, $size / 65536 / 8;
     return 65536 * unpack '%32b*', $bits;
 }
