@@ -4,7 +4,8 @@ use v5.36;
 use Shoal::Agent qw(agent);
 use Shoal::Test;
 
-my $t = tracker(delay => '8s', workers => 4,
+# reuseport: the kernel spreads connections, however idle the machine is.
+my $t = tracker(delay => '8s', workers => 4, listen => 'reuseport',
     server => 'add_header Worker $pid always;');
 my $root = '34' x 32;
 

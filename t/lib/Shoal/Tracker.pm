@@ -9,7 +9,8 @@ package Shoal::Tracker;
 #
 # origin (list or text); delay ('300ms'); peers, control (more directives of
 # these locations); server, http (more text there); zone ('16m'); token;
-# workers (2); register (1); locations (text instead of all of these).
+# workers (2); listen (more words of that directive, such as 'reuseport');
+# register (1); locations (text instead of all of these).
 
 use v5.36;
 use parent -norequire, 'Shoal::Nginx';
@@ -28,7 +29,7 @@ sub new($class, %o) {
         name => 'tracker', workers => 2, module => 1, addr => $addr,
         port => free_port($addr), origin => 'cdn.example.com', zone => '16m',
         delay => '300ms', peers => '', control => '', server => '',
-        more => '', token => 'sesame', register => 1, %o,
+        listen => '', more => '', token => 'sesame', register => 1, %o,
         http => '', more => $o{http} // '');
     return $self;
 }
@@ -59,7 +60,7 @@ EOC
     log_format shoal '\$remote_addr "\$request" \$status \$body_bytes_sent '
                      '"\$http_range" \$msec \$request_time';
     server {
-        listen $self->{addr}:$self->{port} backlog=1024;
+        listen $self->{addr}:$self->{port} backlog=1024 $self->{listen};
         access_log $self->{dir}/access.log shoal;
         $self->{server}
 $locations
