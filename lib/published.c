@@ -39,6 +39,19 @@ read_layer_file(struct transfer *t, const char *path)
     free(data);
 }
 
+/* By the user, so the file is not right without it. */
+static bool
+named(const struct transfer *t)
+{
+    return t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
+}
+
+bool
+published_awaited(const struct transfer *t)
+{
+    return named(t) && t->layer_url != NULL && !t->layer_done;
+}
+
 /* URL.shoal, in front of the query. */
 static char *
 beside(const char *url)
@@ -59,7 +72,7 @@ published_start(struct transfer *t)
     if (t->map.count == 0 || a == NULL) {
         return;
     }
-    if (o != NULL && strcmp(o, "auto") != 0) {
+    if (named(t)) {
         if (strncmp(o, "http://", 7) != 0 && strncmp(o, "https://", 8) != 0) {
             read_layer_file(t, o);
             return;
@@ -97,6 +110,8 @@ published_tick(struct transfer *t)
     struct job *job = job_start(t, JOB_LAYER, NULL, &o);
     if (job != NULL) {
         job->body_max = LAYER_FILE_MAX;
+    } else if (named(t)) {
+        transfer_fail(t, SHOAL_ENOMEM, "%s: out of memory", t->layer_url);
     }
 }
 
@@ -104,9 +119,9 @@ void
 published_done(struct job *job, int err, const char *why)
 {
     struct transfer *t = job->t;
-    bool asked = t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
     uint8_t *hashes = NULL, root[DIGEST_LEN];
 
+    t->layer_done = true;
     if (err == 0 && job->answer.status != 200) {
         err = job->answer.status == 404 ? SHOAL_ENOTFOUND : SHOAL_EHTTP;
         why = "piece layer is not there";
@@ -116,8 +131,8 @@ published_done(struct job *job, int err, const char *why)
                                    : "not a piece layer file";
     }
     if (err == 0 && hashes != NULL) {
-        trust_adopt(t, hashes, root, asked);
-    } else if (err != 0 && asked) {
+        trust_adopt(t, hashes, root, named(t));
+    } else if (err != 0 && named(t)) {
         transfer_fail(t, err, "%s: %s", t->layer_url, why);
     }
 }

@@ -375,7 +375,7 @@ run_blocks(struct transfer *t)
     if (t->error != 0) {
         return;
     }
-    if (blockmap_complete(&t->map)) {
+    if (blockmap_complete(&t->map) && !published_awaited(t)) {
         finish(t);
     }
     if (t->phase == PHASE_RUN) {

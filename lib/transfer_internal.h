@@ -184,7 +184,7 @@ struct transfer {
     size_t n_trackers;
     bool no_share; /* the origin forbids it */
     char *layer_url;
-    bool layer_asked;
+    bool layer_asked, layer_done;
 };
 
 /** transfer_fail(t, err, format, ...): end it, unless that is so already. */
@@ -359,6 +359,9 @@ void ask_leave(struct transfer *t);
 void published_start(struct transfer *t);
 void published_tick(struct transfer *t);
 void published_done(struct job *job, int err, const char *why);
+
+/** published_awaited(t): the layer whose URL the user gave is to come yet. */
+bool published_awaited(const struct transfer *t);
 
 /* swarm.c */
 void swarm_start(struct transfer *t);
