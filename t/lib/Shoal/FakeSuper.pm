@@ -38,8 +38,7 @@ sub serve($self, $id, $content, $layer) {
 
 sub start($self, %o) {
     $self->{node} = Shoal::BadNode->new(addr => $self->{addr},
-        port => $self->{port}, %o,
-        handler => sub ($q) { $self->_answer($q) });
+        port => $self->{port}, handler => sub ($q) { $self->answer($q) }, %o);
     $self->{node}->start;
     wait_port($self->{addr}, $self->{port}, $self->{node}->process);
     return $self;
@@ -49,7 +48,8 @@ sub stop($self)           { return $self->{node}->stop }
 sub requests($self, %o)   { return $self->{node}->requests(%o) }
 sub bytes($self)          { return $self->{node}->bytes }
 
-sub _answer($self, $q) {
+# To a request, as a good super peer: (status, headers, body).
+sub answer($self, $q) {
     my ($id, $what) = $q->{uri} =~ m{^/blocks/([0-9a-f]{40})(/\w+)?$}
         or return (404, {}, '');
     my $file = $self->{files}{$id} or return (404, {}, '');
