@@ -161,7 +161,7 @@ prepare(struct download *d, const char *url)
 }
 
 static int
-run(struct download *d, const volatile sig_atomic_t *stop)
+run(struct download *d, const atomic_bool *stop)
 {
     const struct options *o = d->o;
     struct transfer_options to = {
@@ -211,8 +211,7 @@ run(struct download *d, const volatile sig_atomic_t *stop)
 }
 
 int
-download_url(const struct options *o, const char *url,
-             const volatile sig_atomic_t *stop)
+download_url(const struct options *o, const char *url, const atomic_bool *stop)
 {
     struct download d = { .o = o };
     int err = prepare(&d, url);

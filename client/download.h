@@ -2,7 +2,7 @@
 #ifndef DOWNLOAD_H
 #define DOWNLOAD_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 struct options;
 
@@ -25,7 +25,7 @@ enum {
  * looked at ten times a second.
  */
 int download_url(const struct options *o, const char *url,
-                 const volatile sig_atomic_t *stop);
+                 const atomic_bool *stop);
 
 /** download_make_layer(o): --make-layer. The exit status. */
 int download_make_layer(const struct options *o);

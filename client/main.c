@@ -1,18 +1,19 @@
 /* main.c - shoal: download files as with wget, from everybody at once. */
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "download.h"
 #include "options.h"
 
-static volatile sig_atomic_t stopped;
+static atomic_bool stopped;
 
 static void
 on_signal(int number)
 {
     (void) number;
-    stopped = 1;
+    stopped = true; /* lock-free, so a signal handler may */
 }
 
 static void

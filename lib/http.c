@@ -385,10 +385,8 @@ http_poll(struct http *h, int timeout_ms)
     int running;
 
     reap(h); /* what was cancelled since */
-    if (curl_multi_perform(h->multi, &running) != CURLM_OK) {
-        return SHOAL_ENOMEM;
-    }
-    reap(h);
+    /* First wait: what perform brings in may be all that there is to wait
+     * for. Requests that were just started end the wait at once. */
     if (curl_multi_poll(h->multi, NULL, 0, timeout_ms, NULL) != CURLM_OK) {
         return SHOAL_ENOMEM;
     }

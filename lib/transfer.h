@@ -4,7 +4,7 @@
 #ifndef TRANSFER_H
 #define TRANSFER_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,7 +89,7 @@ struct transfer_options {
                                             0: unlimited */
     uint16_t port;                      /* where this host serves blocks; 0:
                                             nowhere */
-    const volatile sig_atomic_t *stop;  /* NULL, or set to end soon */
+    const atomic_bool *stop;            /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
 };

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ struct job {
 
 struct prefetch {
     struct prefetch_options o;
-    volatile sig_atomic_t stop;
+    atomic_bool stop;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t queued;
     struct job *queue; /* first come, first served */
@@ -580,7 +580,7 @@ prefetch_stop(struct prefetch *p)
         return;
     }
     pthread_mutex_lock(&p->lock);
-    p->stop = 1;
+    p->stop = true;
     pthread_cond_broadcast(&p->queued);
     pthread_mutex_unlock(&p->lock);
     while (p->n_threads > 0) {
