@@ -44,6 +44,7 @@ exit_status(int err)
     case SHOAL_EFULL:
         return EXIT_FILE;
     case SHOAL_ENET:
+    case SHOAL_ECONNECT:
         return EXIT_NETWORK;
     case SHOAL_ETLS:
         return EXIT_TLS;

@@ -128,11 +128,11 @@ begin_enlist(struct transfer *t, struct source *s)
 
 /* The stream that has been running since the first moment goes on. */
 static void
-adopt_stream(struct transfer *t, struct source *s)
+adopt_stream(struct transfer *t, struct source *s, bool longest)
 {
     struct job *job = standard_open_job(t, s);
 
-    if (t->map.held == 0 && t->o.start_permille == 0 && s->usable) {
+    if (longest && t->map.held == 0 && t->o.start_permille == 0) {
         fetch_adopt(t, s, job);
     } else {
         s->wasted += s->early_len;
@@ -148,11 +148,25 @@ adopt_stream(struct transfer *t, struct source *s)
 static void
 adopt_streams(struct transfer *t)
 {
+    struct source *longest = NULL;
+
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind == SOURCE_CDN && s->opened && !s->drop) {
-            adopt_stream(t, s);
+        if (s->kind == SOURCE_CDN && s->opened && s->usable
+            && (longest == NULL || s->early_len > longest->early_len))
+        {
+            longest = s;
+        }
+    }
+    if (longest != NULL) {
+        adopt_stream(t, longest, true);
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->opened && !s->drop && s != longest) {
+            adopt_stream(t, s, false);
         }
     }
 }
@@ -227,8 +241,38 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
         }
     }
     t->phase = PHASE_RUN;
+    t->progress_ms = clock_ms();
     swarm_start(t);
     adopt_streams(t);
+}
+
+static int
+open_plain(struct transfer *t, struct source *s)
+{
+    if (t->sum.len > 0) {
+        t->plain_sum = checksum_start(&t->sum);
+        if (t->plain_sum == NULL) {
+            transfer_fail(t, SHOAL_EVERIFY, "cannot compute %s here",
+                          t->sum.algorithm);
+            return t->error;
+        }
+    }
+    int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
+    if (err != 0) {
+        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
+    }
+    return err;
+}
+
+static void
+adopt_plain(struct source *s, struct job *job)
+{
+    job->kind = JOB_PLAIN;
+    s->probes--;
+    if (job->paused) {
+        job->paused = false;
+        http_resume(job->http);
+    }
 }
 
 /* What the first GET brought so far, then what it still brings. */
@@ -249,16 +293,11 @@ go_on_plain(struct transfer *t, struct source *s)
     free(s->early);
     s->early = NULL;
     s->early_len = s->early_cap = 0;
-    if (job == NULL) {
-        node_end_plain(t, s->name, s->early_broke ? SHOAL_ENET : err,
-                       s->early_broke ? "connection closed early" : t->why);
-        return;
-    }
-    job->kind = JOB_PLAIN;
-    s->probes--;
-    if (job->paused) {
-        job->paused = false;
-        http_resume(job->http);
+    if (job != NULL) {
+        adopt_plain(s, job);
+    } else {
+        node_end_plain(t, s, s->early_broke ? SHOAL_ENET : err,
+                       "connection closed early");
     }
 }
 
@@ -267,6 +306,13 @@ begin_plain(struct transfer *t, struct source *s)
 {
     if (t->o.ops->begin_plain == NULL) {
         transfer_fail(t, SHOAL_ENOAGREE, "%s: no size or no ranges", s->name);
+        return;
+    }
+    if (t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0) {
+        transfer_fail(
+            t, SHOAL_EVERIFY,
+            "%s: no size or no ranges: cannot check against the piece layer",
+            s->name);
         return;
     }
     t->phase = PHASE_PLAIN;
@@ -280,15 +326,26 @@ begin_plain(struct transfer *t, struct source *s)
     if (t->sum.len == 0) {
         t->sum = s->answer.digest;
     }
-    if (t->sum.len > 0) {
-        t->plain_sum = checksum_start(&t->sum);
+    if (open_plain(t, s) == 0) {
+        go_on_plain(t, s);
     }
-    int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
-    if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
+}
+
+void
+begin_again(struct transfer *t)
+{
+    struct source *s = t->standard;
+
+    if (s->opened || clock_ms() < s->retry_ms) {
         return;
     }
-    go_on_plain(t, s);
+    if (open_plain(t, s) == 0) {
+        node_open(t, s);
+        struct job *job = standard_open_job(t, s);
+        if (job != NULL) {
+            adopt_plain(s, job);
+        }
+    }
 }
 
 void
@@ -310,5 +367,18 @@ begin_forget(struct transfer *t)
     t->standard = NULL;
     t->cdn_only = true;
     t->o.unshared = true;
+    for (size_t i = 0; i < t->n_trackers; i++) {
+        free(t->trackers[i].url);
+    }
+    memset(t->trackers, 0, sizeof(t->trackers));
+    t->n_trackers = 0;
+    t->has_id = t->has_tracker_root = t->has_dropped_root = false;
+    free(t->layer_url);
+    t->layer_url = NULL;
+    t->layer_asked = t->layer_done = false;
+    memset(&t->sum, 0, sizeof(t->sum)); /* the origin's was that version's */
+    if (t->o.checksum != NULL) {
+        t->sum = *t->o.checksum;
+    }
     t->phase = PHASE_PROBE;
 }

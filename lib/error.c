@@ -22,6 +22,7 @@ static const struct {
     { SHOAL_EDENIED, "not allowed" },
     { SHOAL_ESTOPPED, "stopped" },
     { SHOAL_EPRIVATE, "private" },
+    { SHOAL_ECONNECT, "cannot connect" },
 };
 
 const char *

@@ -8,14 +8,19 @@
 #include "transfer_internal.h"
 
 enum {
+    STALL_ALONE_MS = 30000, /* the only source */
+    OPEN_STALL_MS = 60000,  /* a first GET without an answer */
     STALL_MS = 4000,        /* without a byte: given up */
     PLAIN_STALL_MS = 60000, /* where there is no other source */
     BACKOFF_MS = 250,       /* doubled at each failure in a row */
     BACKOFF_MAX_MS = 10000,
-    CDN_FAILURES = 5, /* in a row, then the node is given up */
+    RETRY_AFTER_MAX_MS = 10000, /* what a server may make us wait */
+    CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
-    IDLE_MS = 10, /* until one without work is looked at again */
-    PIPELINE = 2  /* requests at a super peer or peer: the next one
+    IDLE_PEER_MS = 50,
+    IDLE_MS = 10,     /* until one without work is looked at again */
+    MEASURE_MS = 300, /* without a byte: known to be slow */
+    PIPELINE = 2      /* requests at a super peer or peer: the next one
                                is there when the first ends */
 };
 
@@ -60,7 +65,9 @@ fail_source(struct transfer *t, struct source *s, int err, const char *why)
 
     if (s->kind == SOURCE_CDN
         && (err == SHOAL_ENOAGREE || err == SHOAL_EPROTO)) {
-        fetch_disown(t, s);
+        if (err == SHOAL_ENOAGREE) {
+            fetch_disown(t, s);
+        }
         node_failed(s, err, "%s", why);
         return;
     }
@@ -98,7 +105,7 @@ check_answer(struct job *job)
         return cdn ? SHOAL_ENOAGREE : SHOAL_EPROTO;
     }
     if (cdn
-        && (!answer_same_version(a, &s->answer)
+        && (!answer_unchanged(a, &s->answer)
             || !answer_agrees(a, t->resource.size, t->resource.version)))
     {
         return SHOAL_ENOAGREE;
@@ -147,6 +154,7 @@ take_block(struct job *job, uint32_t block)
     blockmap_set(&t->map, block);
     s->used += job->len;
     s->failures = 0;
+    t->progress_ms = clock_ms();
     return 0;
 }
 
@@ -232,7 +240,7 @@ fetch_done(struct job *job, int err, const char *why)
         return;
     }
     if (err == SHOAL_ENOTFOUND && s->kind != SOURCE_CDN) {
-        s->have_ms = 0; /* news, not a fault: ask what it has */
+        swarm_lost(job->t, s); /* news, not a fault */
         s->retry_ms = clock_ms() + BACKOFF_MS;
         return;
     }
@@ -241,8 +249,12 @@ fetch_done(struct job *job, int err, const char *why)
         why = text;
     }
     fail_source(job->t, s, err, words(job, err, why));
-    if (job->answered && job->answer.retry_after > 0) {
-        s->retry_ms = clock_ms() + job->answer.retry_after * 1000;
+    if (job->answered && job->answer.retry_after > 0 && !s->drop) {
+        unsigned wait = job->answer.retry_after * 1000;
+
+        wait = wait < RETRY_AFTER_MAX_MS ? wait : RETRY_AFTER_MAX_MS;
+        s->retry_ms = clock_ms() + wait;
+        source_state(s, "%s, asked again later", why);
     }
 }
 
@@ -279,7 +291,9 @@ start_data(struct transfer *t, struct source *s, int work,
     job->work = work;
     job->pos = first;
     job->end = end;
-    s->active++;
+    if (s->active++ == 0) {
+        s->active_ms = clock_ms();
+    }
 }
 
 static void
@@ -294,7 +308,8 @@ give_work(struct transfer *t, struct source *s, uint64_t now)
         int work = schedule_take(t->schedule, s->scheduled, &range);
 
         if (work < 0) {
-            s->retry_ms = now + IDLE_MS;
+            s->retry_ms =
+                now + (s->kind == SOURCE_CDN ? IDLE_MS : IDLE_PEER_MS);
             return;
         }
         start_data(t, s, work, range);
@@ -347,13 +362,60 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         return;
     }
     job->work = work;
-    s->active++;
+    if (s->active++ == 0) {
+        s->active_ms = clock_ms();
+    }
     int err = fetch_data(job, s->early, s->early_len);
     if (err != 0 || !live) {
         job_end(job);
     } else if (job->paused) {
         job->paused = false;
         http_resume(job->http);
+    }
+}
+
+/* Is there anybody else to turn to? */
+static bool
+is_alone(const struct transfer *t, const struct source *s)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *other = t->sources[i];
+
+        if (other != s && other->usable && other->scheduled >= 0
+            && trust_allows(t, other))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
+{
+    struct source *s = job->source;
+
+    switch (job->kind) {
+    case JOB_DATA:
+        if (idle > (is_alone(t, s) ? STALL_ALONE_MS : STALL_MS)) {
+            job_end(job);
+            fail_source(t, s, SHOAL_ENET, "stalled");
+        }
+        break;
+    case JOB_OPEN:
+        if (!job->answered && idle > OPEN_STALL_MS) {
+            node_failed(s, SHOAL_ENET, "no answer for %d seconds",
+                        OPEN_STALL_MS / 1000);
+        }
+        break;
+    case JOB_PLAIN:
+        if (idle > PLAIN_STALL_MS) {
+            transfer_fail(t, SHOAL_ENET, "%s: no data for %d seconds", s->name,
+                          PLAIN_STALL_MS / 1000);
+        }
+        break;
+    default:
+        break;
     }
 }
 
@@ -364,36 +426,38 @@ end_stalled(struct transfer *t, uint64_t now)
 
     for (struct job *job = t->jobs; job != NULL; job = next) {
         next = job->next;
-        uint64_t idle = now - job->moved_ms;
+        end_if_stalled(t, job, now - job->moved_ms);
+    }
+}
 
-        if (job->kind == JOB_DATA && idle > STALL_MS) {
-            struct source *s = job->source;
+/* Bytes a second, smoothed; above 0 once it had the time to give some. */
+static void
+measure(struct source *s, uint64_t elapsed_ms, uint64_t now)
+{
+    double rate = (double) s->tick_bytes * 1000 / (double) elapsed_ms;
 
-            job_end(job);
-            fail_source(t, s, SHOAL_ENET, "stalled");
-        } else if (job->kind == JOB_PLAIN && idle > PLAIN_STALL_MS) {
-            transfer_fail(t, SHOAL_ENET, "%s: no data for %d seconds",
-                          job->source->name, PLAIN_STALL_MS / 1000);
-        }
+    s->tick_bytes = 0;
+    if (s->active == 0) {
+        return;
+    }
+    s->rate = s->rate > 0 ? s->rate + SMOOTHING * (rate - s->rate) : rate;
+    if (s->rate < 1 && now - s->active_ms >= MEASURE_MS) {
+        s->rate = 1;
     }
 }
 
 void
 fetch_tick(struct transfer *t, uint64_t elapsed_ms)
 {
+    uint64_t now = clock_ms();
+
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
-        double now_rate = (double) s->tick_bytes * 1000 / (double) elapsed_ms;
 
-        if (s->active == 0) {
-            continue;
-        }
-        s->rate = s->rate > 0 ? s->rate + SMOOTHING * (now_rate - s->rate)
-                              : now_rate;
-        s->tick_bytes = 0;
-        if (s->scheduled >= 0) {
+        measure(s, elapsed_ms, now);
+        if (s->scheduled >= 0 && t->schedule != NULL) {
             schedule_rate(t->schedule, s->scheduled, s->rate);
         }
     }
-    end_stalled(t, clock_ms());
+    end_stalled(t, now);
 }

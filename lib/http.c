@@ -241,6 +241,8 @@ configure(struct http_request *r, const struct http_options *o)
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    /* A proxy's answer to CONNECT is not the origin's. */
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "shoal/0.1");
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
     curl_easy_setopt(e, CURLOPT_CONNECT_TO, r->connect_to);
@@ -324,6 +326,8 @@ map_code(CURLcode code)
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR:
         return SHOAL_ETLS;
+    case CURLE_COULDNT_CONNECT:
+        return SHOAL_ECONNECT;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
         return SHOAL_EINVAL;

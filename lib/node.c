@@ -9,10 +9,13 @@
 #include "transfer_internal.h"
 
 enum {
-    HEAD_MS = 1500,       /* a HEAD may take that long */
-    HEAD_ALONE_MS = 500,  /* then a GET goes out beside it */
-    BYTE_MS = 2000,       /* GET bytes=0-0 */
-    EARLY_MAX = 64 << 20, /* bytes kept before the standard is known */
+    HEAD_MS = 1500,           /* a HEAD may take that long */
+    HEAD_ALONE_MS = 500,      /* then a GET goes out beside it */
+    OPEN_TRIES = 5,           /* of the first GET at the only node */
+    OPEN_RETRY_MS = 250,      /* then doubled */
+    CONNECT_ALONE_MS = 20000, /* to the only node */
+    BYTE_MS = 2000,           /* GET bytes=0-0 */
+    EARLY_MAX = 64 << 20,     /* bytes kept before the standard is known */
     EARLY_FIRST = 1 << 20
 };
 
@@ -124,6 +127,18 @@ start(struct transfer *t, struct source *s, enum job_kind kind,
     s->probes++;
 }
 
+/* Short where there are others to turn to. */
+static unsigned
+connect_ms(const struct transfer *t)
+{
+    unsigned nodes = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        nodes += t->sources[i]->kind == SOURCE_CDN && !t->sources[i]->drop;
+    }
+    return nodes > 1 ? 0 : CONNECT_ALONE_MS;
+}
+
 void
 node_probe(struct transfer *t, struct source *s)
 {
@@ -135,7 +150,8 @@ node_probe(struct transfer *t, struct source *s)
 void
 node_open(struct transfer *t, struct source *s)
 {
-    struct http_options o = { .range = "0-" };
+    struct http_options o = { .range = s->rangeless ? NULL : "0-",
+                              .connect_ms = connect_ms(t) };
 
     s->opened = true;
     start(t, s, JOB_OPEN, &o);
@@ -157,6 +173,22 @@ has_get(const struct source *s)
     return s->opened || s->asked_byte;
 }
 
+/* Does every node of that URL send us elsewhere in its turn? */
+static bool
+is_circle(const struct transfer *t, const struct source *from, const char *url)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s != from && strcmp(s->url, url) == 0
+            && s->node != NODE_REDIRECT)
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 follow(struct transfer *t, struct source *s)
 {
@@ -164,7 +196,7 @@ follow(struct transfer *t, struct source *s)
 
     s->followed = true;
     if (s->hops + 1 > HOPS_MAX) {
-        node_failed(s, SHOAL_EPROTO, "more than %d redirects", HOPS_MAX);
+        node_failed(s, SHOAL_EHTTP, "more than %d redirects", HOPS_MAX);
         return;
     }
     char *url = url_join(s->url, s->answer.location);
@@ -172,7 +204,13 @@ follow(struct transfer *t, struct source *s)
         node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
         return;
     }
+    size_t before = t->n_sources;
     int err = node_add_all(t, url, s->hops + 1, why, sizeof(why));
+    if (err == 0 && before == t->n_sources && is_circle(t, s, url)) {
+        node_failed(s, SHOAL_EHTTP, "redirects in a circle");
+        free(url);
+        return;
+    }
     free(url);
     if (err != 0) {
         node_failed(s, err, "redirect: %s", why);
@@ -238,12 +276,24 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
     s->node = NODE_KNOWN;
 }
 
+/* Some servers say so to a request with Range that they serve without. */
+static bool
+dislikes_ranges(unsigned status)
+{
+    return status == 400 || status == 403 || status == 416 || status == 501;
+}
+
 /* A GET's answer decides. Not 0: its body is of no use. */
 static int
 take_get(struct source *s, const struct answer *a)
 {
     bool empty = a->status == 416 && a->range_total == 0;
 
+    if (dislikes_ranges(a->status) && !empty && s->opened && !s->rangeless) {
+        s->rangeless = true; /* once more, without a Range */
+        s->opened = false;
+        return SHOAL_ESTOPPED;
+    }
     if (a->status != 200 && a->status != 206 && !empty) {
         fail_status(s, a->status);
         return SHOAL_EHTTP;
@@ -343,8 +393,23 @@ node_data(struct job *job, const uint8_t *data, size_t len)
     return keep_early(job->source, data, len);
 }
 
+/* A stream without ranges begins anew, as wget's does. */
+static bool
+restart_plain(struct transfer *t, struct source *s, int err)
+{
+    if (err != SHOAL_ENET || t->plain_tries >= OPEN_TRIES) {
+        return false;
+    }
+    s->wasted += s->used;
+    s->used = 0;
+    s->opened = false;
+    s->retry_ms = clock_ms() + (OPEN_RETRY_MS << t->plain_tries++);
+    t->plain_got = 0;
+    return true;
+}
+
 void
-node_end_plain(struct transfer *t, const char *name, int err, const char *why)
+node_end_plain(struct transfer *t, struct source *s, int err, const char *why)
 {
     bool right = true;
 
@@ -352,15 +417,52 @@ node_end_plain(struct transfer *t, const char *name, int err, const char *why)
         right = checksum_finish(t->plain_sum, &t->sum);
         t->plain_sum = NULL;
     }
-    if (err != 0) {
-        transfer_fail(t, err, "%s: %s", name, why);
-    } else if (t->plain_size != ORIGIN_UNKNOWN
-               && t->plain_got != t->plain_size) {
-        transfer_fail(t, SHOAL_ENET, "%s: connection closed early", name);
-    } else if (!right) {
+    if (err == 0 && t->plain_size != ORIGIN_UNKNOWN
+        && t->plain_got != t->plain_size)
+    {
+        err = SHOAL_ENET;
+        why = "connection closed early";
+    }
+    if (err == 0 && !right) {
         transfer_fail(t, SHOAL_EVERIFY, "the file does not have the checksum");
-    } else {
+    } else if (err == 0) {
         t->phase = PHASE_DONE;
+    } else if (!restart_plain(t, s, err)) {
+        transfer_fail(t, err, "%s: %s", s->name, why);
+    }
+}
+
+/* The first GET at the only node is tried again, as wget does. */
+static bool
+try_again(struct transfer *t, struct source *s, int err)
+{
+    if (s->rangeless && !s->opened) {
+        return true; /* without a Range this time */
+    }
+    if (err != SHOAL_ENET || s->failures >= OPEN_TRIES
+        || connect_ms(t) != CONNECT_ALONE_MS)
+    {
+        return false;
+    }
+    s->retry_ms = clock_ms() + (OPEN_RETRY_MS << s->failures);
+    s->failures++;
+    s->opened = false;
+    return true;
+}
+
+static void
+head_done(struct job *job, int err, const char *why)
+{
+    struct source *s = job->source;
+
+    if (err == 0) {
+        take_head(job->t, s, &job->answer);
+    } else if (!has_get(s)) {
+        node_ask_byte(job->t, s);
+    }
+    if (s->node == NODE_PROBING && s->probes == 1 && s->retry_ms == 0) {
+        node_failed(s, err != 0 ? err : SHOAL_EPROTO, "%s",
+                    err != 0 ? why : "no size");
     }
 }
 
@@ -368,32 +470,24 @@ void
 node_done(struct job *job, int err, const char *why)
 {
     struct source *s = job->source;
+    bool open = job->kind == JOB_OPEN;
 
     if (job->kind == JOB_PLAIN) {
-        node_end_plain(job->t, s->name, err, why);
+        node_end_plain(job->t, s, err, why);
         return;
     }
     if (s->node == NODE_FAILED || s->node == NODE_REDIRECT || s->drop) {
         return;
     }
-    bool last = s->probes == 1 && s->node == NODE_PROBING;
-
     if (job->kind == JOB_HEAD) {
-        if (err == 0) {
-            take_head(job->t, s, &job->answer);
-            last = last && s->node == NODE_PROBING && s->probes == 1;
-        } else if (!has_get(s)) {
-            node_ask_byte(job->t, s);
-            return;
-        }
-    } else if (err != 0 && s->by_get) {
-        s->early_broke = s->early_broke || job->kind == JOB_OPEN;
+        head_done(job, err, why);
         return;
-    } else if (err != 0 && (job->kind == JOB_OPEN || s->probes == 1)) {
-        last = true;
     }
-    if (last && !s->by_get) {
-        node_failed(s, err != 0 ? err : SHOAL_EPROTO, "%s",
-                    err != 0 ? why : "no size");
+    if (err == 0 || s->by_get) {
+        s->early_broke = s->early_broke || (open && err != 0);
+        return;
+    }
+    if ((open && !try_again(job->t, s, err)) || (!open && s->probes == 1)) {
+        node_failed(s, err, "%s", why);
     }
 }

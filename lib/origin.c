@@ -331,6 +331,17 @@ answer_same_version(const struct answer *a, const struct answer *b)
     return !etags;
 }
 
+bool
+answer_unchanged(const struct answer *a, const struct answer *earlier)
+{
+    bool etags = a->etag[0] != '\0' && earlier->etag[0] != '\0';
+    bool mtimes = a->mtime >= 0 && earlier->mtime >= 0;
+
+    return answer_size(a) == answer_size(earlier)
+           && (!etags || strcmp(a->etag, earlier->etag) == 0)
+           && (!mtimes || a->mtime == earlier->mtime);
+}
+
 static size_t
 votes(const struct answer *const *answers, size_t n, size_t of)
 {

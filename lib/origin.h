@@ -62,6 +62,13 @@ bool answer_agrees(const struct answer *a, uint64_t size, const char *version);
 bool answer_same_version(const struct answer *a, const struct answer *b);
 
 /**
+ * answer_unchanged(a, earlier):
+ * May both be of one node that did not change the file: nothing that both
+ * tell differs.
+ */
+bool answer_unchanged(const struct answer *a, const struct answer *earlier);
+
+/**
  * origin_standard(answers, n):
  * Index of an answer of the version that most of them show; a tie goes to
  * the newest Last-Modified. ${n} at least 1.

@@ -25,11 +25,11 @@ read_layer_file(struct transfer *t, const char *path)
 
         err = layer_parse(data, len, t->map.size, &hashes, root);
     }
-    if (err != 0) {
+    if (err == SHOAL_EVERIFY) {
+        t->other_version = true; /* the layer decides */
+    } else if (err != 0) {
         transfer_fail(t, err, "%s: %s", path,
-                      f == NULL              ? "cannot open"
-                      : err == SHOAL_EVERIFY ? "is for a file of another size"
-                                             : "not a piece layer file");
+                      f == NULL ? "cannot open" : "not a piece layer file");
     } else if (hashes != NULL) {
         trust_adopt(t, hashes, root, true);
     }
@@ -132,6 +132,8 @@ published_done(struct job *job, int err, const char *why)
     }
     if (err == 0 && hashes != NULL) {
         trust_adopt(t, hashes, root, named(t));
+    } else if (err == SHOAL_EVERIFY && named(t)) {
+        t->other_version = true; /* the layer decides */
     } else if (err != 0 && named(t)) {
         transfer_fail(t, err, "%s: %s", t->layer_url, why);
     }

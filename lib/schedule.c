@@ -14,6 +14,7 @@
 enum {
     FIRST_CHUNK = 2 << 20, /* bytes; asked of a source of unknown rate */
     CHUNK_MS = 1000,       /* a request is about that long (DESIGN 5) */
+    CDN_MIN_MS = 500,      /* so for a second stream from the CDN */
     STEAL_MIN_MS = 100,    /* less is left: let it finish */
     DOUBLE_MIN_MS = 100    /* end game: gain that makes a copy worth it */
 };
@@ -350,6 +351,16 @@ fair_share(const struct schedule *s, int victim, int thief, uint32_t left)
     return share > 0 ? share : 1;
 }
 
+/* A further stream from the CDN costs a connection, and what is under way
+ * when the first is cut: not before it is known that it helps. */
+static bool
+worth_it(const struct schedule *s, const struct work *victim, int thief,
+         double left_ms)
+{
+    return s->sources[thief].kind != SOURCE_CDN
+           || (s->sources[victim->source].rate > 0 && left_ms > CDN_MIN_MS);
+}
+
 static int
 take_tail(struct schedule *s, int source)
 {
@@ -364,7 +375,7 @@ take_tail(struct schedule *s, int source)
             continue;
         }
         double ms = time_ms(s, w->source, w->end - w->next);
-        if (ms <= longest) {
+        if (ms <= longest || !worth_it(s, w, source, ms)) {
             continue;
         }
         struct schedule_range r = tail_of(s, w, source);

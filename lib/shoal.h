@@ -19,7 +19,8 @@ enum shoal_error {
     SHOAL_ENOAGREE = -12, /* no CDN node has that size and version */
     SHOAL_EDENIED = -13,  /* not allowed by configuration */
     SHOAL_ESTOPPED = -14, /* the caller asked to stop */
-    SHOAL_EPRIVATE = -15  /* the origin forbids sharing it */
+    SHOAL_EPRIVATE = -15, /* the origin forbids sharing it */
+    SHOAL_ECONNECT = -16  /* cannot connect: refused, or no answer in time */
 };
 
 /** shoal_strerror(err): what ${err} means, a static string. */

@@ -11,6 +11,8 @@
 enum {
     DECIDE_MS = 1500, /* then those that answered decide */
     OPEN_MS = 1000,   /* a first GET without an answer gets company */
+    ALONE_MS = 10000, /* without CDN nodes and without a block: given up */
+    SPARE_NODES = 2,  /* fewer usable ones: a further node is asked */
     NODES_MAX = 4     /* read from at once, unless told otherwise */
 };
 
@@ -26,11 +28,17 @@ struct tally {
     struct source *sizeless;
 };
 
+static bool
+is_network(int err)
+{
+    return err == SHOAL_ENET || err == SHOAL_ECONNECT;
+}
+
 /* An HTTP status tells a user more than a broken connection does. */
 static bool
 more_telling(const struct source *a, const struct source *b)
 {
-    return b == NULL || (b->error == SHOAL_ENET && a->error != SHOAL_ENET);
+    return b == NULL || (is_network(b->error) && !is_network(a->error));
 }
 
 static void
@@ -99,6 +107,26 @@ standard_open_job(const struct transfer *t, const struct source *s)
  * One first GET is under way from the first moment; a second one when the
  * first fails or tells nothing for a while.
  */
+/* Nodes whose first GET could be sent now. */
+static bool
+can_open(const struct source *s, uint64_t now)
+{
+    return s->kind == SOURCE_CDN && !s->drop && !s->opened && !s->asked_byte
+           && !s->by_get && s->node != NODE_REDIRECT && s->node != NODE_FAILED
+           && now >= s->retry_ms;
+}
+
+/* What is held already makes everything from byte 0 a waste. */
+static void
+first_get(struct transfer *t, struct source *s)
+{
+    if (t->o.resuming) {
+        node_ask_byte(t, s);
+    } else {
+        node_open(t, s);
+    }
+}
+
 static void
 keep_open(struct transfer *t)
 {
@@ -106,7 +134,8 @@ keep_open(struct transfer *t)
     uint64_t now = clock_ms();
 
     for (struct job *job = t->jobs; job != NULL; job = job->next) {
-        if (job->kind == JOB_OPEN && !job->source->drop
+        if ((job->kind == JOB_OPEN || job->kind == JOB_FIRST_BYTE)
+            && !job->source->drop
             && (job->answered || now - job->start_ms < OPEN_MS))
         {
             return;
@@ -114,20 +143,16 @@ keep_open(struct transfer *t)
     }
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
-        bool asked = s->opened || s->by_get;
 
-        if (s->kind != SOURCE_CDN || s->drop || s->node == NODE_REDIRECT
-            || s->node == NODE_FAILED)
-        {
-            continue;
-        }
-        if (s->opened && s->node == NODE_KNOWN) {
+        if (s->kind == SOURCE_CDN && s->by_get && !s->drop) {
             return; /* it is over already: a small file */
         }
-        next = next == NULL && !asked ? s : next;
+        if (next == NULL && can_open(s, now)) {
+            next = s;
+        }
     }
     if (next != NULL) {
-        node_open(t, next);
+        first_get(t, next);
         if (next->probes == 1) {
             node_probe(t, next);
         }
@@ -155,45 +180,55 @@ wanted_nodes(const struct transfer *t)
     return t->o.want != NULL ? 1 : NODES_MAX;
 }
 
+/* What is known of the standard's nodes. */
+struct group {
+    bool ranges;           /* one serves them, or none is needed */
+    bool waiting;          /* a first GET has yet to tell */
+    struct source *closed; /* one whose first GET can be sent */
+    struct source *plain;  /* one that serves without ranges */
+};
+
+static void
+look_at(const struct transfer *t, struct source *s, struct group *g)
+{
+    uint64_t now = clock_ms();
+    const struct job *job = standard_open_job(t, s);
+    bool asked = s->opened || s->asked_byte;
+
+    g->ranges = g->ranges || s->ranges;
+    if (s->by_get) {
+        g->plain = s->no_ranges ? s : g->plain;
+    } else if (!asked && now >= s->retry_ms) {
+        g->closed = s;
+    } else if (job == NULL || now - job->start_ms < OPEN_MS) {
+        g->waiting = true;
+    }
+}
+
 /*
- * The standard's nodes: does one of them serve ranges? If it is not known,
- * one is asked. If none does, the file comes as one plain stream.
+ * Does one of the standard's nodes serve ranges? If it is not known, one is
+ * asked. If none does, the file comes as one plain stream.
  */
 static void
 settle(struct transfer *t, const struct tally *c, size_t standard)
 {
-    struct source *s = c->sources[standard], *opened = NULL, *closed = NULL;
+    struct source *s = c->sources[standard];
+    struct group g = { .ranges = answer_size(&s->answer) == 0 };
     char version[RESOURCE_VERSION_MAX + 1];
-    bool ranges = answer_size(&s->answer) == 0, waiting = false;
 
     for (size_t i = 0; i < c->n; i++) {
-        struct source *other = c->sources[i];
-
-        if (!answer_same_version(&s->answer, &other->answer)) {
-            continue;
-        }
-        ranges = ranges || other->ranges;
-        if (other->opened) {
-            opened = other;
-            waiting =
-                waiting
-                || (!other->by_get && standard_open_job(t, other) != NULL);
-        } else if (!other->by_get) {
-            closed = other;
+        if (answer_same_version(&s->answer, &c->sources[i]->answer)) {
+            look_at(t, c->sources[i], &g);
         }
     }
-    if (ranges) {
+    if (g.ranges) {
         origin_version(c->answers, c->n, standard, version);
         t->standard = s;
         begin_blocks(t, t->o.url, answer_size(&s->answer), version);
-    } else if (waiting) {
-        return; /* a first GET has yet to tell */
-    } else if (closed != NULL) {
-        node_open(t, closed);
-    } else if (opened != NULL) {
-        begin_plain(t, opened);
-    } else {
-        fail_all(t, s);
+    } else if (!g.waiting && g.closed != NULL) {
+        first_get(t, g.closed);
+    } else if (!g.waiting && g.plain != NULL) {
+        begin_plain(t, g.plain);
     }
 }
 
@@ -282,12 +317,30 @@ standard_step(struct transfer *t)
 }
 
 static bool
+offers_missing(const struct transfer *t, const struct source *s)
+{
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (!blockmap_has(&t->map, i)
+            && schedule_has(t->schedule, s->scheduled, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is there hope without CDN nodes? */
+static bool
 others_can_give(const struct transfer *t)
 {
+    if (t->n_suspects > 0 || clock_ms() - t->progress_ms > ALONE_MS) {
+        return false; /* only they can decide; or the others give nothing */
+    }
     for (size_t i = 0; i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
 
-        if (s->kind != SOURCE_CDN && s->usable && trust_allows(t, s)) {
+        if (s->kind != SOURCE_CDN && s->usable && s->scheduled >= 0
+            && trust_allows(t, s) && (!s->complete || offers_missing(t, s)))
+        {
             return true;
         }
     }
@@ -308,6 +361,15 @@ judge_late(struct transfer *t, struct source *s)
     }
 }
 
+static void
+nobody_left(struct transfer *t, const struct tally *c)
+{
+    if (t->trusted_given && standard_others(t)) {
+        return; /* what the user gave decides which version it is */
+    }
+    fail_all(t, c->failed);
+}
+
 void
 standard_more(struct transfer *t)
 {
@@ -318,40 +380,57 @@ standard_more(struct transfer *t)
     }
     count(t, &c);
     unsigned usable = standard_usable(t);
-    bool stuck = t->n_suspects > 0 || !others_can_give(t);
-    unsigned enough = t->o.want != NULL ? wanted_nodes(t) : 1;
+    unsigned enough = t->o.want != NULL ? wanted_nodes(t) : SPARE_NODES;
 
+    if (usable < 2) {
+        trust_alone(t);
+    }
     if (usable < enough && c.pending == 0 && c.fresh != NULL) {
         node_probe(t, c.fresh);
     } else if (usable == 0 && c.pending + c.busy == 0 && c.fresh == NULL
-               && stuck) {
-        fail_all(t, c.failed);
+               && !others_can_give(t))
+    {
+        nobody_left(t, &c);
     }
+}
+
+/* Back to where the node's answer is known and not judged. */
+static void
+reset_node(struct source *s)
+{
+    s->node = NODE_KNOWN;
+    s->error = 0;
+    s->judged = s->drop = s->usable = false;
+    s->scheduled = -1;
+    s->state[0] = '\0';
 }
 
 bool
 standard_others(struct transfer *t)
 {
+    struct answer standard = t->standard->answer;
     bool any = false;
 
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
-        bool other = s->kind == SOURCE_CDN && s->error == SHOAL_ENOAGREE
-                     && s->ranges && t->o.want == NULL;
+        bool known = answer_size(&s->answer) != ORIGIN_UNKNOWN;
 
         s->wasted += s->used;
         s->used = 0;
-        s->scheduled = -1;
-        if (other) {
-            s->node = NODE_KNOWN;
-            s->error = 0;
-            s->judged = s->drop = false;
-            s->state[0] = '\0';
+        if (s->kind != SOURCE_CDN) {
+            node_failed(s, SHOAL_EVERIFY, "of another version");
+        } else if (known && answer_same_version(&s->answer, &standard)) {
+            node_failed(s, SHOAL_EVERIFY, "not the version that was asked");
+        } else if (s->error == SHOAL_ENOAGREE && known && !s->no_ranges) {
+            reset_node(s);
             any = true;
-        } else if (s->node != NODE_FAILED) {
-            node_failed(s, SHOAL_EVERIFY, "has another checksum");
+        } else if (s->node == NODE_KNOWN || s->node == NODE_PROBING
+                   || s->node == NODE_NEW)
+        {
+            any = true;
         }
     }
+    any = any && t->o.want == NULL;
     if (any) {
         begin_forget(t);
     }

@@ -7,7 +7,8 @@
 #include "transfer_internal.h"
 
 enum {
-    HAVE_MS = 250, /* how often a source that fills is asked */
+    HAVE_MS = 250,      /* how often a source that fills is asked */
+    HAVE_MAX_MS = 2000, /* while nothing new comes */
     HAVE_FAILED_MS = 1000,
     HASHES_MS = 500,
     SMALL_MS = 5000 /* bitmap and hashes must come within */
@@ -102,6 +103,16 @@ swarm_url(const struct transfer *t, const struct source *s, const char *what)
     return url;
 }
 
+void
+swarm_lost(struct transfer *t, struct source *s)
+{
+    s->complete = false;
+    memset(s->have.bits, 0, blockmap_bytes(&s->have));
+    s->have.held = 0;
+    s->have_ms = 0;
+    swarm_refresh(t, s);
+}
+
 static bool
 ask_small(struct transfer *t, struct source *s, enum job_kind kind)
 {
@@ -182,7 +193,9 @@ have_done(struct job *job, int err)
     uint32_t before = s->have.held;
 
     s->asked_have = false;
-    if (err == SHOAL_ENET && !job->answered && ++s->failures >= STRIKES_MAX) {
+    if ((err == SHOAL_ENET || err == SHOAL_ECONNECT) && !job->answered
+        && ++s->failures >= STRIKES_MAX)
+    {
         node_failed(s, err, "no answer");
         return;
     }
@@ -192,7 +205,12 @@ have_done(struct job *job, int err)
         s->have_ms = clock_ms() + HAVE_FAILED_MS;
         return;
     }
-    s->have_ms = clock_ms() + HAVE_MS;
+    if (s->have.held != before || s->have_wait == 0) {
+        s->have_wait = HAVE_MS;
+    } else if (s->have_wait < HAVE_MAX_MS) {
+        s->have_wait *= 2; /* nothing new */
+    }
+    s->have_ms = clock_ms() + s->have_wait;
     if (blockmap_complete(&s->have)) {
         s->complete = true;
     }

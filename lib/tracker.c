@@ -10,6 +10,10 @@
 #include "shoal.h"
 #include "url.h"
 
+enum {
+    INTERVAL_MAX = 3600 /* seconds */
+};
+
 char *
 tracker_url(const char *base, const struct tracker_ask *ask)
 {
@@ -145,10 +149,9 @@ tracker_parse(const char *text, size_t len, struct tracker_answer *out,
     }
     json_int_t interval =
         json_integer_value(json_object_get(root, "interval"));
-    out->interval = interval < 1 ? 60 : (unsigned) interval;
-    if (out->interval > 3600) {
-        out->interval = 3600;
-    }
+    out->interval = interval < 1              ? 60
+                    : interval > INTERVAL_MAX ? INTERVAL_MAX
+                                              : (unsigned) interval;
     parse_digest(json_object_get(root, "digest"), out);
     parse_supers(json_object_get(root, "super"), out);
     parse_peers(json_object_get(root, "peers"), out);

@@ -345,8 +345,9 @@ tick(struct transfer *t)
         return;
     }
     t->tick_ms = now;
-    if (t->phase == PHASE_RUN || t->phase == PHASE_PLAIN) {
-        fetch_tick(t, elapsed);
+    fetch_tick(t, elapsed);
+    if (t->phase == PHASE_PLAIN) {
+        begin_again(t);
     }
     if (t->o.ops->progress != NULL) {
         t->o.ops->progress(t->o.ctx);
@@ -371,8 +372,16 @@ finish(struct transfer *t)
 static void
 run_blocks(struct transfer *t)
 {
+    if (t->other_version) {
+        t->other_version = false;
+        if (!standard_others(t)) {
+            transfer_fail(t, SHOAL_EVERIFY,
+                          "no node has the version that was asked for");
+        }
+        return;
+    }
     standard_more(t);
-    if (t->error != 0) {
+    if (t->error != 0 || t->phase != PHASE_RUN) {
         return;
     }
     if (blockmap_complete(&t->map) && !published_awaited(t)) {

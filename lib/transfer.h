@@ -83,13 +83,15 @@ struct transfer_options {
     const struct checksum *checksum;    /* of the whole file; NULL */
     unsigned nodes;                     /* CDN nodes to read from at once;
                                             0: as many as help, at most 4 */
-    unsigned start_permille;            /* where in the file CDN nodes begin,
+    bool resuming; /* blocks are held already: no GET from byte 0, the
+                      nodes' HEADs decide */
+    unsigned start_permille; /* where in the file CDN nodes begin,
                                             0 to 999 */
-    uint64_t max_rate;                  /* bytes a second from CDN nodes;
+    uint64_t max_rate;       /* bytes a second from CDN nodes;
                                             0: unlimited */
-    uint16_t port;                      /* where this host serves blocks; 0:
+    uint16_t port;           /* where this host serves blocks; 0:
                                             nowhere */
-    const atomic_bool *stop;            /* NULL, or set to end soon */
+    const atomic_bool *stop; /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
 };

@@ -51,6 +51,7 @@ struct source {
     unsigned failures;     /* in a row */
     uint64_t retry_ms;     /* not before this time */
     unsigned active;       /* works under way */
+    uint64_t active_ms;    /* since when */
     double rate;           /* bytes a second, smoothed */
     uint64_t tick_bytes;   /* since the last tick */
     uint64_t used, wasted; /* bytes */
@@ -61,6 +62,7 @@ struct source {
     bool by_get;            /* the answer is a GET's: it decides */
     bool ranges, no_ranges; /* a 206, or a 200, was seen */
     bool opened;            /* had its first GET */
+    bool rangeless;         /* that GET goes without Range */
     bool asked_byte;        /* had a GET bytes=0-0 */
     bool followed, judged;  /* redirect was followed; taken or rejected */
     unsigned hops;
@@ -77,6 +79,7 @@ struct source {
     uint8_t *hashes; /* its own piece layer, zeros where unknown */
     bool asked_have, asked_hashes;
     uint64_t have_ms, hashes_ms; /* when to ask next */
+    uint64_t have_wait;          /* between two of them, milliseconds */
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
 };
 
@@ -148,6 +151,8 @@ struct transfer {
     int error; /* that ends it */
     char why[512];
     uint64_t start_ms, tick_ms;
+    uint64_t progress_ms; /* when the last block came in */
+    bool other_version;   /* what is given from outside fits no other */
     struct source **sources;
     size_t n_sources;
     struct job *jobs;
@@ -165,6 +170,7 @@ struct transfer {
     bool has_root; /* of the finished file */
     uint64_t plain_size, plain_got;
     struct checksum_state *plain_sum; /* NULL: no checksum */
+    unsigned plain_tries;             /* that began anew */
 
     /* trust.c */
     uint8_t *trusted; /* piece layer that is believed, or NULL */
@@ -251,9 +257,9 @@ void node_failed(struct source *s, int err, const char *format, ...)
 /** node_write_plain(t, data, len): bytes of the one plain stream. */
 int node_write_plain(struct transfer *t, const uint8_t *data, size_t len);
 
-/** node_end_plain(t, name, err, why): that stream is over: the file is whole,
- *  or it failed. */
-void node_end_plain(struct transfer *t, const char *name, int err,
+/** node_end_plain(t, s, err, why): that stream is over: the file is whole, it
+ *  failed, or it is to begin anew. */
+void node_end_plain(struct transfer *t, struct source *s, int err,
                     const char *why);
 
 int node_headers(struct job *job);
@@ -265,6 +271,9 @@ void node_done(struct job *job, int err, const char *why);
 /** begin_blocks(t, url, size, version): open the store, go on in blocks. */
 void begin_blocks(struct transfer *t, const char *url, uint64_t size,
                   const char *version);
+
+/** begin_again(t): the plain stream broke: begin it anew when it is time. */
+void begin_again(struct transfer *t);
 
 /** begin_plain(t, s): no size or no ranges: one stream from this node. */
 void begin_plain(struct transfer *t, struct source *s);
@@ -331,6 +340,10 @@ bool trust_allows(const struct transfer *t, const struct source *s);
 int trust_check(struct transfer *t, struct source *s, uint32_t block,
                 const uint8_t hash[DIGEST_LEN]);
 
+/** trust_alone(t): there is but one CDN node, or none: it may decide itself
+ *  on what it gave. */
+void trust_alone(struct transfer *t);
+
 /** trust_adopt(t, layer, root, given): believe this layer; taken. */
 void trust_adopt(struct transfer *t, uint8_t *layer,
                  const uint8_t root[DIGEST_LEN], bool given);
@@ -376,6 +389,9 @@ void swarm_pin(const struct transfer *t, struct http_options *o,
  *  it has one (tickets); free it. NULL: no memory. */
 char *swarm_url(const struct transfer *t, const struct source *s,
                 const char *what);
+
+/** swarm_lost(t, s): it does not have what it said: ask it again. */
+void swarm_lost(struct transfer *t, struct source *s);
 
 /** swarm_refresh(t, s): tell the schedule what it can give. */
 void swarm_refresh(struct transfer *t, struct source *s);

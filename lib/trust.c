@@ -44,13 +44,20 @@ strike(struct source *s, const char *why)
     }
 }
 
-/* All that did not come from CDN nodes is thrown away. */
+/* From a CDN node, in this run? */
+static bool
+is_cdn(const struct transfer *t, uint32_t block)
+{
+    return t->from[block] != NO_SOURCE
+           && t->sources[t->from[block]]->kind == SOURCE_CDN;
+}
+
+/* All that others gave is thrown away; what was held before too if asked. */
 static void
-forget_others(struct transfer *t)
+forget_others(struct transfer *t, bool held_too)
 {
     for (uint32_t i = 0; i < t->map.count; i++) {
-        if (t->from[i] != NO_SOURCE
-            && t->sources[t->from[i]]->kind != SOURCE_CDN) {
+        if (!is_cdn(t, i) && (held_too || t->from[i] != NO_SOURCE)) {
             fetch_forget(t, i);
         }
     }
@@ -89,7 +96,7 @@ drop_layer(struct transfer *t)
     for (uint32_t i = 0; i < t->map.count; i++) {
         clear_suspect(t, i);
     }
-    forget_others(t);
+    forget_others(t, false);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
@@ -152,6 +159,16 @@ suspect(struct transfer *t, struct source *s, uint32_t block,
     memcpy(x->hash, hash, DIGEST_LEN);
     if (++x->tries > TRIES_MAX) {
         strike(s, "wrong blocks");
+    }
+}
+
+void
+trust_alone(struct transfer *t)
+{
+    for (uint32_t i = 0; t->n_suspects > 0 && i < t->map.count; i++) {
+        if (is_suspect(t, i)) {
+            schedule_reserve(t->schedule, i, -1); /* cannot fail again */
+        }
     }
 }
 
@@ -325,15 +342,14 @@ static bool
 has_foreign(const struct transfer *t)
 {
     for (uint32_t i = 0; i < t->map.count; i++) {
-        if (t->from[i] != NO_SOURCE
-            && t->sources[t->from[i]]->kind != SOURCE_CDN) {
+        if (!is_cdn(t, i)) {
             return true;
         }
     }
     return false;
 }
 
-/* Back to what CDN nodes alone say. */
+/* Back to what CDN nodes say in this run alone, else to another version. */
 static int
 retreat(struct transfer *t)
 {
@@ -341,7 +357,7 @@ retreat(struct transfer *t)
         return standard_others(t) ? SHOAL_ENOTFOUND : SHOAL_EVERIFY;
     }
     t->cdn_only = true;
-    forget_others(t);
+    forget_others(t, true);
     return SHOAL_ENOTFOUND;
 }
 
@@ -353,6 +369,10 @@ check_sum(struct transfer *t)
     int err = st != NULL && buf != NULL ? 0 : SHOAL_ENOMEM;
 
     for (uint64_t off = 0; err == 0 && off < t->map.size;) {
+        if (t->o.stop != NULL && *t->o.stop) {
+            err = SHOAL_ESTOPPED;
+            break;
+        }
         uint64_t left = t->map.size - off;
         size_t n = left < READ_BYTES ? (size_t) left : READ_BYTES;
 
