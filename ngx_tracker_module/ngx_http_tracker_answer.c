@@ -146,18 +146,20 @@ ngx_int_t
 ngx_http_tracker_send_refusal(ngx_http_request_t *r,
     ngx_http_tracker_refusal_t *refusal)
 {
-    u_char                   *p;
-    ngx_http_tracker_body_t   body;
+    u_char                       *p;
+    ngx_http_tracker_body_t       body;
+    ngx_http_tracker_loc_conf_t  *conf;
 
     static ngx_str_t  type = ngx_string("text/plain");
     static ngx_str_t  allow = ngx_string("Allow");
     static ngx_str_t  get = ngx_string("GET, HEAD");
     static ngx_str_t  post = ngx_string("POST");
 
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
+
     if (refusal->status == NGX_HTTP_NOT_ALLOWED
         && ngx_http_tracker_add_header(r, &allow,
-                                       (r->method & NGX_HTTP_POST) ? &get
-                                                                   : &post)
+                                       conf->peers ? &get : &post)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -114,8 +114,11 @@ subtest 'methods' => sub {
         my $r = http($m => $t->url . "?$u&size=1", body => 'x' x 100_000);
         is("$r->{status} $r->{body}", "405 method: not GET or HEAD\n", $m);
     }
-    is(http(POST => $t->url, body => '')->{headers}{allow}, 'GET, HEAD',
-        'Allow');
+    is(http($_ => $t->url, body => '')->{headers}{allow}, 'GET, HEAD',
+        "$_: Allow") for qw(POST PUT);
+    is(http(PUT => $t->control_url, body => '',
+        headers => { Authorization => 'Bearer sesame' })->{headers}{allow},
+        'POST', 'Allow of calls');
     my $r = http(HEAD => $t->url . "?$u&size=1");
     is("$r->{status} $r->{body}", '200 ', 'HEAD');
     is($r->{headers}{'content-type'}, 'application/json', 'type');
