@@ -33,6 +33,8 @@ typedef struct {
 } ngx_http_tracker_control_ctx_t;
 
 
+static ngx_int_t ngx_http_tracker_control_start(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx);
 static void ngx_http_tracker_control_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_tracker_control_read(ngx_http_request_t *r,
     ngx_http_tracker_control_ctx_t *ctx);
@@ -53,32 +55,21 @@ ngx_int_t
 ngx_http_tracker_control_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
-    ngx_http_tracker_loc_conf_t     *conf;
     ngx_http_tracker_control_ctx_t  *ctx;
+
+    if (r != r->main || r->request_body || r->discard_body) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "tracker: the body of a control call is not there: "
+                      "a subrequest, or read before");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_tracker_control_ctx_t));
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
-
-    ctx->zone = conf->control;
-    ctx->waiter.request = r;
-
-    if (r->method != NGX_HTTP_POST) {
-        rc = ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_NOT_ALLOWED,
-                                     "method", "not POST");
-
-    } else {
-        rc = ngx_http_tracker_call(r, conf, &ctx->call, &ctx->wait,
-                                   &ctx->refusal);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_tracker_call_begin(r, ctx->zone, &ctx->call, &ctx->turn,
-                                         &ctx->refusal);
-    }
+    rc = ngx_http_tracker_control_start(r, ctx);
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_discard_request_body(r);
@@ -104,6 +95,34 @@ ngx_http_tracker_control_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_control_start(ngx_http_request_t *r,
+    ngx_http_tracker_control_ctx_t *ctx)
+{
+    ngx_int_t                     rc;
+    ngx_http_tracker_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
+
+    ctx->zone = conf->control;
+    ctx->waiter.request = r;
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_NOT_ALLOWED,
+                                       "method", "not POST");
+    }
+
+    rc = ngx_http_tracker_call(r, conf, &ctx->call, &ctx->wait,
+                               &ctx->refusal);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_tracker_call_begin(r, ctx->zone, &ctx->call, &ctx->turn,
+                                       &ctx->refusal);
 }
 
 
