@@ -67,11 +67,6 @@ ngx_http_tracker_put_uint(u_char *p, uint64_t n)
 }
 
 
-/*
- * Bytes above 126 as the code point of the same number: ETags are bytes, not
- * always UTF-8, and come back byte for byte.
- */
-
 u_char *
 ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len)
 {
@@ -83,7 +78,7 @@ ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len)
     while (len--) {
         c = *text++;
 
-        if (c < 32 || c > 126) {
+        if (c < 32 || c == 127) {
             p = ngx_http_tracker_put_lit(p, "\\u00");
             *p++ = hex[c >> 4];
             *p++ = hex[c & 15];

@@ -188,6 +188,70 @@ ngx_http_tracker_arg_str(void *data, ngx_uint_t offset, ngx_str_t *value,
 }
 
 
+/* Length of the UTF-8 sequence at p; 0 when it is none. */
+static size_t
+ngx_http_tracker_utf8(u_char *p, u_char *end)
+{
+    size_t  i, len;
+    u_char  c, low, high;
+
+    c = *p;
+
+    if (c < 0x80) {
+        return 1;
+    }
+
+    if (c < 0xc2 || c > 0xf4) {
+        return 0;
+    }
+
+    len = (c < 0xe0) ? 2 : (c < 0xf0) ? 3 : 4;
+
+    if ((size_t) (end - p) < len) {
+        return 0;
+    }
+
+    /* not longer than need be, no surrogates, nothing above U+10FFFF */
+
+    low = (c == 0xe0) ? 0xa0 : (c == 0xf0) ? 0x90 : 0x80;
+    high = (c == 0xed) ? 0x9f : (c == 0xf4) ? 0x8f : 0xbf;
+
+    for (i = 1; i < len; i++) {
+
+        if (p[i] < low || p[i] > high) {
+            return 0;
+        }
+
+        low = 0x80;
+        high = 0xbf;
+    }
+
+    return len;
+}
+
+
+ngx_int_t
+ngx_http_tracker_arg_text(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    size_t   n;
+    u_char  *p, *end;
+
+    end = value->data + value->len;
+
+    for (p = value->data; p < end; p += n) {
+
+        n = ngx_http_tracker_utf8(p, end);
+
+        if (n == 0) {
+            return ngx_http_tracker_refuse(refusal, 0, NULL, "not UTF-8");
+        }
+    }
+
+    return ngx_http_tracker_arg_str(data, offset, value, refusal);
+}
+
+
 ngx_int_t
 ngx_http_tracker_arg_uint64(void *data, ngx_uint_t offset, ngx_str_t *value,
     ngx_http_tracker_refusal_t *refusal)

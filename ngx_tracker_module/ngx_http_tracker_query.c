@@ -43,7 +43,7 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_query_args[] = {
       offsetof(ngx_http_tracker_query_t, version) },
 
     { ngx_string("provider"), NGX_HTTP_TRACKER_PROVIDER_MAX, 1,
-      ngx_http_tracker_arg_str,
+      ngx_http_tracker_arg_text,
       offsetof(ngx_http_tracker_query_t, provider) },
 
     { ngx_string("port"), NGX_HTTP_TRACKER_SMALL, 1,
@@ -275,16 +275,12 @@ static ngx_int_t
 ngx_http_tracker_arg_version(void *data, ngx_uint_t offset, ngx_str_t *value,
     ngx_http_tracker_refusal_t *refusal)
 {
-    ngx_http_tracker_query_t  *q = data;
-
     if (!ngx_http_tracker_version_valid(value)) {
         return ngx_http_tracker_refuse(refusal, 0, NULL,
                              "not etag:\"...\", mtime:SECONDS or text:...");
     }
 
-    q->version = *value;
-
-    return NGX_OK;
+    return ngx_http_tracker_arg_text(data, offset, value, refusal);
 }
 
 

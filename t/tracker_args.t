@@ -58,6 +58,14 @@ subtest 'arguments' => sub {
         'version: not etag:"...", mtime:SECONDS or text:...');
     refused("$u&size=1&version=text:" . 'x' x 252, 'version: too long');
     refused("$u&size=1&provider=" . 'x' x 65, 'provider: too long');
+    # a lone byte, cut, overlong, a surrogate, beyond the last code point
+    for my $bytes (qw(%ff %80 %c3 %c3%41 %e2%82 %f0%9f%98 %c0%af %c1%bf
+        %e0%9f%bf %f0%8f%bf%bf %ed%a0%80 %ed%bf%bf %f4%90%80%80 %f8%88%80%80%80))
+    {
+        refused("$u&size=1&version=text:a$bytes", 'version: not UTF-8');
+        refused("$u&size=1&version=etag:%22$bytes%22", 'version: not UTF-8');
+        refused("$u&size=1&provider=$bytes", 'provider: not UTF-8');
+    }
 };
 
 subtest 'escapes' => sub {
@@ -69,6 +77,9 @@ subtest 'escapes' => sub {
     refused("url=$url%00&size=1", 'url: has a control character');
     refused("url=$url%7f&size=1", 'url: has a control character');
     is(query("$u&size=%31")->{status}, 200, 'an escaped digit');
+    is(query("$u&size=1&version=text:$_&provider=$_")->{status}, 200, $_)
+        for qw(%c3%a4 %c2%80 %df%bf %e0%a0%80 %ed%9f%bf %ee%80%80 %ef%bf%bf
+               %f0%90%80%80 %f4%8f%bf%bf);
 };
 
 subtest 'URLs' => sub {
@@ -128,6 +139,6 @@ subtest 'methods' => sub {
 
 is(query("$u&size=$max&left=0&numwant=0&bogus=1&bogus=2&a"
     . '&got=1,2,3&bad=dead,1.2.3.4:5&bad=wrong,[2001:db8::1]:65535'
-    . '&version=' . url_encode("etag:\"a\\\xff\""))->{status}, 200, 'all is well');
+    . '&version=' . url_encode("etag:\"a\\\xc3\xbf\""))->{status}, 200, 'all is well');
 
 finish();
