@@ -53,7 +53,16 @@ subtest 'held' => sub {
     }
 };
 
+# A poll that is parked for sure: of two, one ends the other.
+sub parked($sp) {
+    my @q = map { $sp->poll } 1 .. 2;
+    my @open;
+    wait_for { @open = grep { $_->pending } @q; @open == 1 } 5, 'one poll';
+    return $open[0];
+}
+
 subtest 'early off' => sub {
+    @poll = map { parked($_) } @sp;
     $t->reload(peers => 'tracker_early off;');
     for my $i (0, 1) {
         is_deeply([ $sp[$i]->told($poll[$i]) ], [], 'polls end at the reload');
