@@ -232,11 +232,10 @@ ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
 }
 
 
-/* Marks the best in the view, and tells those that do not know yet. */
+/* Marks the best in the view, and adds those that it lacks. */
 static void
-ngx_http_tracker_choose_mark_locked(ngx_http_tracker_roster_t *roster,
-    u_char *id, ngx_http_tracker_holder_t *best, ngx_uint_t n,
-    ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes)
+ngx_http_tracker_choose_mark(ngx_http_tracker_holder_t *best, ngx_uint_t n,
+    ngx_http_tracker_view_t *view)
 {
     ngx_uint_t                  i, k;
     ngx_http_tracker_holder_t  *h;
@@ -260,13 +259,7 @@ ngx_http_tracker_choose_mark_locked(ngx_http_tracker_roster_t *roster,
         h->fresh = best[i].fresh;
 
         view->nchosen++;
-
-        if (h->fresh) {
-            view->nfresh++;
-            ngx_http_tracker_choose_push_locked(
-                                         &roster->supers[h->said.super], id,
-                                         h->said.super, wakes);
-        }
+        view->nfresh += h->fresh;
     }
 }
 
@@ -274,13 +267,12 @@ ngx_http_tracker_choose_mark_locked(ngx_http_tracker_roster_t *roster,
 void
 ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_addr_t *asker, ngx_uint_t want,
-    ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes)
+    ngx_http_tracker_view_t *view)
 {
     ngx_uint_t                  i, n, refused;
     ngx_http_tracker_holder_t  *h, best[NGX_HTTP_TRACKER_CHOSEN_MAX];
     ngx_http_tracker_roster_t  *roster;
 
-    wakes->n = 0;
     n = 0;
     refused = 0;
 
@@ -303,7 +295,37 @@ ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
                                                   best, n, want);
     }
 
-    ngx_http_tracker_choose_mark_locked(roster, id, best, n, view, wakes);
+    ngx_http_tracker_roster_unlock(zone);
+
+    ngx_http_tracker_choose_mark(best, n, view);
+}
+
+
+void
+ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes)
+{
+    ngx_uint_t                  i;
+    ngx_http_tracker_super_t   *super;
+    ngx_http_tracker_holder_t  *h;
+    ngx_http_tracker_roster_t  *roster;
+
+    wakes->n = 0;
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    for (i = 0; i < view->nholders; i++) {
+        h = &view->holders[i];
+
+        super = &roster->supers[h->said.super];
+
+        /* somebody else may have the entry by now */
+
+        if (h->fresh && super->used && super->born <= h->gen) {
+            ngx_http_tracker_choose_push_locked(super, id, h->said.super,
+                                                wakes);
+        }
+    }
 
     ngx_http_tracker_roster_unlock(zone);
 }

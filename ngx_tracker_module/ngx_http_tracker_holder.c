@@ -133,6 +133,8 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
         if (h->fresh
             && ngx_http_tracker_swarm_tell_locked(&s, res, h) != NGX_OK)
         {
+            h->fresh = 0;
+            view->nfresh--;
             rc = NGX_DECLINED;
         }
 

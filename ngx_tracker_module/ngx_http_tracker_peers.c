@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_tracker_peers_start(
     ngx_http_tracker_peers_ctx_t *ctx);
 static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_peer_t *peer);
+static void ngx_http_tracker_peers_tell(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_view_t *view);
 static ngx_uint_t ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w);
 static ngx_int_t ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
@@ -145,19 +147,17 @@ ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
 
 /*
  * Registers the asker (where peer is not NULL), chooses super peers, tells
- * those that do not know yet, and counts the ones still to be waited for. Three
- * locked sections, one after the other; what changes in between is found by
- * the last, or by the wake that it causes.
+ * those that do not know yet, and counts the ones still to be waited for.
+ * Locked sections one after the other; what changes in between is found by the
+ * commit, or by the wake that it causes.
  */
 static void
 ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_peer_t *peer)
 {
-    uint64_t                   bit;
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_http_tracker_view_t    view;
-    ngx_http_tracker_wakes_t   wakes;
+    uint64_t                  bit;
+    ngx_int_t                 rc;
+    ngx_http_tracker_view_t   view;
 
     ctx->pending = 0;
 
@@ -169,7 +169,7 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
                                      ngx_http_tracker_peers_ttl(ctx), &view);
 
     ngx_http_tracker_roster_choose(ctx->zone, ctx->res.id, &ctx->asker.addr,
-                                   ctx->conf->per_file, &view, &wakes);
+                                   ctx->conf->per_file, &view);
 
     if (view.nchosen || view.nstale) {
         bit = ctx->conf->early ? ngx_http_tracker_slots_bit() : 0;
@@ -182,15 +182,28 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
         }
     }
 
-    /* after the commit, or a quick "ready" would find no entry to change */
-
-    for (i = 0; i < wakes.n; i++) {
-        ngx_http_tracker_slots_wake(wakes.mask[i], wakes.key[i]);
+    if (view.nfresh) {
+        ngx_http_tracker_peers_tell(ctx, &view);
     }
 
     if (rc != NGX_OK) {
         ngx_http_tracker_stripe_full(ctx->zone,
                                      ctx->waiter.request->connection->log);
+    }
+}
+
+
+static void
+ngx_http_tracker_peers_tell(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_view_t *view)
+{
+    ngx_uint_t                 i;
+    ngx_http_tracker_wakes_t   wakes;
+
+    ngx_http_tracker_roster_tell(ctx->zone, ctx->res.id, view, &wakes);
+
+    for (i = 0; i < wakes.n; i++) {
+        ngx_http_tracker_slots_wake(wakes.mask[i], wakes.key[i]);
     }
 }
 

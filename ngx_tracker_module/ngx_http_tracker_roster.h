@@ -155,13 +155,21 @@ void ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_roster_choose(zone, id, asker, want, view, wakes):
- * Judge ${view}, choose up to ${want} super peers for the asker, and queue a
- * command for those of them that do not know of ${id} yet; these are added to
- * the view as fresh.
+ * ngx_http_tracker_roster_choose(zone, id, asker, want, view):
+ * Judge ${view} and choose up to ${want} super peers for the asker. Those of
+ * them that do not know of ${id} yet are added to the view as fresh.
  */
 void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_addr_t *asker, ngx_uint_t want,
+    ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_roster_tell(zone, id, view, wakes):
+ * Queue a command for those that ${view} has as fresh. The swarm has to know
+ * of them by then: a poll that is under way may take the command at once, and
+ * one that the swarm does not know of is void.
+ */
+void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes);
 
 /**

@@ -99,7 +99,8 @@ ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
  * and count in ${pending} those of the chosen who have not answered yet. When
  * there are any, the ${bit} of the worker that will wait is set.
  *
- * Errors:     NGX_DECLINED: not noted for want of memory.
+ * Errors:     NGX_DECLINED: not noted for want of memory; who was not noted is
+ *             fresh no more.
  */
 ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
