@@ -117,6 +117,9 @@ typedef struct {
 /* seconds that do not jump; never 0, which marks what is unused */
 #define ngx_http_tracker_now()  ((uint32_t) (ngx_current_msec / 1000 + 1))
 
+/* the clock of the worker that wrote "at" may be ahead by a turn of its loop */
+#define ngx_http_tracker_age(now, at)  ((at) < (now) ? (now) - (at) : 0)
+
 
 /**
  * ngx_http_tracker_peers_handler(r), ngx_http_tracker_control_handler(r):

@@ -82,7 +82,7 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
         h = &view->holders[i];
 
         super = &roster->supers[h->said.super];
-        age = now - h->said.at;
+        age = ngx_http_tracker_age(now, h->said.at);
 
         h->valid = 0;
         h->avoid = 0;

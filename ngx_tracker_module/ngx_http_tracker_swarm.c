@@ -230,7 +230,8 @@ ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s)
             next = swarm->next;
 
             if (swarm == s->swarm
-                || now - swarm->used < NGX_HTTP_TRACKER_IDLE)
+                || ngx_http_tracker_age(now, swarm->used)
+                   < NGX_HTTP_TRACKER_IDLE)
             {
                 continue;
             }

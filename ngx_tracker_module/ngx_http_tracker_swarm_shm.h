@@ -54,7 +54,8 @@ typedef struct {
 
 #define ngx_http_tracker_swarm_waited(swarm)                                  \
     ((swarm)->mask                                                            \
-     && ngx_http_tracker_now() - (swarm)->used < NGX_HTTP_TRACKER_WAITED)
+     && ngx_http_tracker_age(ngx_http_tracker_now(), (swarm)->used)           \
+        < NGX_HTTP_TRACKER_WAITED)
 
 #define ngx_http_tracker_swarm_set(swarm, family)                             \
     ((family) == 4 ? &(swarm)->v4 : &(swarm)->v6)
