@@ -154,7 +154,7 @@ ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
     ngx_http_tracker_listed_t *listed, ngx_uint_t n)
 {
     u_char      *p;
-    ngx_uint_t   i;
+    ngx_uint_t   i, listing;
 
     p = ngx_http_tracker_body_room(body, 32 + n
             * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX) + 32));
@@ -164,11 +164,19 @@ ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
 
     p = ngx_http_tracker_put_lit(p, ",\"super\":[");
 
+    listing = 0;
+
     for (i = 0; i < n; i++) {
 
-        if (i) {
+        if (listed[i].len == 0) {
+            continue;
+        }
+
+        if (listing) {
             *p++ = ',';
         }
+
+        listing = 1;
 
         p = ngx_http_tracker_put_lit(p, "{\"url\":");
         p = ngx_http_tracker_put_json(p, listed[i].url, listed[i].len);

@@ -137,7 +137,7 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_view_t *view)
 {
     u_char                     *p;
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i, n, listing;
     ngx_http_tracker_holder_t  *h;
     ngx_http_tracker_listed_t   others[NGX_HTTP_TRACKER_OTHERS_MAX];
 
@@ -167,10 +167,19 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
 
     p = ngx_http_tracker_put_lit(p, ",\"super\":[");
 
+    listing = 0;
+
     for (i = 0; i < n; i++) {
-        if (i) {
+
+        if (others[i].len == 0) {
+            continue;
+        }
+
+        if (listing) {
             *p++ = ',';
         }
+
+        listing = 1;
 
         p = ngx_http_tracker_put_json(p, others[i].url, others[i].len);
     }

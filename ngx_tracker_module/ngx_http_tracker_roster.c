@@ -233,15 +233,20 @@ ngx_http_tracker_roster_list(ngx_http_tracker_zone_t *zone,
 {
     ngx_uint_t                  i;
     ngx_http_tracker_super_t   *super;
+    ngx_http_tracker_holder_t  *h;
     ngx_http_tracker_roster_t  *roster;
 
     roster = ngx_http_tracker_roster_lock(zone);
 
     for (i = 0; i < n; i++) {
-        super = &roster->supers[listed[i].holder->said.super];
+        h = listed[i].holder;
+        super = &roster->supers[h->said.super];
 
-        listed[i].len = super->url_len;
-        ngx_memcpy(listed[i].url, super->url, super->url_len);
+        /* somebody else may have the entry by now */
+
+        listed[i].len = (super->used && super->born <= h->gen)
+                        ? super->url_len : 0;
+        ngx_memcpy(listed[i].url, super->url, listed[i].len);
     }
 
     ngx_http_tracker_roster_unlock(zone);

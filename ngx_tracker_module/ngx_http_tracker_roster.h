@@ -174,7 +174,8 @@ void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
 
 /**
  * ngx_http_tracker_roster_list(zone, listed, n):
- * Copy the URLs of the ${n} holders in ${listed}.
+ * Copy the URLs of the ${n} holders in ${listed}; of those that are gone
+ * since they were judged, an empty one.
  */
 void ngx_http_tracker_roster_list(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_listed_t *listed, ngx_uint_t n);
