@@ -8,12 +8,15 @@
 #include "ngx_http_tracker_wait.h"
 
 
-/* Where the commands begin that this call has not seen. */
+/*
+ * Where the commands begin that this call has not seen. A cursor that was
+ * ahead when the call began is of an entry that went to another meanwhile.
+ */
 static uint64_t
 ngx_http_tracker_roster_cursor_locked(ngx_http_tracker_roster_t *roster,
-    ngx_http_tracker_super_t *super, ngx_http_tracker_call_t *call)
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn)
 {
-    if (call->epoch != roster->epoch || call->cursor > super->head) {
+    if (call->epoch != roster->epoch || call->cursor > turn->head) {
         return 0;
     }
 
@@ -53,7 +56,7 @@ ngx_http_tracker_roster_wait(ngx_http_tracker_zone_t *zone,
         goto done;
     }
 
-    cursor = ngx_http_tracker_roster_cursor_locked(roster, super, call);
+    cursor = ngx_http_tracker_roster_cursor_locked(roster, call, turn);
     super->acked = ngx_max(super->acked, cursor);
 
     if (super->head > cursor) {
@@ -135,7 +138,7 @@ ngx_http_tracker_roster_commands(ngx_http_tracker_zone_t *zone,
         goto done;
     }
 
-    seq = ngx_http_tracker_roster_cursor_locked(roster, super, call);
+    seq = ngx_http_tracker_roster_cursor_locked(roster, call, turn);
 
     if (!call->poll || super->serial != turn->serial) {
         commands->cursor = seq;

@@ -56,7 +56,7 @@ typedef struct {
     uint32_t                      gen;
     uint64_t                      serial;      /* of the poll */
     uint64_t                      epoch;
-    uint64_t                      head;
+    uint64_t                      head;        /* when the call began */
     uint64_t                      wake;        /* workers with an older poll */
     unsigned                      take:1;      /* its lines are new */
     unsigned                      replaced:1;  /* of another session */
