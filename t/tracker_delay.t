@@ -69,11 +69,11 @@ subtest 'early off' => sub {
         $poll[$i] = $sp[$i]->poll;
     }
     my @q = map { $t->ask_start(url => $url . "c$_", size => 1000) } 1 .. 30;
-    my %done;
-    while (keys %done < 60) {
-        for my $i (0, 1) {
+    my @done = ({}, {});
+    while (my @more = grep { keys %{ $done[$_] } < 30 } 0, 1) {
+        for my $i (@more) {
             for my $p ($sp[$i]->told($poll[$i])) {
-                $done{"$i $p->{id}"} = 1;
+                $done[$i]{ $p->{id} } = 1;
                 $sp[$i]->say("+$p->{id} $root cdn");
             }
             $poll[$i] = $sp[$i]->poll;
