@@ -134,7 +134,7 @@ ngx_http_tracker_roster_lock(ngx_http_tracker_zone_t *zone)
                     roster->max * sizeof(ngx_http_tracker_super_t));
         roster->n = 0;
         roster->gen++;
-        roster->epoch = ngx_http_tracker_roster_epoch();
+        roster->epoch = roster->epoch * 6364136223846793005ull + 1;
 
         ngx_http_tracker_roster_reset = 1;
     }

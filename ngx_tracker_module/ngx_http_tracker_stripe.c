@@ -12,10 +12,10 @@ static ngx_int_t ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_http_tracker_stripe_t *ngx_http_tracker_stripe_create(
     ngx_slab_pool_t *shpool);
-
-
-/* set under the lock by who found the stripe broken; told after unlock */
-static ngx_uint_t  ngx_http_tracker_stripe_reset;
+static ngx_http_tracker_stripe_t *ngx_http_tracker_stripe_reset(
+    ngx_slab_pool_t *shpool);
+static void ngx_http_tracker_stripe_lost(ngx_http_tracker_zone_t *zone,
+    ngx_uint_t n);
 
 
 #define ngx_http_tracker_stripe_pool(zone, id)                                \
@@ -71,7 +71,9 @@ ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     shpool->log_nomem = 0;
 
-    return ngx_http_tracker_stripe_create(shpool) ? NGX_OK : NGX_ERROR;
+    shpool->data = ngx_http_tracker_stripe_create(shpool);
+
+    return shpool->data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -97,8 +99,6 @@ ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
         ngx_queue_init(&stripe->lru);
     }
 
-    shpool->data = stripe;
-
     return stripe;
 }
 
@@ -117,14 +117,8 @@ ngx_http_tracker_stripe_lock(ngx_http_tracker_zone_t *zone, u_char *id,
 
     stripe = shpool->data;
 
-    if (stripe->busy) {
-        ngx_slab_init(shpool);
-        shpool->log_nomem = 0;
-
-        /* cannot fail: the pool is as empty as it was at the start */
-        stripe = ngx_http_tracker_stripe_create(shpool);
-
-        ngx_http_tracker_stripe_reset = 1;
+    if (stripe == NULL || stripe->busy) {
+        stripe = ngx_http_tracker_stripe_reset(shpool);
     }
 
     stripe->busy = 1;
@@ -134,34 +128,88 @@ ngx_http_tracker_stripe_lock(ngx_http_tracker_zone_t *zone, u_char *id,
 }
 
 
+/* Who is killed in here leaves no stripe, and the next one begins again. */
+static ngx_http_tracker_stripe_t *
+ngx_http_tracker_stripe_reset(ngx_slab_pool_t *shpool)
+{
+    ngx_http_tracker_stripe_t  *stripe;
+
+    shpool->data = NULL;
+    ngx_memory_barrier();
+
+    ngx_slab_init(shpool);
+    shpool->log_nomem = 0;
+
+    /* cannot fail: the pool is as empty as it was at the start */
+
+    stripe = ngx_http_tracker_stripe_create(shpool);
+    stripe->lost = 1;
+
+    ngx_memory_barrier();
+    shpool->data = stripe;
+
+    return stripe;
+}
+
+
 void
 ngx_http_tracker_stripe_unlock(ngx_http_tracker_zone_t *zone, u_char *id)
 {
+    uint64_t                    lost;
     ngx_slab_pool_t            *shpool;
     ngx_http_tracker_stripe_t  *stripe;
 
     shpool = ngx_http_tracker_stripe_pool(zone, id);
     stripe = shpool->data;
+    lost = stripe->lost;
 
     ngx_memory_barrier();
     stripe->busy = 0;
 
     ngx_shmtx_unlock(&shpool->mutex);
 
-    if (ngx_http_tracker_stripe_reset) {
-        ngx_http_tracker_stripe_reset = 0;
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "tracker: a worker died in stripe %ui of zone \"%V\", "
-                      "the stripe starts anew",
-                      (ngx_uint_t) (id[0] % NGX_HTTP_TRACKER_STRIPES),
-                      &zone->name);
-
-        /* a new epoch: super peers announce again what was lost */
-
-        ngx_http_tracker_roster_forget(zone);
-        ngx_http_tracker_slots_wake_all();
+    if (lost) {
+        ngx_http_tracker_stripe_lost(zone, id[0] % NGX_HTTP_TRACKER_STRIPES);
     }
+}
+
+
+/*
+ * A new epoch: super peers announce again what was lost. It comes first: who
+ * is killed in here leaves the rest to the next one.
+ */
+static void
+ngx_http_tracker_stripe_lost(ngx_http_tracker_zone_t *zone, ngx_uint_t n)
+{
+    uint64_t                    lost;
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_stripe_t  *stripe;
+
+    ngx_http_tracker_roster_forget(zone);
+
+    shpool = (ngx_slab_pool_t *) zone->stripes[n]->shm.addr;
+    lost = 0;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    stripe = shpool->data;
+
+    if (stripe) {
+        lost = stripe->lost;
+        stripe->lost = 0;
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    if (lost == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "tracker: a worker died in stripe %ui of zone \"%V\", "
+                  "the stripe starts anew", n, &zone->name);
+
+    ngx_http_tracker_slots_wake_all();
 }
 
 

@@ -18,6 +18,7 @@ typedef struct ngx_http_tracker_swarm_s  ngx_http_tracker_swarm_t;
 
 typedef struct {
     uint64_t                      busy;
+    uint64_t                      lost;        /* and nobody was told yet */
     ngx_queue_t                   lru;         /* the last used first */
     uint32_t                      nbuckets;    /* a power of two */
     uint32_t                      hand;        /* of the expiry */
