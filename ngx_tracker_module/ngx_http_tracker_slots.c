@@ -191,6 +191,10 @@ ngx_http_tracker_slots_take(uint64_t *dirty)
     ngx_uint_t                word;
     ngx_http_tracker_slot_t  *slot;
 
+    if (ngx_http_tracker_slot == -1) {
+        return 0;
+    }
+
     slot = &ngx_http_tracker_slots[ngx_http_tracker_slot];
 
     __atomic_store_n(&slot->pending, 0, __ATOMIC_SEQ_CST);

@@ -24,7 +24,7 @@ static void ngx_http_tracker_wait_read(ngx_event_t *ev);
 static void ngx_http_tracker_wait_sweep(ngx_event_t *ev);
 static void ngx_http_tracker_wait_drain(void);
 static void ngx_http_tracker_wait_fire(ngx_event_t *ev);
-static void ngx_http_tracker_wait_end(void);
+static void ngx_http_tracker_wait_end(ngx_event_t *ev);
 static void ngx_http_tracker_wait_timer(ngx_event_t *ev);
 static void ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w);
 static void ngx_http_tracker_wait_unlink(void *data);
@@ -262,7 +262,7 @@ ngx_http_tracker_wait_read(ngx_event_t *ev)
     if (c->close) {
         c->close = 0;
         c->idle = 0;
-        ngx_http_tracker_wait_end();
+        ngx_http_tracker_wait_end(ev);
         return;
     }
 
@@ -364,9 +364,12 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
 }
 
 
-/* The worker leaves: everything parked is answered. */
+/*
+ * The worker leaves: everything parked is answered. It may take long to finish
+ * other requests; its slot and eventfd are another worker's from now on.
+ */
 static void
-ngx_http_tracker_wait_end(void)
+ngx_http_tracker_wait_end(ngx_event_t *ev)
 {
     ngx_uint_t                  i;
     ngx_queue_t                *queue;
@@ -384,4 +387,16 @@ ngx_http_tracker_wait_end(void)
             ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_EXITING);
         }
     }
+
+    if (ev->posted) {
+        ngx_delete_posted_event(ev);
+    }
+
+    (void) ngx_del_event(ev, NGX_READ_EVENT, 0);
+
+    if (wt->sweep.timer_set) {
+        ngx_del_timer(&wt->sweep);
+    }
+
+    ngx_http_tracker_slots_release();
 }
