@@ -34,18 +34,67 @@ add_tracker(struct transfer *t, const char *url)
     return true;
 }
 
+/*
+ * One of its addresses, as soon as they are known; after a failure the next
+ * one. LOOKUP_PENDING; SHOAL_ENET, SHOAL_EINVAL.
+ */
+static int
+locate(const struct transfer *t, struct tracker_state *tr,
+       struct node_addr *addr)
+{
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    size_t n = 0;
+
+    if (tr->lookup == NULL) {
+        tr->lookup = lookup_start(t->o.resolve, tr->url);
+        if (tr->lookup == NULL) {
+            return SHOAL_EINVAL;
+        }
+    }
+    int err = lookup_result(tr->lookup, addrs, &n);
+    if (err == 0) {
+        *addr = addrs[tr->failures % n];
+    } else if (err != LOOKUP_PENDING) {
+        lookup_free(tr->lookup);
+        tr->lookup = NULL;
+    }
+    return err;
+}
+
+static void
+back_off(struct tracker_state *tr, const char *why)
+{
+    uint64_t wait = RETRY_MS;
+
+    for (unsigned i = 0; i < tr->failures && wait < RETRY_MAX_MS; i++) {
+        wait *= 2;
+    }
+    tr->failures++;
+    snprintf(tr->state, sizeof(tr->state), "%s", why);
+    tr->ask_ms = clock_ms() + wait;
+}
+
 static void
 ask_tracker(struct transfer *t, unsigned index, const char *event,
             unsigned total_ms)
 {
     struct tracker_state *tr = &t->trackers[index];
-    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    struct node_addr addr;
     struct tracker_ask ask = { .resource = &t->resource,
                                .left = t->map.size - transfer_held(t),
                                .port = t->o.port,
                                .event = event };
     uint64_t sums[3] = { 0 };
 
+    int err = locate(t, tr, &addr);
+    if (err == LOOKUP_PENDING) {
+        return;
+    }
+    if (err != 0) {
+        back_off(tr, err == SHOAL_EINVAL ? "not an http(s) URL"
+                                         : "cannot resolve its host");
+        return;
+    }
     for (size_t i = 0; i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
 
@@ -58,10 +107,11 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
         tr->told[i] = sums[i];
     }
     char *url = tracker_url(tr->url, &ask);
-    struct http_options o = { .url = url, .total_ms = total_ms };
+    struct http_options o = { .url = url,
+                              .addr = &addr,
+                              .total_ms = total_ms };
     struct job *job = NULL;
     if (url != NULL) {
-        swarm_pin(t, &o, addrs);
         job = job_start(t, JOB_TRACKER, NULL, &o);
     }
     free(url);
@@ -79,21 +129,16 @@ static void
 tracker_failed(struct tracker_state *tr, const struct job *job,
                const char *why)
 {
-    uint64_t wait = RETRY_MS;
+    bool refused = job->answered && job->answer.status != 200;
+    char text[32];
 
-    for (unsigned i = 0; i < tr->failures && wait < RETRY_MAX_MS; i++) {
-        wait *= 2;
+    if (refused) {
+        snprintf(text, sizeof(text), "HTTP %u", job->answer.status);
     }
-    tr->failures++;
-    if (job->answered && job->answer.status != 200) {
-        snprintf(tr->state, sizeof(tr->state), "HTTP %u", job->answer.status);
-        if (job->answer.status < 500) {
-            wait = REFUSED_MS;
-        }
-    } else {
-        snprintf(tr->state, sizeof(tr->state), "%s", why);
+    back_off(tr, refused ? text : why);
+    if (refused && job->answer.status < 500) {
+        tr->ask_ms = clock_ms() + REFUSED_MS;
     }
-    tr->ask_ms = clock_ms() + wait;
 }
 
 static struct source *
@@ -121,8 +166,13 @@ take_source(struct transfer *t, enum source_kind kind, const char *url,
             return;
         }
         s->scheduled = schedule_add(t->schedule, kind);
-        s->usable =
+        bool ready =
             s->scheduled >= 0 && blockmap_init(&s->have, t->map.size) == 0;
+        s->lookup = ready ? lookup_start(t->o.resolve, url) : NULL;
+        if (s->lookup == NULL) {
+            node_failed(s, SHOAL_EINVAL, "bad URL");
+            return;
+        }
         const char *name = strstr(url, "://");
         name = name != NULL ? name + 3 : url;
         snprintf(s->name, sizeof(s->name), "%.*s", (int) strcspn(name, "/?"),

@@ -369,12 +369,15 @@ begin_forget(struct transfer *t)
     t->o.unshared = true;
     for (size_t i = 0; i < t->n_trackers; i++) {
         free(t->trackers[i].url);
+        lookup_free(t->trackers[i].lookup);
     }
     memset(t->trackers, 0, sizeof(t->trackers));
     t->n_trackers = 0;
     t->has_id = t->has_tracker_root = t->has_dropped_root = false;
     free(t->layer_url);
     t->layer_url = NULL;
+    lookup_free(t->layer_lookup);
+    t->layer_lookup = NULL;
     t->layer_asked = t->layer_done = false;
     memset(&t->sum, 0, sizeof(t->sum)); /* the origin's was that version's */
     if (t->o.checksum != NULL) {

@@ -85,33 +85,70 @@ published_start(struct transfer *t)
     }
 }
 
+/* Of the same host and port as the standard node's file? */
+static bool
+is_beside(const struct transfer *t)
+{
+    char host[256], node_host[256];
+    uint16_t port, node_port;
+
+    return t->standard->pinned
+           && url_split(t->layer_url, host, sizeof(host), &port) == 0
+           && url_split(t->standard->url, node_host, sizeof(node_host),
+                        &node_port)
+                  == 0
+           && strcmp(host, node_host) == 0 && port == node_port;
+}
+
+/* Where to fetch it; of its own CDN from a node that is not stale. */
+static int
+locate(struct transfer *t, struct node_addr *addr)
+{
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    size_t n;
+
+    if (is_beside(t)) {
+        *addr = t->standard->addr;
+        return 0;
+    }
+    if (t->layer_lookup == NULL) {
+        t->layer_lookup = lookup_start(t->o.resolve, t->layer_url);
+        if (t->layer_lookup == NULL) {
+            return SHOAL_EINVAL;
+        }
+    }
+    int err = lookup_result(t->layer_lookup, addrs, &n);
+    if (err == 0) {
+        *addr = addrs[0];
+    }
+    return err;
+}
+
 void
 published_tick(struct transfer *t)
 {
-    struct node_addr addrs[RESOLVE_ADDRS_MAX];
-    struct http_options o = { .url = t->layer_url, .total_ms = LAYER_MS };
-    char host[256], node_host[256];
-    uint16_t port, node_port;
+    struct node_addr addr;
+    struct http_options o = { .url = t->layer_url,
+                              .addr = &addr,
+                              .total_ms = LAYER_MS };
+    struct job *job = NULL;
 
     if (t->layer_url == NULL || t->layer_asked) {
         return;
     }
-    t->layer_asked = true;
-    swarm_pin(t, &o, addrs);
-    if (t->standard->pinned
-        && url_split(t->layer_url, host, sizeof(host), &port) == 0
-        && url_split(t->standard->url, node_host, sizeof(node_host),
-                     &node_port)
-               == 0
-        && strcmp(host, node_host) == 0 && port == node_port)
-    {
-        o.addr = &t->standard->addr; /* a node that is not stale */
+    int err = locate(t, &addr);
+    if (err == LOOKUP_PENDING) {
+        return;
     }
-    struct job *job = job_start(t, JOB_LAYER, NULL, &o);
+    t->layer_asked = true;
+    if (err == 0) {
+        job = job_start(t, JOB_LAYER, NULL, &o);
+    }
     if (job != NULL) {
         job->body_max = LAYER_FILE_MAX;
     } else if (named(t)) {
-        transfer_fail(t, SHOAL_ENOMEM, "%s: out of memory", t->layer_url);
+        transfer_fail(t, err != 0 ? err : SHOAL_ENOMEM,
+                      "%s: cannot be asked for", t->layer_url);
     }
 }
 

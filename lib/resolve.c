@@ -242,6 +242,18 @@ resolve_override(const struct resolve *r, const char *host, uint16_t port,
 }
 
 int
+resolve_literal(const char *host, uint16_t port, struct node_addr *out,
+                size_t *n)
+{
+    int err = parse_literal(host, strlen(host), port, out);
+
+    if (err == 0) {
+        *n = 1;
+    }
+    return err;
+}
+
+int
 resolve_lookup(const struct resolve *r, const char *host, uint16_t port,
                struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n,
                const char **why)
@@ -249,8 +261,7 @@ resolve_lookup(const struct resolve *r, const char *host, uint16_t port,
     if (resolve_override(r, host, port, out, n) == 0) {
         return 0;
     }
-    if (parse_literal(host, strlen(host), port, &out[0]) == 0) {
-        *n = 1;
+    if (resolve_literal(host, port, out, n) == 0) {
         return 0;
     }
     return ask_resolver(host, port, out, n, why);

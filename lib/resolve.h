@@ -37,6 +37,11 @@ int resolve_add(struct resolve *r, const char *text);
 int resolve_override(const struct resolve *r, const char *host, uint16_t port,
                      struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n);
 
+/** resolve_literal(host, port, out, n): a numeric address, perhaps in
+ *  brackets. SHOAL_EINVAL when it is a name. */
+int resolve_literal(const char *host, uint16_t port, struct node_addr *out,
+                    size_t *n);
+
 /**
  * resolve_lookup(r, host, port, out, n):
  * The nodes behind ${host}: the overrides' (in their order), else the

@@ -34,21 +34,6 @@ swarm_start(struct transfer *t)
     }
 }
 
-void
-swarm_pin(const struct transfer *t, struct http_options *o,
-          struct node_addr addrs[RESOLVE_ADDRS_MAX])
-{
-    char host[256];
-    uint16_t port;
-    size_t n;
-
-    if (url_split(o->url, host, sizeof(host), &port) == 0
-        && resolve_override(t->o.resolve, host, port, addrs, &n) == 0)
-    {
-        o->addr = &addrs[0];
-    }
-}
-
 /* What the source can give us and we can check, for the schedule. */
 void
 swarm_refresh(struct transfer *t, struct source *s)
@@ -145,11 +130,36 @@ wants_hashes(const struct transfer *t, const struct source *s)
     return s->kind == SOURCE_SUPER || (t->has_tracker_root && s->complete);
 }
 
+/* Its host's address, as soon as it is known. */
+static void
+locate(struct source *s)
+{
+    struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    size_t n = 0;
+    int err = lookup_result(s->lookup, addrs, &n);
+
+    if (err == LOOKUP_PENDING) {
+        return;
+    }
+    lookup_free(s->lookup);
+    s->lookup = NULL;
+    if (err != 0) {
+        node_failed(s, err, "cannot resolve");
+        return;
+    }
+    s->addr = addrs[0];
+    s->pinned = true;
+    s->usable = true;
+}
+
 static void
 tick_source(struct transfer *t, struct source *s)
 {
     uint64_t now = clock_ms();
 
+    if (s->lookup != NULL) {
+        locate(s);
+    }
     if (s->kind == SOURCE_CDN || !s->usable) {
         return;
     }

@@ -87,6 +87,7 @@ source_free(struct source *s)
     blockmap_fini(&s->have);
     free(s->hashes);
     free(s->early);
+    lookup_free(s->lookup);
     free(s->url);
     free(s);
 }
@@ -317,6 +318,7 @@ transfer_free(struct transfer *t)
     }
     for (size_t i = 0; i < t->n_trackers; i++) {
         free(t->trackers[i].url);
+        lookup_free(t->trackers[i].lookup);
     }
     schedule_free(t->schedule);
     blockmap_fini(&t->map);
@@ -330,6 +332,7 @@ transfer_free(struct transfer *t)
         checksum_finish(t->plain_sum, &t->sum);
     }
     free(t->layer_url);
+    lookup_free(t->layer_lookup);
     free(t);
 }
 

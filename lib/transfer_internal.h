@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "http.h"
+#include "lookup.h"
 #include "origin.h"
 #include "resolve.h"
 #include "resource.h"
@@ -74,6 +75,7 @@ struct source {
     bool early_broke; /* its connection did */
 
     /* super peers and peers */
+    struct lookup *lookup; /* of its host, until it is there */
     bool complete;
     struct blockmap have;
     uint8_t *hashes; /* its own piece layer, zeros where unknown */
@@ -128,7 +130,8 @@ enum phase {
 
 struct tracker_state {
     char *url;
-    bool asked; /* under way */
+    struct lookup *lookup; /* of its host; NULL: begin one */
+    bool asked;            /* under way */
     bool registered;
     unsigned failures;
     uint64_t ask_ms;  /* when next */
@@ -190,6 +193,7 @@ struct transfer {
     size_t n_trackers;
     bool no_share; /* the origin forbids it */
     char *layer_url;
+    struct lookup *layer_lookup;
     bool layer_asked, layer_done;
 };
 
@@ -379,11 +383,6 @@ bool published_awaited(const struct transfer *t);
 /* swarm.c */
 void swarm_start(struct transfer *t);
 void swarm_tick(struct transfer *t);
-
-/** swarm_pin(t, o, addrs): connect to what the user said for that name, if
- *  anything; ${addrs} must live until the request is started. */
-void swarm_pin(const struct transfer *t, struct http_options *o,
-               struct node_addr addrs[RESOLVE_ADDRS_MAX]);
 
 /** swarm_url(t, s, what): BASE/blocks/ID${what}, in front of BASE's query if
  *  it has one (tickets); free it. NULL: no memory. */
