@@ -6,6 +6,7 @@ use v5.36;
 use Exporter qw(import);
 use Fcntl qw(:flock);
 use IO::Socket::IP;
+use Shoal::Env qw(is_main);
 use Shoal::Process qw(wait_for);
 
 our @EXPORT_OK = qw(free_port port_open wait_port);
@@ -24,7 +25,7 @@ sub free_port(@addrs) {
         open my $lock, '>', "$dir/$port" or die "$dir/$port: $!\n";
         next if !flock $lock, LOCK_EX | LOCK_NB;
         next if grep { !_can_bind($_, $port) } @addrs;
-        push @locks, $lock;
+        push @locks, [ $lock, "$dir/$port" ];
         return $port;
     }
     die "no free port\n";
@@ -51,6 +52,12 @@ sub wait_port($addr, $port, $process = undef, $seconds = 10) {
         }
         port_open($addr, $port);
     } $seconds, "a listener on $addr:$port";
+}
+
+END {
+    if (is_main()) {
+        unlink $_->[1] for @locks;
+    }
 }
 
 1;

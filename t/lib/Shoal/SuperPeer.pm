@@ -38,7 +38,13 @@ sub new($class, %o) {
 sub name($self)    { return $self->{name} }
 sub addr($self)    { return $self->{addr} }
 sub port($self)    { return $self->{port} }
-sub base($self)    { return "http://$self->{addr}:$self->{port}" }
+sub base($self)    { return 'http://' . $self->authority }
+# ADDR:PORT, IPv6 in brackets.
+sub authority($self) {
+    my $addr = $self->{addr} =~ /:/ ? "[$self->{addr}]" : $self->{addr};
+    return "$addr:$self->{port}";
+}
+
 sub process($self) { return $self->{process} }
 sub pid($self)     { return $self->{process}->pid }
 sub alive($self)   { return $self->{process} && $self->{process}->alive }
@@ -57,7 +63,7 @@ sub config($self) {
     } @{ $self->{trackers} };
     return {
         name            => $self->{name},
-        listen          => "$self->{addr}:$self->{port}",
+        listen          => $self->authority,
         bind_address    => $self->{addr},
         status_listen   => "127.0.0.1:$self->{status_port}",
         trackers        => \@trackers,
