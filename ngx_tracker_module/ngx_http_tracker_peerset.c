@@ -30,11 +30,14 @@ typedef struct {
 
 
 static uint32_t
-ngx_http_tracker_peerset_hash(u_char *addr, size_t alen, uint16_t port)
+ngx_http_tracker_peerset_hash(ngx_http_tracker_peerset_t *set, u_char *addr,
+    size_t alen, uint16_t port)
 {
     uint64_t  h, part;
 
-    for (h = port; alen; alen -= 4, addr += 4) {
+    h = (uint64_t) set->seed << 16 | port;
+
+    for ( /* void */ ; alen; alen -= 4, addr += 4) {
         part = (uint64_t) addr[0] << 24 | addr[1] << 16 | addr[2] << 8
                | addr[3];
         h = (h ^ part) * 0x9e3779b97f4a7c15ull;
@@ -53,7 +56,7 @@ ngx_http_tracker_peerset_find(ngx_http_tracker_peerset_t *set, u_char *addr,
     uint32_t                   i;
     ngx_http_tracker_entry_t  *e;
 
-    i = ngx_http_tracker_peerset_hash(addr, alen, port);
+    i = ngx_http_tracker_peerset_hash(set, addr, alen, port);
 
     for ( ;; ) {
         i &= set->size - 1;
@@ -76,23 +79,24 @@ ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
 {
     uint32_t                     i;
     ngx_http_tracker_entry_t    *e;
-    ngx_http_tracker_peerset_t   grown;
+    ngx_http_tracker_peerset_t   other;
 
-    grown.slots = ngx_slab_calloc_locked(shpool, size
+    other.slots = ngx_slab_calloc_locked(shpool, size
                                          * ngx_http_tracker_entry_size(alen));
-    if (grown.slots == NULL) {
+    if (other.slots == NULL) {
         return NGX_DECLINED;
     }
 
-    grown.n = set->n;
-    grown.size = size;
-    grown.hand = 0;
+    other.n = set->n;
+    other.size = size;
+    other.hand = 0;
+    other.seed = (uint32_t) ngx_random();
 
     for (i = 0; i < set->size; i++) {
         e = ngx_http_tracker_entry(set, alen, i);
 
         if (e->seen) {
-            ngx_memcpy(ngx_http_tracker_peerset_find(&grown, e->addr, alen,
+            ngx_memcpy(ngx_http_tracker_peerset_find(&other, e->addr, alen,
                                                      e->port),
                        e, ngx_http_tracker_entry_size(alen));
         }
@@ -102,7 +106,7 @@ ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
         ngx_slab_free_locked(shpool, set->slots);
     }
 
-    *set = grown;
+    *set = other;
 
     return NGX_OK;
 }
@@ -170,7 +174,7 @@ ngx_http_tracker_peerset_remove(ngx_http_tracker_peerset_t *set, size_t alen,
             break;
         }
 
-        home = ngx_http_tracker_peerset_hash(e->addr, alen, e->port);
+        home = ngx_http_tracker_peerset_hash(set, e->addr, alen, e->port);
 
         if (((j - home) & mask) >= ((j - i) & mask)) {
             ngx_memcpy(ngx_http_tracker_entry(set, alen, i), e,
@@ -231,6 +235,14 @@ ngx_http_tracker_peerset_expire_locked(ngx_http_tracker_peerset_t *set,
 
     if (set->n == 0 && set->slots) {
         ngx_http_tracker_peerset_free_locked(set, shpool);
+        return;
+    }
+
+    /* a crowd has left: who picks need not look at its empty places */
+
+    if (set->n * 8 < set->size && set->size > NGX_HTTP_TRACKER_PEERS_FIRST) {
+        (void) ngx_http_tracker_peerset_resize(set, shpool, alen,
+                                               set->size / 2);
     }
 }
 

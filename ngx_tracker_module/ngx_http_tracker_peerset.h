@@ -30,6 +30,7 @@ typedef struct {
     uint32_t                      n;
     uint32_t                      size;        /* a power of two, or 0 */
     uint32_t                      hand;        /* of the expiry */
+    uint32_t                      seed;        /* strangers choose the ports */
 } ngx_http_tracker_peerset_t;
 
 

@@ -96,6 +96,7 @@ ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
                                 + n * sizeof(ngx_http_tracker_swarm_t *));
     if (stripe) {
         stripe->nbuckets = n;
+        stripe->seed = (uint64_t) ngx_random() << 32 ^ ngx_random();
         ngx_queue_init(&stripe->lru);
     }
 

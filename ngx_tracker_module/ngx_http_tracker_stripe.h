@@ -22,6 +22,7 @@ typedef struct {
     ngx_queue_t                   lru;         /* the last used first */
     uint32_t                      nbuckets;    /* a power of two */
     uint32_t                      hand;        /* of the expiry */
+    uint64_t                      seed;        /* strangers choose the ids */
     uint64_t                      swarms;
     ngx_http_tracker_swarm_t     *buckets[1];
 } ngx_http_tracker_stripe_t;

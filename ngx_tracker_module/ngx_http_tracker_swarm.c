@@ -8,8 +8,18 @@ enum {
 };
 
 
-#define ngx_http_tracker_swarm_bucket(stripe, id)                             \
-    (ngx_http_tracker_swarm_key(id) >> 16 & ((stripe)->nbuckets - 1))
+/* The seed keeps who can make ids at will from filling one bucket. */
+static uint32_t
+ngx_http_tracker_swarm_bucket(ngx_http_tracker_stripe_t *stripe, u_char *id)
+{
+    uint64_t  h;
+
+    h = ngx_http_tracker_swarm_key(id) ^ stripe->seed;
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
+    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
+
+    return h >> 32 & (stripe->nbuckets - 1);
+}
 
 
 uint64_t
