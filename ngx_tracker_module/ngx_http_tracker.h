@@ -77,6 +77,8 @@ typedef struct {
     ngx_uint_t                    peers_line;
     unsigned                      peers:1;
 
+    uint32_t                      ttl;         /* s for which peers stay */
+
     time_t                        nomem_logged;
 } ngx_http_tracker_zone_t;
 

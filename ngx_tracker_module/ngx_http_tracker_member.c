@@ -53,18 +53,19 @@ ngx_http_tracker_swarm_join_locked(ngx_http_tracker_section_t *s,
 ngx_int_t
 ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
-    uint32_t ttl, ngx_http_tracker_view_t *view)
+    ngx_http_tracker_view_t *view)
 {
-    uint32_t                    before;
+    uint32_t                    now, before;
     ngx_int_t                   rc;
     ngx_http_tracker_section_t  s;
 
-    before = ngx_http_tracker_now() - ngx_min(ttl, ngx_http_tracker_now());
+    now = ngx_http_tracker_now();
+    before = now - ngx_min(zone->ttl, now);
     rc = NGX_OK;
 
     ngx_http_tracker_swarm_open(zone, res->id, &s);
 
-    ngx_http_tracker_swarm_expire_locked(&s);
+    ngx_http_tracker_swarm_expire_locked(&s, zone->ttl);
 
     if (s.swarm) {
         ngx_http_tracker_peerset_expire_locked(&s.swarm->v4, s.shpool, 4,

@@ -322,6 +322,13 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
 
+    /* a peer stays for two intervals and a half, of the longest there is */
+
+    if (conf->peers) {
+        conf->peers->ttl = ngx_max(conf->peers->ttl,
+                                   (uint32_t) (conf->interval * 5 + 1) / 2);
+    }
+
     return NGX_CONF_OK;
 }
 

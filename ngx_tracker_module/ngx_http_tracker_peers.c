@@ -165,8 +165,7 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
         peer = NULL;
     }
 
-    rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer,
-                                     ngx_http_tracker_peers_ttl(ctx), &view);
+    rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer, &view);
 
     ngx_http_tracker_roster_choose(ctx->zone, ctx->res.id, &ctx->asker.addr,
                                    ctx->conf->per_file, &view);

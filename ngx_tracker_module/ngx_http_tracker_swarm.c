@@ -223,13 +223,15 @@ ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
 
 /* A few swarms that nobody asks for any more, wherever they are. */
 void
-ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s)
+ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
+    uint32_t ttl)
 {
-    uint32_t                   now;
+    uint32_t                   now, idle;
     ngx_uint_t                 n;
     ngx_http_tracker_swarm_t  *swarm, *next;
 
     now = ngx_http_tracker_now();
+    idle = ngx_max(ttl, NGX_HTTP_TRACKER_IDLE);
 
     for (n = 0; n < NGX_HTTP_TRACKER_EXPIRE_BUCKETS; n++) {
 
@@ -240,16 +242,15 @@ ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s)
             next = swarm->next;
 
             if (swarm == s->swarm
-                || ngx_http_tracker_age(now, swarm->used)
-                   < NGX_HTTP_TRACKER_IDLE)
+                || ngx_http_tracker_age(now, swarm->used) < idle)
             {
                 continue;
             }
 
             ngx_http_tracker_peerset_expire_locked(&swarm->v4, s->shpool, 4,
-                                          now - NGX_HTTP_TRACKER_IDLE);
+                                                   now - idle);
             ngx_http_tracker_peerset_expire_locked(&swarm->v6, s->shpool, 6,
-                                          now - NGX_HTTP_TRACKER_IDLE);
+                                                   now - idle);
 
             if (swarm->v4.n == 0 && swarm->v6.n == 0 && !swarm->holders) {
                 ngx_http_tracker_swarm_free_locked(s, swarm);

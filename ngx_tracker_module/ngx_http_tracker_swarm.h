@@ -81,17 +81,17 @@ typedef struct {
 
 
 /**
- * ngx_http_tracker_swarm_look(zone, res, peer, ttl, view):
+ * ngx_http_tracker_swarm_look(zone, res, peer, view):
  * Copy what is known of ${res}'s super peers to ${view}. With a ${peer}, it is
  * registered first, for which the swarm is made where needed; peers that were
- * not seen for ${ttl} seconds are dropped, a few a call.
+ * not seen for the zone's ttl are dropped, a few a call.
  *
  * Errors:     NGX_DECLINED: the peer could not be registered, for want of
  *             memory; the view is filled all the same.
  */
 ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
-    uint32_t ttl, ngx_http_tracker_view_t *view);
+    ngx_http_tracker_view_t *view);
 
 /**
  * ngx_http_tracker_swarm_commit(zone, res, view, bit, pending):

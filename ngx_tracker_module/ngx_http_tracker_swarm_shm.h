@@ -99,10 +99,11 @@ void ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_swarm_expire_locked(s):
+ * ngx_http_tracker_swarm_expire_locked(s, ttl):
  * Look at the next few swarms, and free those that nobody asks for any more.
  */
-void ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s);
+void ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
+    uint32_t ttl);
 
 
 #endif /* _NGX_HTTP_TRACKER_SWARM_SHM_H_INCLUDED_ */
