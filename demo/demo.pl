@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/../t/lib";
 use Shoal::Cdn qw(cdn);
 use Shoal::Client qw(shoal);
 use Shoal::Data qw(sha256_file human_size);
-use Shoal::Env qw(tmpdir is_main slurp);
+use Shoal::Env qw(tmpdir is_main proxies);
 use Shoal::Process qw(wait_for run_cmd);
 use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
@@ -91,12 +91,11 @@ sub real_file() {
         return $found[0][1] if @found;
     }
     my $dir = tmpdir('package');
-    for my $package (qw(libllvm14 linux-image-amd64 chromium
-                        openjdk-17-jre-headless))
-    {
+    chmod 0777, $dir;    # apt fetches as a user of its own
+    for my $package (qw(firefox-esr chromium linux-source-6.1)) {
         say "no file of 64 MiB on this machine, fetching $package";
-        run_cmd({ deadline => 240, cwd => $dir }, 'apt-get', '-q',
-                'download', $package);
+        run_cmd({ deadline => 240, cwd => $dir, env => { proxies() } },
+                'apt-get', '-q', 'download', $package);
         my ($deb) = grep { -s $_ >= $min } glob "$dir/*.deb";
         return $deb if $deb;
     }

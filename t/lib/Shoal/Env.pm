@@ -9,7 +9,7 @@ use File::Basename qw(dirname);
 use File::Temp ();
 
 our @EXPORT_OK = qw(top build_dir program tmpdir deadline sanitized
-    san_env san_preload slurp spew is_main);
+    san_env san_preload slurp spew is_main proxies);
 
 my $main_pid = $$;
 my $top      = abs_path(dirname(__FILE__) . '/../../..');
@@ -20,6 +20,8 @@ my $slow     = $ENV{SHOAL_SLOW} || 1;
 my $tmp;
 
 $build = "$top/$build" if $build !~ m{^/};
+
+my %proxies = map { $_ => $ENV{$_} } grep { /_proxy$/i } keys %ENV;
 
 # What is started sees no proxy, no setting of the user's, no home.
 delete @ENV{ grep { /_proxy$/i || /^SHOAL_/ || /^LC_/ } keys %ENV };
@@ -32,6 +34,9 @@ sub is_main()   { return $$ == $main_pid }
 sub top()       { return $top }
 sub build_dir() { return $build }
 sub sanitized() { return $san }
+
+# The user's proxy variables, for what has to leave this machine.
+sub proxies()   { return %proxies }
 
 # Seconds, made longer where the programs are slower.
 sub deadline($seconds) { return $seconds * ($san ? 3 : 1) * $slow }
