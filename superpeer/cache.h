@@ -11,6 +11,8 @@
  *   power cut the last second may be lost, and the file may be damaged where
  *   the file system writes out of order: there is no fsync in between.
  *   A set's room is set aside when it is begun, as if it was complete.
+ *   The cache is as large as the disk has room for, if that is less than its
+ *   size.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -30,9 +32,11 @@ struct cache_options {
     const char *path;
     uint64_t size; /* bytes */
 
-    /** A set is about to be deleted: tell those who may ask for it. Called
-     *  without locks, in the thread of cache_fill() or cache_forget(). */
-    void (*leaving)(void *ctx, const uint8_t id[20]);
+    /** A set is about to be deleted: tell those who may ask for it; ${more}:
+     *  the next one follows at once, and it all can be waited for together.
+     *  Called without locks, in the thread of cache_fill() or
+     *  cache_forget(). */
+    void (*leaving)(void *ctx, const uint8_t id[20], bool more);
     void *ctx;
 };
 
@@ -51,7 +55,8 @@ int cache_open(const struct cache_options *options, struct cache **out,
  *  use any more. */
 void cache_close(struct cache *c);
 
-/** cache_too_large(c, size): such a file is above 80 % of the cache. */
+/** cache_too_large(c, size): such a file is above 80 % of the cache, or of
+ *  what the disk has room for. */
 bool cache_too_large(const struct cache *c, uint64_t size);
 
 /**
@@ -112,6 +117,9 @@ int cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
 /** cache_forget(c, id): delete the set, unless it is being filled. */
 void cache_forget(struct cache *c, const uint8_t id[20]);
 
+/** cache_sync(c): what was committed is on the disk. SHOAL_EIO. */
+int cache_sync(struct cache *c);
+
 /** What one set is; a copy. */
 struct cache_info {
     uint8_t id[20];
@@ -136,7 +144,7 @@ int cache_list(struct cache *c, struct cache_info **out, size_t *n);
 void cache_list_free(struct cache_info *list, size_t n);
 
 struct cache_stats {
-    uint64_t size;     /* bytes that it may take */
+    uint64_t size;     /* bytes that it may take now */
     uint64_t used;     /* bytes set aside for sets */
     uint64_t evicted;  /* sets, since the start */
     uint64_t replaced; /* sets, by another version of their URL */

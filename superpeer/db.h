@@ -40,6 +40,10 @@ struct db_record {
 int db_open(const char *path, uint64_t size, struct db **out, char *why,
             size_t cap);
 
+/** db_room(d): bytes that the file may grow to: its size, or less where the
+ *  disk has no room for that. */
+uint64_t db_room(const struct db *d);
+
 /** db_close(d): NULL is a no-op. */
 void db_close(struct db *d);
 

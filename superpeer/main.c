@@ -64,7 +64,7 @@ on_report(void *ctx, const struct news_item *item)
 }
 
 static void
-on_leaving(void *ctx, const uint8_t id[20])
+on_leaving(void *ctx, const uint8_t id[20], bool more)
 {
     struct news_item item = { .kind = NEWS_GONE };
     struct agent *a = agent_of(ctx);
@@ -72,7 +72,9 @@ on_leaving(void *ctx, const uint8_t id[20])
     if (a != NULL) {
         memcpy(item.id, id, sizeof(item.id));
         agent_tell(a, &item);
-        agent_flush(a, LEAVING_MS);
+        if (!more) {
+            agent_flush(a, LEAVING_MS);
+        }
     }
 }
 

@@ -150,7 +150,7 @@ is_final(int err)
 {
     return err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
            || err == SHOAL_ENOAGREE || err == SHOAL_EPRIVATE
-           || err == SHOAL_EFULL;
+           || err == SHOAL_EFULL || err == SHOAL_EIO;
 }
 
 /* ---- callbacks of the transfer ---- */

@@ -189,12 +189,18 @@ sets_remove(struct sets *s, struct cache_set *set)
     s->footprint -= set->footprint;
 }
 
+bool
+sets_is(const struct cache_set *set, const uint8_t id[RESOURCE_ID_LEN])
+{
+    return memcmp(set->resource.id, id, RESOURCE_ID_LEN) == 0;
+}
+
 struct cache_set *
 sets_find(const struct sets *s, const uint8_t id[RESOURCE_ID_LEN])
 {
     struct cache_set *set = s->by_id[bucket(s, id)];
 
-    while (set != NULL && memcmp(set->resource.id, id, RESOURCE_ID_LEN) != 0) {
+    while (set != NULL && !sets_is(set, id)) {
         set = set->next_id;
     }
     return set;
@@ -205,10 +211,9 @@ sets_other(const struct sets *s, const struct cache_set *set)
 {
     struct cache_set *o = s->by_url[bucket(s, set->url_key)];
 
-    while (
-        o != NULL
-        && (memcmp(o->url_key, set->url_key, RESOURCE_ID_LEN) != 0
-            || memcmp(o->resource.id, set->resource.id, RESOURCE_ID_LEN) == 0))
+    while (o != NULL
+           && (memcmp(o->url_key, set->url_key, RESOURCE_ID_LEN) != 0
+               || sets_is(o, set->resource.id)))
     {
         o = o->next_url;
     }
@@ -228,13 +233,34 @@ sets_each(const struct sets *s, void (*fn)(struct cache_set *set, void *ctx),
     }
 }
 
+static bool
+is_evictable(const struct cache_set *set)
+{
+    return set->refs == 0 && !set->filling;
+}
+
+static void
+add_evictable(struct cache_set *set, void *ctx)
+{
+    *(uint64_t *) ctx += is_evictable(set) ? set->footprint : 0;
+}
+
+uint64_t
+sets_evictable(const struct sets *s)
+{
+    uint64_t sum = 0;
+
+    sets_each(s, add_evictable, &sum);
+    return sum;
+}
+
 /* `ctx` is the oldest so far. */
 static void
 compare_age(struct cache_set *set, void *ctx)
 {
     struct cache_set **oldest = ctx;
 
-    if (set->refs == 0 && !set->filling
+    if (is_evictable(set)
         && (*oldest == NULL || set->last_use_us < (*oldest)->last_use_us))
     {
         *oldest = set;

@@ -30,7 +30,7 @@ struct cache_set {
     uint64_t last_use_us; /* since 1970 */
     uint64_t added;       /* blocks since the start */
     uint64_t footprint;
-    struct cache_set *next_id, *next_url;
+    struct cache_set *next_id, *next_url; /* in the tables, or evict.c's */
 };
 
 struct sets {
@@ -61,6 +61,9 @@ void sets_remove(struct sets *s, struct cache_set *set);
 struct cache_set *sets_find(const struct sets *s,
                             const uint8_t id[RESOURCE_ID_LEN]);
 
+/** sets_is(set, id): is that its id? */
+bool sets_is(const struct cache_set *set, const uint8_t id[RESOURCE_ID_LEN]);
+
 /** sets_other(s, set): a set of the same URL with another id, or NULL. */
 struct cache_set *sets_other(const struct sets *s,
                              const struct cache_set *set);
@@ -68,6 +71,9 @@ struct cache_set *sets_other(const struct sets *s,
 /** sets_oldest(s): of those that nobody uses the one whose last use is the
  *  longest ago, or NULL. */
 struct cache_set *sets_oldest(const struct sets *s);
+
+/** sets_evictable(s): bytes of those that nobody uses. */
+uint64_t sets_evictable(const struct sets *s);
 
 /** sets_each(s, fn, ctx): ${fn} must not add or remove. */
 void sets_each(const struct sets *s,

@@ -1,6 +1,7 @@
 /* The block cache. */
 #include "unit.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -26,12 +27,19 @@ static char folder[] = "/tmp/shoal-cache-XXXXXX";
 static uint8_t left[64][20];
 static unsigned n_left;
 
+/* Run when a set is said to be leaving. */
+static void (*meanwhile)(void);
+
 static void
-on_leaving(void *ctx, const uint8_t id[20])
+on_leaving(void *ctx, const uint8_t id[20], bool more)
 {
     (void) ctx;
     assert_true(n_left < 64);
+    (void) more;
     memcpy(left[n_left++], id, 20);
+    if (meanwhile != NULL) {
+        meanwhile();
+    }
 }
 
 static int
@@ -53,6 +61,7 @@ setup(void **state)
 {
     (void) state;
     n_left = 0;
+    meanwhile = NULL;
     return remove_files();
 }
 
@@ -560,6 +569,99 @@ survives_a_smaller_size(void **state)
     resource_fini(&s);
 }
 
+static struct {
+    struct cache *cache;
+    struct resource resource;
+    pthread_t thread;
+    int err;
+} again;
+
+static void *
+fill_again(void *arg)
+{
+    (void) arg;
+    again.err = fill_all(again.cache, &again.resource);
+    return NULL;
+}
+
+/* Long enough for a set that does not wait to be filled and be deleted. */
+static void
+start_to_fill_again(void)
+{
+    meanwhile = NULL;
+    assert_int_equal(pthread_create(&again.thread, NULL, fill_again, NULL), 0);
+    usleep(300000);
+}
+
+/* A set is wanted again while it is being deleted: the deletion must not
+ * take the new blocks with it. */
+static void
+a_set_comes_back_while_it_goes(void **state)
+{
+    (void) state;
+    again.cache = open_cache(64 * MIB);
+    make_resource(&again.resource, 1, 20 * BLOCK);
+    assert_int_equal(fill_all(again.cache, &again.resource), 0);
+    meanwhile = start_to_fill_again;
+    cache_forget(again.cache, again.resource.id);
+    assert_int_equal(pthread_join(again.thread, NULL), 0);
+    assert_int_equal(again.err, 0);
+    assert_int_equal(check_blocks(again.cache, &again.resource), 20);
+    cache_close(again.cache);
+    again.cache = open_cache(64 * MIB);
+    assert_int_equal(check_blocks(again.cache, &again.resource), 20);
+    cache_close(again.cache);
+    resource_fini(&again.resource);
+}
+
+/* Who has the old set open does not get the new one's bytes: they need not
+ * be the same where the version is not known. */
+static void
+a_reader_of_a_set_that_came_back(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct resource r;
+    struct serve_set reader;
+    char buf[10];
+
+    (void) state;
+    make_resource(&r, 1, 4 * BLOCK);
+    assert_int_equal(fill_all(c, &r), 0);
+    assert_int_equal(cache_serve_ops.open(c, r.id, &reader), 0);
+    cache_forget(c, r.id);
+    assert_int_equal(fill_all(c, &r), 0);
+    assert_int_equal(cache_serve_ops.read(c, &reader, 0, buf, 10), SHOAL_EIO);
+    cache_serve_ops.close(c, &reader);
+    cache_close(c);
+    resource_fini(&r);
+}
+
+/* What must go anyway is not enough: then nothing goes. */
+static void
+evicts_nothing_in_vain(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct resource big, small, other;
+    struct serve_set reader;
+    struct cache_set *set = NULL;
+
+    (void) state;
+    make_resource(&big, 1, 40 * MIB);
+    make_resource(&small, 2, 5 * MIB);
+    make_resource(&other, 3, 30 * MIB);
+    assert_int_equal(fill_all(c, &big), 0);
+    assert_int_equal(fill_all(c, &small), 0);
+    assert_int_equal(cache_serve_ops.open(c, big.id, &reader), 0);
+    assert_int_equal(cache_fill(c, &other, &set), SHOAL_EFULL);
+    assert_int_equal(n_left, 0);
+    assert_int_equal(check_blocks(c, &small), 80);
+    cache_serve_ops.close(c, &reader);
+    cache_close(c);
+    resource_fini(&big);
+    resource_fini(&small);
+    resource_fini(&other);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int
@@ -577,6 +679,9 @@ main(void)
         TEST(evicts_the_least_recently_used),
         TEST(keeps_what_is_in_use),
         TEST(a_deleted_set_reads_as_an_error),
+        TEST(a_set_comes_back_while_it_goes),
+        TEST(a_reader_of_a_set_that_came_back),
+        TEST(evicts_nothing_in_vain),
         TEST(knows_what_is_too_large),
         TEST(survives_a_full_disk),
         TEST(survives_a_smaller_size),

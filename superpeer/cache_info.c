@@ -1,0 +1,110 @@
+/* cache_info.c - what the cache holds, for announcements and the status. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache_internal.h"
+#include "shoal.h"
+
+static int
+fill_info(const struct cache_set *set, struct cache_info *out)
+{
+    memset(out, 0, sizeof(*out));
+    memcpy(out->id, set->resource.id, sizeof(out->id));
+    memcpy(out->root, set->root, sizeof(out->root));
+    out->size = set->resource.size;
+    out->last_use = set->last_use_us / 1000000;
+    out->blocks = set->map.count;
+    out->held = set->map.held;
+    out->complete = set->complete;
+    out->copy = set->copy;
+    out->filling = set->filling;
+    out->url = strdup(set->resource.url);
+    out->provider = strdup(set->resource.provider);
+    out->version = strdup(set->resource.version);
+    if (out->url == NULL || out->provider == NULL || out->version == NULL) {
+        cache_info_fini(out);
+        return SHOAL_ENOMEM;
+    }
+    return 0;
+}
+
+void
+cache_info_fini(struct cache_info *info)
+{
+    free(info->url);
+    free(info->provider);
+    free(info->version);
+    memset(info, 0, sizeof(*info));
+}
+
+int
+cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out)
+{
+    int err = SHOAL_ENOTFOUND;
+
+    pthread_mutex_lock(&c->lock);
+    struct cache_set *set = sets_find(&c->sets, id);
+    if (set != NULL) {
+        err = fill_info(set, out);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return err;
+}
+
+struct listing {
+    struct cache_info *list;
+    size_t n;
+    int err;
+};
+
+static void
+list_one(struct cache_set *set, void *ctx)
+{
+    struct listing *l = ctx;
+
+    if (l->err == 0) {
+        l->err = fill_info(set, &l->list[l->n]);
+        l->n += l->err == 0;
+    }
+}
+
+int
+cache_list(struct cache *c, struct cache_info **out, size_t *n)
+{
+    struct listing l = { NULL, 0, 0 };
+
+    pthread_mutex_lock(&c->lock);
+    l.list = calloc(c->sets.count + 1, sizeof(*l.list));
+    if (l.list != NULL) {
+        sets_each(&c->sets, list_one, &l);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (l.list == NULL || l.err != 0) {
+        cache_list_free(l.list, l.n);
+        return SHOAL_ENOMEM;
+    }
+    *out = l.list;
+    *n = l.n;
+    return 0;
+}
+
+void
+cache_list_free(struct cache_info *list, size_t n)
+{
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        cache_info_fini(&list[i]);
+    }
+    free(list);
+}
+
+void
+cache_get_stats(struct cache *c, struct cache_stats *out)
+{
+    out->size = db_room(c->db);
+    pthread_mutex_lock(&c->lock);
+    out->used = c->sets.footprint;
+    out->evicted = c->evicted;
+    out->replaced = c->replaced;
+    out->sets = c->sets.count;
+    pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,202 @@
+/* db_read.c - what the cache's file holds. */
+#include <string.h>
+
+#include "db_internal.h"
+#include "db_record.h"
+#include "log.h"
+#include "shoal.h"
+
+/* NULL unless there is one more string in the record. */
+static const char *
+next_string(const char **p, const char *end)
+{
+    const char *s = *p, *nul = memchr(s, '\0', (size_t) (end - s));
+
+    if (nul == NULL) {
+        return NULL;
+    }
+    *p = nul + 1;
+    return s;
+}
+
+static int
+parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
+{
+    const char *p = data->mv_data, *end = p + data->mv_size;
+    struct stored s;
+
+    if (key->mv_size != RESOURCE_ID_LEN || data->mv_size < sizeof(s)) {
+        return SHOAL_EINVAL;
+    }
+    memcpy(&s, p, sizeof(s));
+    p += sizeof(s);
+    rec->url = next_string(&p, end);
+    rec->provider = rec->url != NULL ? next_string(&p, end) : NULL;
+    rec->version = rec->provider != NULL ? next_string(&p, end) : NULL;
+    if (rec->version == NULL) {
+        return SHOAL_EINVAL;
+    }
+    rec->id = key->mv_data;
+    rec->size = s.size;
+    rec->last_use_us = s.last_use_us;
+    rec->state = (enum db_state) s.state;
+    rec->copy = s.copy != 0;
+    memcpy(rec->root, s.root, DIGEST_LEN);
+    return 0;
+}
+
+static int
+each_record(struct db *d, MDB_txn *txn,
+            void (*fn)(void *ctx, const struct db_record *rec,
+                       const uint8_t *bits, size_t len),
+            void *ctx)
+{
+    MDB_cursor *cursor;
+    MDB_val key, data, bits;
+
+    int rc = mdb_cursor_open(txn, d->table[SETS], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
+        struct db_record rec;
+
+        if (parse_record(&key, &data, &rec) != 0
+            || mdb_get(txn, d->table[BITS], &key, &bits) != 0)
+        {
+            log_line(LOG_LEVEL_ERROR, NULL, "cache: a record is damaged");
+            continue;
+        }
+        fn(ctx, &rec, bits.mv_data, bits.mv_size);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+db_each(struct db *d,
+        void (*fn)(void *ctx, const struct db_record *rec, const uint8_t *bits,
+                   size_t len),
+        void *ctx)
+{
+    MDB_txn *txn;
+
+    int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0) {
+        rc = each_record(d, txn, fn, ctx);
+        mdb_txn_abort(txn);
+    }
+    return rc == 0 ? 0 : db_fail(d, NULL, "read the records", rc);
+}
+
+/* ---- reading ---- */
+
+static MDB_txn *
+reader_get(struct db *d)
+{
+    MDB_txn *txn = NULL;
+
+    pthread_mutex_lock(&d->lock);
+    if (d->pooled > 0) {
+        txn = d->pool[--d->pooled];
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (txn != NULL) {
+        if (mdb_txn_renew(txn) == 0) {
+            return txn;
+        }
+        mdb_txn_abort(txn);
+    }
+    int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    if (rc != 0) {
+        db_fail(d, NULL, "begin to read", rc);
+        return NULL;
+    }
+    return txn;
+}
+
+static void
+reader_put(struct db *d, MDB_txn *txn)
+{
+    mdb_txn_reset(txn);
+    pthread_mutex_lock(&d->lock);
+    if (d->pooled < DB_POOL_MAX) {
+        d->pool[d->pooled++] = txn;
+        txn = NULL;
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (txn != NULL) {
+        mdb_txn_abort(txn);
+    }
+}
+
+long
+db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
+        size_t len)
+{
+    struct block_key k = db_key(id, block);
+    MDB_val key = db_val(&k, sizeof(k)), data;
+    long n = SHOAL_EIO;
+
+    MDB_txn *txn = reader_get(d);
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    if (mdb_get(txn, d->table[BLOCKS], &key, &data) == 0 && off < data.mv_size)
+    {
+        size_t most = data.mv_size - off;
+
+        n = (long) (len < most ? len : most);
+        memcpy(buf, (const char *) data.mv_data + off, (size_t) n);
+    }
+    reader_put(d, txn);
+    return n;
+}
+
+static void
+take_hash(const MDB_val *key, const MDB_val *data, uint8_t *layer,
+          uint32_t count)
+{
+    const uint8_t *b = (const uint8_t *) key->mv_data + RESOURCE_ID_LEN;
+    uint32_t block = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16
+                     | (uint32_t) b[2] << 8 | b[3];
+
+    if (block < count && data->mv_size == DIGEST_LEN) {
+        memcpy(layer + (size_t) block * DIGEST_LEN, data->mv_data, DIGEST_LEN);
+    }
+}
+
+static int
+read_hashes(struct db *d, MDB_txn *txn, const uint8_t *id, uint8_t *layer,
+            uint32_t count)
+{
+    struct block_key first = db_key(id, 0);
+    MDB_val key = db_val(&first, sizeof(first)), data;
+    MDB_cursor *cursor;
+
+    int rc = mdb_cursor_open(txn, d->table[HASHES], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    while (rc == 0 && db_is_of(id, &key)) {
+        take_hash(&key, &data, layer, count);
+        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count)
+{
+    MDB_txn *txn = reader_get(d);
+
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    memset(layer, 0, (size_t) count * DIGEST_LEN);
+    int rc = read_hashes(d, txn, id, layer, count);
+    reader_put(d, txn);
+    return rc == 0 ? 0 : db_fail(d, id, "read hashes", rc);
+}

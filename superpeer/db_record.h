@@ -1,0 +1,19 @@
+/* db_record.h - how a set's record is stored. */
+#ifndef DB_RECORD_H
+#define DB_RECORD_H
+
+#include <stdint.h>
+
+#include "digest.h"
+
+/* A record, in the machine's byte order; then url, provider and version,
+ * each with a NUL. */
+struct stored {
+    uint64_t size;
+    uint64_t last_use_us;
+    uint32_t state;
+    uint32_t copy;
+    uint8_t root[DIGEST_LEN];
+};
+
+#endif

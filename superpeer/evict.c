@@ -1,0 +1,243 @@
+/* evict.c - room for new sets: which ones have to go, and their deletion. */
+#include "cache_internal.h"
+#include "log.h"
+#include "shoal.h"
+
+enum {
+    HIGH_PERCENT = 85, /* of the size: above it sets are evicted */
+    LOW_PERCENT = 80   /* and down to this */
+};
+
+static struct cache_set *
+find(struct cache_set *list, const uint8_t id[20])
+{
+    while (list != NULL && !sets_is(list, id)) {
+        list = list->next_id;
+    }
+    return list;
+}
+
+bool
+evict_is_leaving_locked(const struct cache *c, const uint8_t id[20])
+{
+    return find(c->leaving, id) != NULL;
+}
+
+/* Out of the tables, and on the list that goes; its room is free only when
+ * it was deleted. */
+static void
+take_out_locked(struct cache *c, struct cache_set *set,
+                struct cache_set **list)
+{
+    sets_remove(&c->sets, set);
+    c->sets.footprint += set->footprint;
+    c->leaving_bytes += set->footprint;
+    set->gone = true;
+    set->refs++;
+    set->next_id = c->leaving;
+    c->leaving = set;
+    while (*list != NULL) { /* in the order in which they were chosen */
+        list = &(*list)->next_url;
+    }
+    *list = set;
+}
+
+static void
+unlink_locked(struct cache_set **list, struct cache_set *set)
+{
+    while (*list != set) {
+        list = &(*list)->next_id;
+    }
+    *list = set->next_id;
+    set->next_id = NULL;
+}
+
+/* Where the disk is full there may be no page to write the deletion to: it
+ * is tried again when room is needed. */
+static void
+delete_stored(struct cache *c, struct cache_set *set)
+{
+    pthread_mutex_lock(&c->lock);
+    writer_wait_locked(c, set);
+    struct db_record rec = cache_record_locked(set, DB_LEAVING);
+    pthread_mutex_unlock(&c->lock);
+    int err = db_delete(c->db, &rec, set->map.block_size);
+    pthread_mutex_lock(&c->lock);
+    unlink_locked(&c->leaving, set);
+    c->leaving_bytes -= set->footprint;
+    if (err != 0) {
+        set->next_id = c->stuck;
+        c->stuck = set;
+    } else {
+        c->dirty = true;
+        c->sets.footprint -= set->footprint;
+        cache_unref_locked(set);
+    }
+    pthread_cond_broadcast(&c->done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* All are told of before the first byte goes. */
+static void
+delete_list(struct cache *c, struct cache_set *list)
+{
+    struct cache_set *next;
+
+    for (struct cache_set *set = list; set != NULL; set = set->next_url) {
+        if (c->on_leaving != NULL) {
+            c->on_leaving(c->ctx, set->resource.id, set->next_url != NULL);
+        }
+    }
+    for (struct cache_set *set = list; set != NULL; set = next) {
+        next = set->next_url;
+        set->next_url = NULL;
+        delete_stored(c, set);
+    }
+}
+
+static void
+delete_stuck(struct cache *c)
+{
+    struct cache_set *list = NULL, *next;
+
+    pthread_mutex_lock(&c->lock);
+    for (struct cache_set *set = c->stuck; set != NULL; set = next) {
+        next = set->next_id;
+        set->next_id = c->leaving;
+        c->leaving = set;
+        c->leaving_bytes += set->footprint;
+        set->next_url = list;
+        list = set;
+    }
+    c->stuck = NULL;
+    pthread_mutex_unlock(&c->lock);
+    while (list != NULL) {
+        next = list->next_url;
+        list->next_url = NULL;
+        delete_stored(c, list);
+        list = next;
+    }
+}
+
+struct room {
+    uint64_t high, low; /* bytes */
+};
+
+/* Another version of its URL goes in any case, the least recently used where
+ * there is no room. Those that go are put on `list`. */
+static int
+choose_locked(struct cache *c, const struct cache_set *set,
+              const struct room *room, struct cache_set **list)
+{
+    struct cache_set *old = sets_other(&c->sets, set);
+    uint64_t most = sets_evictable(&c->sets);
+
+    if (old != NULL && old->filling) {
+        return SHOAL_EFULL;
+    }
+    if (old != NULL) { /* it may be in use: its readers see an error */
+        c->replaced++;
+        log_line(LOG_LEVEL_INFO, old->resource.id,
+                 "cache: replaced by another version");
+        take_out_locked(c, old, list);
+        most = sets_evictable(&c->sets);
+    }
+    uint64_t need = c->sets.footprint + set->footprint - c->leaving_bytes;
+    if (need <= room->high) {
+        return 0;
+    }
+    if (need - most > room->high) {
+        return SHOAL_EFULL;
+    }
+    while (need > room->low && (old = sets_oldest(&c->sets)) != NULL) {
+        c->evicted++;
+        log_line(LOG_LEVEL_INFO, old->resource.id, "cache: evicted");
+        need -= old->footprint;
+        take_out_locked(c, old, list);
+    }
+    return 0;
+}
+
+/* True when the set is in its place; else `list` has to go, or others are
+ * being deleted. */
+static bool
+settle_locked(struct cache *c, struct cache_set *set, const struct room *room,
+              struct cache_set **list, int *err)
+{
+    *err = find(c->stuck, set->resource.id) != NULL ? SHOAL_EFULL : 0;
+    if (*err == 0) {
+        *err = choose_locked(c, set, room, list);
+    }
+    if (*err != 0 || *list != NULL) {
+        return false;
+    }
+    if (c->leaving != NULL && c->sets.footprint + set->footprint > room->high)
+    {
+        pthread_cond_wait(&c->done, &c->lock);
+        return false;
+    }
+    set->filling = true;
+    set->refs = 1;
+    sets_add(&c->sets, set);
+    return true;
+}
+
+int
+evict_make_room(struct cache *c, struct cache_set *set)
+{
+    bool settled = false;
+    int err = 0;
+
+    delete_stuck(c);
+    while (!settled && err == 0) {
+        uint64_t size = db_room(c->db);
+        struct room room = { size / 100 * HIGH_PERCENT,
+                             size / 100 * LOW_PERCENT };
+        struct cache_set *list = NULL;
+
+        pthread_mutex_lock(&c->lock);
+        settled = settle_locked(c, set, &room, &list, &err);
+        pthread_mutex_unlock(&c->lock);
+        delete_list(c, list);
+    }
+    return err;
+}
+
+void
+evict_forget_locked(struct cache *c, struct cache_set *set)
+{
+    struct cache_set *list = NULL;
+
+    take_out_locked(c, set, &list);
+    pthread_mutex_unlock(&c->lock);
+    delete_list(c, list);
+    pthread_mutex_lock(&c->lock);
+}
+
+void
+evict_again(struct cache *c, struct cache_set *set)
+{
+    set->gone = true;
+    set->refs = 1;
+    c->sets.footprint += set->footprint;
+    set->next_id = c->stuck;
+    c->stuck = set;
+    delete_stuck(c);
+}
+
+void
+evict_fini(struct cache *c)
+{
+    while (c->stuck != NULL) {
+        struct cache_set *set = c->stuck;
+
+        c->stuck = set->next_id;
+        sets_destroy(set);
+    }
+}
+
+bool
+cache_too_large(const struct cache *c, uint64_t size)
+{
+    return size > db_room(c->db) / 100 * LOW_PERCENT;
+}
