@@ -51,19 +51,42 @@ ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size)
 }
 
 
+/* Up to 255: an answer has four of them for each peer. */
+static u_char *
+ngx_http_tracker_put_octet(u_char *p, ngx_uint_t n)
+{
+    if (n >= 100) {
+        *p++ = (u_char) ('0' + n / 100);
+    }
+
+    if (n >= 10) {
+        *p++ = (u_char) ('0' + n / 10 % 10);
+    }
+
+    *p++ = (u_char) ('0' + n % 10);
+
+    return p;
+}
+
+
 u_char *
 ngx_http_tracker_put_uint(u_char *p, uint64_t n)
 {
-    u_char  *d, digits[NGX_INT64_LEN];
+    u_char    *end;
+    uint64_t   rest;
 
-    d = digits + NGX_INT64_LEN;
+    for (end = p + 1, rest = n / 10; rest; rest /= 10) {
+        end++;
+    }
+
+    p = end;
 
     do {
-        *--d = (u_char) ('0' + n % 10);
+        *--p = (u_char) ('0' + n % 10);
         n /= 10;
     } while (n);
 
-    return ngx_cpymem(p, d, digits + NGX_INT64_LEN - d);
+    return end;
 }
 
 
@@ -106,7 +129,7 @@ ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
 
     if (addr->family == 4) {
         for (i = 0; i < 4; i++) {
-            p = ngx_http_tracker_put_uint(p, addr->bytes[i]);
+            p = ngx_http_tracker_put_octet(p, addr->bytes[i]);
             *p++ = (i < 3) ? '.' : ':';
         }
 
