@@ -9,10 +9,13 @@ struct resource;
 
 /**
  * control_load(path, r, held, layer):
- * Read which blocks are held and their hashes.
- * Errors:  SHOAL_ENOTFOUND (no such file), SHOAL_EINVAL (of another
- *          resource, or damaged), SHOAL_EIO, SHOAL_ENOMEM; ${held} and
- *          ${layer} are then as before.
+ * Read which blocks are held and their hashes. It is right for ${r} when
+ * size, version and URL are; the URL's query may differ (a new token) where
+ * the version is one that the origin tells, an ETag or a date. ${held} NULL:
+ * only say whether it is.
+ * Errors:  SHOAL_ENOTFOUND (no such file), SHOAL_ENOAGREE (of another URL),
+ *          SHOAL_EINVAL (of another version, or damaged), SHOAL_EIO,
+ *          SHOAL_ENOMEM; ${held} and ${layer} are then as before.
  */
 int control_load(const char *path, const struct resource *r,
                  struct blockmap *held, uint8_t *layer);
@@ -24,5 +27,8 @@ int control_load(const char *path, const struct resource *r,
  */
 int control_save(const char *path, const struct resource *r,
                  const struct blockmap *held, const uint8_t *layer);
+
+/** control_remove(path): it, and what a crash left of the next one. */
+void control_remove(const char *path);
 
 #endif

@@ -25,8 +25,8 @@ enum {
 
 struct download {
     const struct options *o;
-    char *url;  /* encoded */
-    char *path; /* NULL: standard output */
+    const atomic_bool *stop;
+    char *url; /* encoded */
     struct file *file;
     struct serve *serve;
     struct transfer *transfer;
@@ -68,8 +68,11 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
          uint8_t *layer, struct store *store)
 {
     struct download *d = ctx;
+    struct file_blocks out = { held, layer, store };
+    int err = file_begin(d->file, r, transfer_mtime(d->transfer), &out);
 
-    return file_begin(d->file, r, held, layer, store);
+    d->progress.name = file_path(d->file);
+    return err;
 }
 
 static int
@@ -78,8 +81,9 @@ on_begin_plain(void *ctx, const char *url, uint64_t size)
     struct download *d = ctx;
 
     (void) url;
-    (void) size;
-    return file_begin_plain(d->file);
+    int err = file_begin_plain(d->file, size);
+    d->progress.name = file_path(d->file);
+    return err;
 }
 
 static int
@@ -118,30 +122,17 @@ static const struct transfer_ops ops = { on_begin, on_begin_plain,
                                          on_write_plain, on_identified,
                                          on_progress };
 
-/* -c on a file that is there already, without a partial one beside it. */
-static bool
-is_done(const struct download *d)
-{
-    char part[4096];
-    struct stat st;
-
-    if (!d->o->resume || d->path == NULL) {
-        return false;
-    }
-    snprintf(part, sizeof(part), "%s.part", d->path);
-    if (stat(part, &st) == 0 || stat(d->path, &st) != 0) {
-        return false;
-    }
-    fprintf(stderr,
-            "shoal: %s is there already; there is nothing to continue\n",
-            d->path);
-    return true;
-}
-
 static int
 prepare(struct download *d, const char *url)
 {
     const struct options *o = d->o;
+    struct file_options fo = {
+        .derived = o->output == NULL,
+        .resume = o->resume,
+        .checksum = o->has_checksum ? &o->checksum : NULL,
+        .stop = d->stop,
+    };
+    char *path = NULL;
 
     d->url = url_clean(url);
     if (d->url == NULL) {
@@ -149,20 +140,79 @@ prepare(struct download *d, const char *url)
         return SHOAL_EINVAL;
     }
     if (o->output == NULL || strcmp(o->output, "-") != 0) {
-        d->path = name_output(d->url, o->output, o->directory, o->resume);
-        if (d->path == NULL) {
+        path = name_output(d->url, o->output, o->directory);
+        if (path == NULL) {
             return SHOAL_ENOMEM;
         }
     }
     if (o->directory != NULL && o->output == NULL) {
         mkdir(o->directory, 0777); /* what is wrong shows at open */
     }
-    d->file = file_create(d->path, o->resume);
+    fo.path = path;
+    d->file = file_create(&fo);
+    free(path);
     return d->file != NULL ? 0 : SHOAL_ENOMEM;
 }
 
+/* The file's words say more than the transfer's about the file. */
+static void
+print_error(const struct download *d, bool finishing)
+{
+    const char *why = file_error(d->file);
+
+    if (*why == '\0') {
+        why = finishing ? "stopped" : transfer_error(d->transfer);
+    }
+    fprintf(stderr, "shoal: %s\n", why);
+}
+
+static void
+report(const struct download *d, double seconds, bool saved)
+{
+    struct serve_stats served = { 0 };
+
+    if (d->serve != NULL) {
+        serve_get_stats(d->serve, &served);
+    }
+    struct report r = { file_path(d->file), seconds, file_resumed(d->file),
+                        served.bytes, saved };
+    report_print(stderr, d->transfer, &r);
+}
+
 static int
-run(struct download *d, const atomic_bool *stop)
+run(struct download *d)
+{
+    const struct options *o = d->o;
+
+    progress_start(&d->progress, file_path(d->file), o->quiet);
+    int err = transfer_run(d->transfer);
+    double seconds = progress_end(&d->progress);
+    bool finishing = err == 0;
+
+    if (file_done(d->file)) {
+        if (!o->quiet) {
+            fprintf(stderr,
+                    "shoal: %s is there already; there is nothing to "
+                    "continue\n",
+                    file_path(d->file));
+        }
+        return 0;
+    }
+    if (finishing) {
+        err = file_finish(d->file, transfer_mtime(d->transfer));
+    }
+    if (err != 0) {
+        file_abandon(d->file);
+        print_error(d, finishing);
+    }
+    if (!o->quiet) {
+        report(d, seconds, err == 0);
+    }
+    return err;
+}
+
+static int
+create_transfer(struct download *d)
 {
     const struct options *o = d->o;
     struct transfer_options to = {
@@ -172,8 +222,9 @@ run(struct download *d, const atomic_bool *stop)
         .trackers = o->n_trackers > 0 ? o->trackers : NULL,
         .layer = o->layer,
         .checksum = o->has_checksum ? &o->checksum : NULL,
+        .resuming = file_promising(d->file),
         .port = d->serve != NULL ? serve_port(d->serve) : 0,
-        .stop = stop,
+        .stop = d->stop,
         .ops = &ops,
         .ctx = d,
     };
@@ -183,50 +234,27 @@ run(struct download *d, const atomic_bool *stop)
         fprintf(stderr, "shoal: out of memory\n");
         return SHOAL_ENOMEM;
     }
-    progress_start(&d->progress, d->path != NULL ? d->path : "-", o->quiet);
-    int err = transfer_run(d->transfer);
-    double seconds = progress_end(&d->progress);
-    const char *why = transfer_error(d->transfer);
-
-    if (err == 0) {
-        err = file_finish(d->file, transfer_mtime(d->transfer));
-        why = "";
-    }
-    if (err != 0) {
-        file_abandon(d->file);
-        fprintf(stderr, "shoal: %s%s%s\n", why,
-                *why != '\0' && *file_error(d->file) != '\0' ? ": " : "",
-                file_error(d->file));
-    }
-    if (!o->quiet) {
-        struct serve_stats served = { 0 };
-
-        if (d->serve != NULL) {
-            serve_get_stats(d->serve, &served);
-        }
-        struct report r = { d->path != NULL ? d->path : "-", seconds,
-                            file_resumed(d->file), served.bytes, err == 0 };
-        report_print(stderr, d->transfer, &r);
-    }
-    return err;
+    return 0;
 }
 
 int
 download_url(const struct options *o, const char *url, const atomic_bool *stop)
 {
-    struct download d = { .o = o };
+    struct download d = { .o = o, .stop = stop };
     int err = prepare(&d, url);
 
-    if (err == 0 && !is_done(&d)) {
+    if (err == 0) {
         err = share_start(o, d.file, &d.serve);
-        if (err == 0) {
-            err = run(&d, stop);
-        }
+    }
+    if (err == 0) {
+        err = create_transfer(&d);
+    }
+    if (err == 0) {
+        err = run(&d);
     }
     serve_stop(d.serve);
     transfer_free(d.transfer);
     file_free(d.file);
-    free(d.path);
     free(d.url);
     return exit_status(err);
 }

@@ -1,9 +1,7 @@
 #include "file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,97 +11,68 @@
 #include "blockmap.h"
 #include "control.h"
 #include "digest.h"
+#include "held.h"
+#include "io.h"
+#include "part.h"
 #include "shoal.h"
 
+enum {
+    COPY_BYTES = 65536,
+    SYNC_MAX = 64 << 20 /* bytes; measured: 20 ms on a fast disk, half a
+                           second on a slow one */
+};
+
 struct file {
-    char *path; /* NULL: standard output */
-    char *part; /* path.part */
-    char *ctl;  /* path.part.ctl */
-    bool resume;
-    int fd;
+    struct part part;
+    const struct checksum *checksum;
     bool plain;
-    bool begun;
+    bool begun;   /* there is something to write a control file about */
+    bool seeding; /* the control file does not know of PATH's bytes yet */
+    bool done;
     struct resource resource;
     uint64_t resumed;
-    bool dirty; /* blocks came since the control file was written */
-    char why[512];
+    struct blockmap kept; /* which blocks these bytes are */
+    uint64_t streamed;    /* the plain stream's place */
+    bool dirty;           /* blocks came since the control file was written */
 
     /* The server's threads read these: under the lock. */
     pthread_mutex_t lock;
     bool identified;
     uint8_t id[RESOURCE_ID_LEN];
-    struct blockmap held;
-    uint8_t *layer;
-    uint64_t added;
+    struct held *held;
 };
 
-static int fail(struct file *f, int err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-fail(struct file *f, int err, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(f->why, sizeof(f->why), format, args);
-    va_end(args);
-    return err;
-}
-
-/* From errno, with its words. */
-static int
-fail_errno(struct file *f, const char *path)
-{
-    int err = errno == ENOSPC || errno == EDQUOT ? SHOAL_EFULL : SHOAL_EIO;
-
-    return fail(f, err, "%s: %s", path, strerror(errno));
-}
-
 struct file *
-file_create(const char *path, bool resume)
+file_create(const struct file_options *o)
 {
     struct file *f = calloc(1, sizeof(*f));
 
     if (f == NULL) {
         return NULL;
     }
-    f->fd = -1;
-    f->resume = resume && path != NULL;
+    f->checksum = o->checksum;
     pthread_mutex_init(&f->lock, NULL);
-    if (path == NULL) {
-        return f;
-    }
-    f->path = strdup(path);
-    if (asprintf(&f->part, "%s.part", path) < 0) {
-        f->part = NULL;
-    }
-    if (asprintf(&f->ctl, "%s.part.ctl", path) < 0) {
-        f->ctl = NULL;
-    }
-    if (f->path == NULL || f->part == NULL || f->ctl == NULL) {
+    if (part_init(&f->part, o->path, o->derived, o->resume, o->stop) != 0) {
         file_free(f);
         return NULL;
     }
     return f;
 }
 
-/* Under the lock: a server's thread may be reading. */
+/* Only another thread's answer under way still knows these blocks. */
 static void
-close_part(struct file *f)
+forget(struct file *f)
 {
     pthread_mutex_lock(&f->lock);
-    if (f->fd >= 0) {
-        close(f->fd);
-    }
-    resource_fini(&f->resource);
-    blockmap_fini(&f->held);
-    free(f->layer);
-    f->fd = -1;
-    f->layer = NULL;
+    struct held *old = f->held;
+    f->held = NULL;
     f->identified = false;
-    f->resumed = 0;
     pthread_mutex_unlock(&f->lock);
+    held_retire(old);
+    resource_fini(&f->resource);
+    blockmap_fini(&f->kept);
+    f->begun = f->plain = f->dirty = f->seeding = false;
+    f->resumed = f->streamed = 0;
 }
 
 void
@@ -112,54 +81,22 @@ file_free(struct file *f)
     if (f == NULL) {
         return;
     }
-    close_part(f);
-    free(f->path);
-    free(f->part);
-    free(f->ctl);
+    forget(f);
+    part_fini(&f->part);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }
 
-static int
-read_at(int fd, uint64_t off, void *buf, size_t len)
+bool
+file_promising(const struct file *f)
 {
-    uint8_t *p = buf;
-
-    while (len > 0) {
-        ssize_t n = pread(fd, p, len, (off_t) off);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return SHOAL_EIO;
-        }
-        p += n;
-        off += (uint64_t) n;
-        len -= (size_t) n;
-    }
-    return 0;
+    return part_promising(&f->part);
 }
 
-static int
-write_at(struct file *f, uint64_t off, const void *buf, size_t len)
+static bool
+is_stopped(const struct file *f)
 {
-    const uint8_t *p = buf;
-
-    while (len > 0) {
-        ssize_t n = pwrite(f->fd, p, len, (off_t) off);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return fail_errno(f, f->part != NULL ? f->part : "output");
-        }
-        p += n;
-        off += (uint64_t) n;
-        len -= (size_t) n;
-    }
-    return 0;
+    return f->part.stop != NULL && *f->part.stop;
 }
 
 static int
@@ -167,16 +104,14 @@ store_write(void *ctx, uint32_t block, const void *data, size_t len,
             const uint8_t hash[32])
 {
     struct file *f = ctx;
-    int err = write_at(f, blockmap_offset(&f->held, block), data, len);
 
-    if (err != 0) {
-        return err;
+    if (io_write_at(f->part.fd, blockmap_offset(&f->held->map, block), data,
+                    len)
+        != 0)
+    {
+        return part_fail_errno(&f->part, part_label(&f->part));
     }
-    pthread_mutex_lock(&f->lock);
-    blockmap_set(&f->held, block);
-    memcpy(f->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
-    f->added++;
-    pthread_mutex_unlock(&f->lock);
+    held_add(f->held, block, hash);
     f->dirty = true;
     return 0;
 }
@@ -186,7 +121,7 @@ store_read(void *ctx, uint64_t off, void *buf, size_t len)
 {
     struct file *f = ctx;
 
-    return read_at(f->fd, off, buf, len);
+    return io_read_at(f->part.fd, off, buf, len);
 }
 
 static void
@@ -194,158 +129,300 @@ store_drop(void *ctx, uint32_t block)
 {
     struct file *f = ctx;
 
-    pthread_mutex_lock(&f->lock);
-    blockmap_clear(&f->held, block);
-    memset(f->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
-    pthread_mutex_unlock(&f->lock);
+    held_drop(f->held, block);
+    if (blockmap_has(&f->kept, block)) {
+        blockmap_clear(&f->kept, block);
+        f->resumed -= blockmap_length(&f->kept, block);
+    }
     f->dirty = true;
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
                                             store_drop };
 
-static int
-open_part(struct file *f, bool keep)
-{
-    if (f->part == NULL) {
-        const char *dir = getenv("TMPDIR");
+/* Blocks that an earlier run got: from ${fd}, which is the .part itself, or a
+ * shorter file of which whole blocks are copied. */
+struct earlier {
+    int fd;
+    uint64_t size;    /* bytes of it that may count */
+    bool copy;        /* to the .part; there are no hashes to compare with */
+    struct held *map; /* what the control file told */
+    uint8_t *buf;
+};
 
-        dir = dir != NULL && *dir != '\0' ? dir : "/tmp";
-        f->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        return f->fd >= 0 ? 0 : fail_errno(f, dir);
-    }
-    f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC | (keep ? 0 : O_TRUNC),
-                 0666);
-    return f->fd >= 0 ? 0 : fail_errno(f, f->part);
-}
-
-/* A full disk is found out before the first byte, not after the last. */
 static int
-reserve(struct file *f, uint64_t size)
+keep_block(struct file *f, const struct earlier *e, uint32_t i)
 {
-    if (size == 0) {
+    struct blockmap *map = &f->held->map;
+    uint64_t off = blockmap_offset(map, i);
+    size_t len = blockmap_length(map, i);
+    uint8_t hash[DIGEST_LEN];
+
+    if (off + len > e->size || io_read_at(e->fd, off, e->buf, len) != 0
+        || digest_block(e->buf, len, map->size, map->block_size, hash) != 0)
+    {
         return 0;
     }
-    if (fallocate(f->fd, 0, 0, (off_t) size) != 0) {
-        if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) {
-            return fail_errno(f, f->part != NULL ? f->part : "output");
-        }
-        errno = 0;
+    if (!e->copy
+        && memcmp(hash, e->map->layer + (size_t) i * DIGEST_LEN, DIGEST_LEN)
+               != 0)
+    {
+        return 0;
     }
-    if (ftruncate(f->fd, (off_t) size) != 0) {
-        return fail_errno(f, f->part != NULL ? f->part : "output");
+    if (e->copy && io_write_at(f->part.fd, off, e->buf, len) != 0) {
+        return part_fail_errno(&f->part, part_label(&f->part));
     }
+    held_add(f->held, i, hash);
+    blockmap_set(&f->kept, i);
+    f->resumed += len;
     return 0;
+}
+
+static int
+keep_blocks(struct file *f, struct earlier *e)
+{
+    int err = 0;
+
+    e->buf = malloc(f->held->map.block_size);
+    if (e->buf == NULL) {
+        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
+    }
+    for (uint32_t i = 0; err == 0 && i < f->held->map.count; i++) {
+        if (is_stopped(f)) {
+            err = SHOAL_ESTOPPED;
+        } else if (e->copy || blockmap_has(&e->map->map, i)) {
+            err = keep_block(f, e, i);
+        }
+    }
+    free(e->buf);
+    return err;
 }
 
 /* What the control file says is believed only where the bytes bear it out. */
 static int
-verify_held(struct file *f)
+keep_part(struct file *f)
 {
-    uint8_t *buf = malloc(f->held.block_size);
-    int err = buf != NULL ? 0 : SHOAL_ENOMEM;
+    struct earlier e = { .fd = f->part.fd, .size = f->resource.size };
+    int err = SHOAL_ENOMEM;
 
-    for (uint32_t i = 0; err == 0 && i < f->held.count; i++) {
-        uint8_t *told = f->layer + (size_t) i * DIGEST_LEN;
-        uint8_t hash[DIGEST_LEN];
-        size_t len = blockmap_length(&f->held, i);
-
-        if (!blockmap_has(&f->held, i)) {
-            memset(told, 0, DIGEST_LEN);
-            continue;
-        }
-        if (read_at(f->fd, blockmap_offset(&f->held, i), buf, len) != 0
-            || digest_block(buf, len, f->held.size, f->held.block_size, hash)
-                   != 0
-            || memcmp(hash, told, DIGEST_LEN) != 0)
-        {
-            blockmap_clear(&f->held, i);
-            memset(told, 0, DIGEST_LEN);
-            continue;
-        }
-        f->resumed += len;
+    e.map = held_create(-1, f->resource.size);
+    if (e.map != NULL
+        && control_load(f->part.ctl, &f->resource, &e.map->map, e.map->layer)
+               == 0)
+    {
+        err = keep_blocks(f, &e);
+    } else if (e.map != NULL) {
+        err = 0; /* nothing is kept */
     }
-    free(buf);
+    held_retire(e.map);
+    return err;
+}
+
+/* As wget -c: a shorter file of that name is its beginning. It stays as it
+ * is until the whole file replaces it. */
+static int
+keep_seed(struct file *f)
+{
+    struct earlier e = { .copy = true };
+    FILE *from = fopen(f->part.path, "re");
+    struct stat st;
+
+    if (from == NULL || fstat(fileno(from), &st) != 0) {
+        if (from != NULL) {
+            fclose(from);
+        }
+        return part_fail_errno(&f->part, f->part.path);
+    }
+    e.fd = fileno(from);
+    e.size = (uint64_t) st.st_size;
+    f->seeding = true;
+    int err = keep_blocks(f, &e);
+    f->seeding = err != 0;
+    fclose(from);
+    return err;
+}
+
+static int
+save(struct file *f)
+{
+    f->dirty = false;
+    return control_save(f->part.ctl, &f->resource, &f->held->map,
+                        f->held->layer);
+}
+
+static int
+keep(struct file *f)
+{
+    struct part *p = &f->part;
+    int err = 0;
+
+    if (p->loadable) {
+        err = keep_part(f);
+    }
+    if (p->ctl != NULL && err == 0 && save(f) != 0) {
+        err = part_fail_errno(p, p->ctl);
+    }
+    f->begun = err == 0;
+    if (err == 0 && p->seed) {
+        err = keep_seed(f);
+        f->dirty = true;
+    }
+    return err;
+}
+
+/* -c, and a file of that size is there. */
+static int
+check_there(struct file *f)
+{
+    uint8_t buf[COPY_BYTES];
+    size_t n;
+
+    if (f->checksum == NULL) {
+        f->done = true;
+        return SHOAL_ESTOPPED;
+    }
+    FILE *in = fopen(f->part.path, "re");
+    if (in == NULL) {
+        return part_fail_errno(&f->part, f->part.path);
+    }
+    struct checksum_state *st = checksum_start(f->checksum);
+    while (st != NULL && !is_stopped(f)
+           && (n = fread(buf, 1, sizeof(buf), in)) > 0)
+    {
+        checksum_update(st, buf, n);
+    }
+    bool broken = ferror(in);
+    fclose(in);
+    bool right = st != NULL && checksum_finish(st, f->checksum);
+    if (broken || is_stopped(f)) {
+        return broken ? part_fail(&f->part, SHOAL_EIO, "%s: cannot read it",
+                                  f->part.path)
+                      : SHOAL_ESTOPPED;
+    }
+    f->done = right;
+    return right ? SHOAL_ESTOPPED
+                 : part_fail(&f->part, SHOAL_EVERIFY,
+                             "%s: is there already, with another checksum",
+                             f->part.path);
+}
+
+/* The .part stays open from version to version, and nothing of the last one
+ * is used by the next. */
+static int
+open_part(struct file *f, const struct resource *r, uint64_t size,
+          int64_t mtime)
+{
+    struct part *p = &f->part;
+    int err = 0;
+
+    if (p->fd < 0) {
+        err = part_open(p, r, size, mtime);
+    } else {
+        p->loadable = p->seed = false;
+    }
+    if (err == PART_THERE) {
+        return check_there(f);
+    }
+    if (err == 0 && !p->loadable && ftruncate(p->fd, 0) != 0) {
+        err = part_fail_errno(p, part_label(p));
+    }
     return err;
 }
 
 int
-file_begin(struct file *f, const struct resource *r, struct blockmap *held,
-           uint8_t *layer, struct store *store)
+file_begin(struct file *f, const struct resource *r, int64_t mtime,
+           const struct file_blocks *out)
 {
-    size_t bytes = ((size_t) held->count + 1) * DIGEST_LEN;
-    bool resumed = false;
-
-    close_part(f);
-    f->layer = calloc(1, bytes);
-    if (f->layer == NULL
-        || resource_init(&f->resource, r->url, r->size, r->provider,
-                         r->version)
-               != 0
-        || blockmap_init(&f->held, r->size) != 0)
+    forget(f);
+    if (resource_init(&f->resource, r->url, r->size, r->provider, r->version)
+            != 0
+        || blockmap_init(&f->kept, r->size) != 0)
     {
-        return fail(f, SHOAL_ENOMEM, "out of memory");
+        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
     }
-    if (f->resume && access(f->part, F_OK) == 0) {
-        resumed = control_load(f->ctl, r, &f->held, f->layer) == 0;
-    }
-    int err = open_part(f, resumed);
+    int err = open_part(f, r, r->size, mtime);
     if (err == 0) {
-        err = reserve(f, r->size);
-    }
-    if (err == 0 && resumed) {
-        err = verify_held(f);
+        err = part_reserve(&f->part, r->size);
     }
     if (err != 0) {
         return err;
     }
-    f->begun = true;
-    f->dirty = true;
-    err = file_save(f);
+    struct held *held = held_create(f->part.fd, r->size);
+    if (held == NULL) {
+        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
+    }
+    pthread_mutex_lock(&f->lock);
+    f->held = held;
+    pthread_mutex_unlock(&f->lock);
+    err = keep(f);
     if (err != 0) {
         return err;
     }
-    memcpy(layer, f->layer, bytes);
-    store->ops = &store_ops;
-    store->ctx = f;
-    return blockmap_load(held, f->held.bits, blockmap_bytes(&f->held));
+    memcpy(out->layer, held->layer, (size_t) held->map.count * DIGEST_LEN);
+    out->store->ops = &store_ops;
+    out->store->ctx = f;
+    return blockmap_load(out->held, held->map.bits,
+                         blockmap_bytes(&held->map));
 }
 
 int
-file_begin_plain(struct file *f)
+file_begin_plain(struct file *f, uint64_t size)
 {
+    forget(f);
     f->plain = true;
-    return open_part(f, false);
+    int err = open_part(f, NULL, size, -1);
+    if (err == 0 && f->part.ctl != NULL) {
+        control_remove(f->part.ctl);
+    }
+    return err;
 }
 
 int
 file_write_plain(struct file *f, const void *data, size_t len)
 {
-    int err = write_at(f, f->resumed, data, len);
+    if (io_write_at(f->part.fd, f->streamed, data, len) != 0) {
+        return part_fail_errno(&f->part, part_label(&f->part));
+    }
+    f->streamed += len;
+    return 0;
+}
 
-    f->resumed += err == 0 ? len : 0; /* here: the stream's place */
-    return err;
+bool
+file_done(const struct file *f)
+{
+    return f->done;
 }
 
 int
 file_save(struct file *f)
 {
-    if (!f->begun || !f->dirty || f->ctl == NULL) {
-        return 0;
-    }
-    f->dirty = false;
-    int err = control_save(f->ctl, &f->resource, &f->held, f->layer);
-    return err == 0 ? 0 : fail_errno(f, f->ctl);
+    return f->begun && f->dirty && f->part.ctl != NULL ? save(f) : 0;
 }
 
 static int
-copy_to_stdout(struct file *f)
+write_out(int fd, const uint8_t *p, size_t len)
 {
-    static uint8_t buf[65536];
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+
+        if (n < 0) {
+            return SHOAL_EIO;
+        }
+        p += n;
+        len -= (size_t) n;
+    }
+    return 0;
+}
+
+/* To where there is no name to give: bytes for a reader, who may be slow. */
+static int
+copy_to_sink(struct file *f, int fd)
+{
+    static uint8_t buf[COPY_BYTES];
     struct stat st;
 
-    if (fstat(f->fd, &st) != 0) {
-        return fail_errno(f, "output");
+    if (fstat(f->part.fd, &st) != 0) {
+        return part_fail_errno(&f->part, "temporary file");
     }
     for (off_t off = 0; off < st.st_size;) {
         size_t n = sizeof(buf);
@@ -353,44 +430,88 @@ copy_to_stdout(struct file *f)
         if (st.st_size - off < (off_t) n) {
             n = (size_t) (st.st_size - off);
         }
-        if (read_at(f->fd, (uint64_t) off, buf, n) != 0
-            || fwrite(buf, 1, n, stdout) != n)
-        {
-            return fail_errno(f, "standard output");
+        if (is_stopped(f)) {
+            return SHOAL_ESTOPPED;
+        }
+        if (io_read_at(f->part.fd, (uint64_t) off, buf, n) != 0) {
+            return part_fail(&f->part, SHOAL_EIO,
+                             "temporary file: cannot "
+                             "read it back");
+        }
+        if (write_out(fd, buf, n) != 0) {
+            return is_stopped(f) ? SHOAL_ESTOPPED
+                                 : part_fail_errno(&f->part, file_path(f));
         }
         off += (off_t) n;
     }
-    return fflush(stdout) == 0 ? 0 : fail_errno(f, "standard output");
+    return 0;
+}
+
+static int
+finish_sink(struct file *f)
+{
+    int fd, err = part_open_sink(&f->part, &fd);
+
+    if (err != 0) {
+        return is_stopped(f) ? SHOAL_ESTOPPED : err;
+    }
+    err = copy_to_sink(f, fd);
+    if (close(fd) != 0 && err == 0) {
+        err = part_fail_errno(&f->part, file_path(f));
+    }
+    return err;
+}
+
+/* A small file is on disk before it has its name; a large one would cost its
+ * user seconds (docs/shoal.1 says so). */
+static int
+sync_small(struct file *f)
+{
+    struct stat st;
+
+    if (fstat(f->part.fd, &st) == 0 && st.st_size <= SYNC_MAX
+        && fdatasync(f->part.fd) != 0 && errno != EINVAL)
+    {
+        return part_fail_errno(&f->part, f->part.name);
+    }
+    return 0;
 }
 
 int
 file_finish(struct file *f, int64_t mtime)
 {
-    if (f->path == NULL) {
-        return copy_to_stdout(f);
+    struct stat st;
+
+    if (f->part.name == NULL) {
+        return finish_sink(f);
+    }
+    if (f->plain && f->part.resume && stat(f->part.path, &st) == 0
+        && (uint64_t) st.st_size > f->streamed)
+    {
+        return part_fail(&f->part, SHOAL_EINVAL,
+                         "%s: more bytes are there than the file has",
+                         f->part.path);
     }
     if (mtime >= 0) {
         struct timespec times[2] = { { .tv_nsec = UTIME_NOW },
                                      { .tv_sec = (time_t) mtime } };
 
-        (void) futimens(f->fd, times); /* a nicety, as wget's */
+        (void) futimens(f->part.fd, times); /* a nicety, as wget's */
     }
-    if (rename(f->part, f->path) != 0) {
-        return fail_errno(f, f->path);
-    }
-    unlink(f->ctl);
-    return 0;
+    int err = sync_small(f);
+    return err == 0 ? part_give_name(&f->part) : err;
 }
 
 void
 file_abandon(struct file *f)
 {
-    /* Without ranges, or without a byte, there is nothing to go on with. */
-    bool useless = f->plain || (!f->begun && f->fd >= 0 && !f->resume);
+    /* Without ranges, or a byte, there is nothing to go on with; while the beginning is
+     * being copied, the file it comes from is better. */
+    bool empty = !f->begun && !f->part.loadable;
 
-    if (useless && f->part != NULL) {
-        unlink(f->part);
-    } else if (f->begun) {
+    if (f->plain || f->seeding || empty) {
+        part_remove(&f->part);
+    } else {
         file_save(f);
     }
 }
@@ -398,13 +519,21 @@ file_abandon(struct file *f)
 uint64_t
 file_resumed(const struct file *f)
 {
-    return f->plain ? 0 : f->resumed;
+    return f->resumed;
+}
+
+const char *
+file_path(const struct file *f)
+{
+    const struct part *p = &f->part;
+
+    return p->path != NULL ? p->path : p->base != NULL ? p->base : "-";
 }
 
 const char *
 file_error(const struct file *f)
 {
-    return f->why;
+    return f->part.why;
 }
 
 void
@@ -420,73 +549,18 @@ static int
 serve_open(void *ctx, const uint8_t id[20], struct serve_set *set)
 {
     struct file *f = ctx;
+    int err = SHOAL_ENOTFOUND;
 
     pthread_mutex_lock(&f->lock);
-    bool known = f->identified && memcmp(f->id, id, RESOURCE_ID_LEN) == 0;
-    pthread_mutex_unlock(&f->lock);
-    if (!known) {
-        return SHOAL_ENOTFOUND;
+    if (f->identified && f->held != NULL
+        && memcmp(f->id, id, RESOURCE_ID_LEN) == 0)
+    {
+        held_open(f->held, set);
+        err = 0;
     }
-    *set = (struct serve_set){ f, f->held.size, f->held.block_size,
-                               f->held.count };
-    return 0;
-}
-
-static void
-serve_close(void *ctx, struct serve_set *set)
-{
-    (void) ctx;
-    set->handle = NULL;
-}
-
-static uint64_t
-serve_held(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
-{
-    struct file *f = ctx;
-
-    (void) set;
-    pthread_mutex_lock(&f->lock);
-    uint64_t n = blockmap_held_from(&f->held, off, len);
     pthread_mutex_unlock(&f->lock);
-    return n;
+    return err;
 }
 
-static long
-serve_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
-           size_t len)
-{
-    struct file *f = ctx;
-
-    if (serve_held(ctx, set, off, len) < len) {
-        return SHOAL_EIO; /* it was dropped meanwhile */
-    }
-    return read_at(f->fd, off, buf, len) == 0 ? (long) len : SHOAL_EIO;
-}
-
-static int
-serve_have(void *ctx, const struct serve_set *set, uint8_t *bits,
-           uint64_t *cursor)
-{
-    struct file *f = ctx;
-
-    (void) set;
-    pthread_mutex_lock(&f->lock);
-    memcpy(bits, f->held.bits, blockmap_bytes(&f->held));
-    *cursor = f->added;
-    pthread_mutex_unlock(&f->lock);
-    return 0;
-}
-
-static int
-serve_hashes(void *ctx, const struct serve_set *set, uint8_t *layer)
-{
-    struct file *f = ctx;
-
-    pthread_mutex_lock(&f->lock);
-    memcpy(layer, f->layer, (size_t) set->count * DIGEST_LEN);
-    pthread_mutex_unlock(&f->lock);
-    return 0;
-}
-
-const struct serve_ops file_serve = { serve_open, serve_close, serve_held,
-                                      serve_read, serve_have,  serve_hashes };
+const struct serve_ops file_serve = { serve_open, held_close, held_from,
+                                      held_read,  held_have,  held_hashes };

@@ -3,6 +3,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,39 +13,68 @@
 #include "store.h"
 
 struct blockmap;
+struct checksum;
 struct file;
 
+struct file_options {
+    const char *path; /* NULL: standard output */
+    bool derived;     /* from the URL: PATH.1 will do as well, and nothing
+                         that is there is replaced */
+    bool resume;      /* -c */
+    const struct checksum *checksum; /* of the whole file; NULL */
+    const atomic_bool *stop;         /* NULL, or set to end soon */
+};
+
 /**
- * file_create(path, resume):
- * The download to ${path}; nothing is opened yet. With ${resume}, a partial
- * download of the same resource is gone on with. ${path} NULL: standard
- * output, through a nameless temporary file.
+ * file_create(o):
+ * The download to ${o->path}; nothing is opened yet. Standard output, and
+ * what is there and no regular file, gets it through a nameless temporary
+ * file. What ${o} points to is borrowed until file_free(), but for the path.
  * NULL: out of memory.
  */
-struct file *file_create(const char *path, bool resume);
+struct file *file_create(const struct file_options *o);
 
 /** file_free(f): what is partial stays where it is. NULL is a no-op. */
 void file_free(struct file *f);
 
-/**
- * file_begin(f, r, held, layer, store):
- * Open for the resource, reserving its room on disk; see struct
- * transfer_ops. Blocks of a partial download count only when their bytes
- * still have the hashes that the control file tells.
- * Errors:  SHOAL_EIO, SHOAL_EFULL, SHOAL_ENOMEM; file_error() has the words.
- */
-int file_begin(struct file *f, const struct resource *r, struct blockmap *held,
-               uint8_t *layer, struct store *store);
+/** file_promising(f): there is something that -c may go on with. */
+bool file_promising(const struct file *f);
 
-/** file_begin_plain(f), file_write_plain(f, data, len): one stream. */
-int file_begin_plain(struct file *f);
+/** What file_begin() fills in. */
+struct file_blocks {
+    struct blockmap *held;
+    uint8_t *layer;
+    struct store *store;
+};
+
+/**
+ * file_begin(f, r, mtime, out):
+ * Open for the resource, reserving its room on disk; ${mtime} is the
+ * origin's or -1; ${out}: see struct transfer_ops. Blocks of a partial
+ * download count only when their bytes still have the hashes that the control
+ * file tells; with -c and no partial download, the whole blocks of a shorter
+ * file that is there are taken. May be called again, for another version:
+ * that starts from nothing.
+ * Errors:  SHOAL_EIO, SHOAL_EFULL, SHOAL_ENOMEM, SHOAL_EINVAL (-c cannot go
+ *          on), SHOAL_EVERIFY, SHOAL_ESTOPPED (by the user, or file_done());
+ *          file_error() has the words.
+ */
+int file_begin(struct file *f, const struct resource *r, int64_t mtime,
+               const struct file_blocks *out);
+
+/** file_begin_plain(f, size), file_write_plain(f, data, len): one stream,
+ *  also after file_begin(); ${size} UINT64_MAX: not known. Errors as above. */
+int file_begin_plain(struct file *f, uint64_t size);
 int file_write_plain(struct file *f, const void *data, size_t len);
+
+/** file_done(f): the file was at its place already, nothing is to be done. */
+bool file_done(const struct file *f);
 
 /** file_save(f): write the control file, if blocks came since. SHOAL_EIO. */
 int file_save(struct file *f);
 
 /** file_finish(f, mtime): it is whole: give it its name, and its time unless
- *  that is -1 (seconds since 1970). SHOAL_EIO, SHOAL_EFULL. */
+ *  that is -1 (seconds since 1970). SHOAL_EIO, SHOAL_EFULL, SHOAL_ESTOPPED. */
 int file_finish(struct file *f, int64_t mtime);
 
 /** file_abandon(f): it failed: save what can be gone on with. */
@@ -52,6 +82,10 @@ void file_abandon(struct file *f);
 
 /** file_resumed(f): bytes that an earlier run had got. */
 uint64_t file_resumed(const struct file *f);
+
+/** file_path(f): the final name, as far as it is known; valid until the next
+ *  call that may fail. `-`: standard output. */
+const char *file_path(const struct file *f);
 
 const char *file_error(const struct file *f);
 

@@ -8,12 +8,22 @@
 #include "options.h"
 
 static atomic_bool stopped;
+static volatile sig_atomic_t stopped_by;
 
 static void
 on_signal(int number)
 {
-    (void) number;
+    stopped_by = number;
     stopped = true; /* lock-free, so a signal handler may */
+}
+
+/* As wget: who waits for us sees that it was the signal. */
+static void
+die_of_signal(void)
+{
+    fflush(NULL);
+    signal(stopped_by, SIG_DFL);
+    raise(stopped_by);
 }
 
 static void
@@ -65,5 +75,8 @@ main(int argc, char **argv)
         }
     }
     options_fini(&o);
+    if (stopped) {
+        die_of_signal();
+    }
     return status;
 }

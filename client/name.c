@@ -1,9 +1,14 @@
 #include "name.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum {
+    LINKS_MAX = 40 /* as Linux's */
+};
 
 static int
 hex(char c)
@@ -62,8 +67,7 @@ name_from_url(const char *url)
 }
 
 char *
-name_output(const char *url, const char *output, const char *directory,
-            bool resume)
+name_output(const char *url, const char *output, const char *directory)
 {
     char *path = NULL;
 
@@ -79,19 +83,54 @@ name_output(const char *url, const char *output, const char *directory,
         path = NULL;
     }
     free(name);
-    for (unsigned i = 1; path != NULL && !resume && access(path, F_OK) == 0;
-         i++) {
-        char *next = NULL;
-        size_t len = strlen(path);
-
-        if (i > 1) {
-            len = (size_t) (strrchr(path, '.') - path);
-        }
-        if (asprintf(&next, "%.*s.%u", (int) len, path, i) < 0) {
-            next = NULL;
-        }
-        free(path);
-        path = next;
-    }
     return path;
+}
+
+char *
+name_numbered(const char *path, unsigned i)
+{
+    char *name;
+
+    if (i == 0) {
+        return strdup(path);
+    }
+    return asprintf(&name, "%s.%u", path, i) >= 0 ? name : NULL;
+}
+
+/* Where the symbolic link at ${path} points to; NULL: it is none. */
+static char *
+follow(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char target[PATH_MAX], *name;
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+    if (len <= 0) {
+        return NULL;
+    }
+    target[len] = '\0';
+    if (slash == NULL || *target == '/') {
+        return strdup(target);
+    }
+    return asprintf(&name, "%.*s%s", (int) (slash + 1 - path), path, target)
+                   >= 0
+               ? name
+               : NULL;
+}
+
+char *
+name_behind(const char *path)
+{
+    char *name = strdup(path);
+
+    for (unsigned i = 0; name != NULL && i < LINKS_MAX; i++) {
+        char *next = follow(name);
+
+        if (next == NULL) {
+            return name;
+        }
+        free(name);
+        name = next;
+    }
+    return name;
 }

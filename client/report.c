@@ -44,6 +44,7 @@ report_print(FILE *f, const struct transfer *t, const struct report *r)
 {
     uint64_t used[3] = { 0 }, wasted[3] = { 0 };
     uint64_t total = transfer_held(t);
+    uint64_t resumed = r->resumed <= total ? r->resumed : 0;
     char size[16], rate[16];
 
     fprintf(f, "  %-28s %-10s %14s %6s %12s  %s\n", "source", "kind", "bytes",
@@ -62,13 +63,13 @@ report_print(FILE *f, const struct transfer *t, const struct report *r)
 
         print_line(f, &l, total);
     }
-    if (r->resumed > 0) {
-        struct line l = { "kept from before", "file", "", r->resumed, 0 };
+    if (resumed > 0) {
+        struct line l = { "kept from before", "file", "", resumed, 0 };
 
         print_line(f, &l, total);
     }
     print_trackers(f, t);
-    progress_bytes((double) (total - r->resumed)
+    progress_bytes((double) (total - resumed)
                        / (r->seconds > 0.001 ? r->seconds : 0.001),
                    rate, sizeof(rate));
     progress_bytes((double) r->uploaded, size, sizeof(size));
