@@ -8,7 +8,8 @@
 #include "shoal.h"
 
 enum {
-    TICK_NS = 2000000 /* a wake-up serves several senders at once */
+    TICK_NS = 2000000,     /* a wake-up serves several senders at once */
+    LONGEST_NS = 500000000 /* the bucket forgets what it got after a second */
 };
 
 struct pace {
@@ -88,13 +89,32 @@ wake_all(struct pace *p, struct pace_waiter *list)
     }
 }
 
+/* The lock is held, and let go meanwhile; pace_stop() ends it. Others signal
+ * that they have come, which changes nothing for the first in line. */
 static void
-sleep_ns(uint64_t ns)
+sleep_locked(struct pace *p, uint64_t ns)
 {
-    struct timespec ts = { .tv_sec = (time_t) (ns / 1000000000),
-                           .tv_nsec = (long) (ns % 1000000000) };
+    struct timespec ts;
+    int rc = 0;
 
-    nanosleep(&ts, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ns += (uint64_t) ts.tv_nsec;
+    ts.tv_sec += (time_t) (ns / 1000000000);
+    ts.tv_nsec = (long) (ns % 1000000000);
+    while (rc == 0 && !p->stopped) {
+        rc = pthread_cond_timedwait(&p->queued, &p->lock, &ts);
+    }
+}
+
+static uint64_t
+pause_ns(const struct pace *p)
+{
+    uint64_t ns = rate_wait_ns(&p->rate, rate_chunk(&p->rate));
+
+    if (ns > LONGEST_NS) {
+        return LONGEST_NS;
+    }
+    return ns < TICK_NS ? TICK_NS : ns;
 }
 
 static void *
@@ -108,10 +128,7 @@ run(void *arg)
             pthread_cond_wait(&p->queued, &p->lock);
             continue;
         }
-        uint64_t ns = rate_wait_ns(&p->rate, rate_chunk(&p->rate));
-        pthread_mutex_unlock(&p->lock);
-        sleep_ns(ns < TICK_NS ? TICK_NS : ns);
-        pthread_mutex_lock(&p->lock);
+        sleep_locked(p, pause_ns(p));
         struct pace_waiter *list = grant(p);
         pthread_mutex_unlock(&p->lock);
         wake_all(p, list);
@@ -127,6 +144,7 @@ struct pace *
 pace_create(const struct pace_ops *ops, uint64_t bps)
 {
     struct pace *p = calloc(1, sizeof(*p));
+    pthread_condattr_t attr;
 
     if (p == NULL) {
         return NULL;
@@ -135,7 +153,10 @@ pace_create(const struct pace_ops *ops, uint64_t bps)
     p->tail = &p->head;
     rate_init(&p->rate, bps, now_ns());
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->queued, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->queued, &attr);
+    pthread_condattr_destroy(&attr);
     if (pthread_create(&p->thread, NULL, run, p) != 0) {
         pthread_cond_destroy(&p->queued);
         pthread_mutex_destroy(&p->lock);

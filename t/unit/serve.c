@@ -446,18 +446,17 @@ struct reader {
     uint64_t bytes;
 };
 
-static void *
-read_for_a_while(void *arg)
+static void
+read_until(struct reader *r, uint64_t enough)
 {
-    struct reader *r = arg;
     const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n\r\n";
     char buf[16384];
 
     int fd = dial(r->port);
     if (send(fd, request, strlen(request), 0) < 0) {
-        return NULL;
+        return;
     }
-    while (now() < r->until) {
+    while (now() < r->until && r->bytes < enough) {
         ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
         if (n <= 0) {
@@ -466,6 +465,12 @@ read_for_a_while(void *arg)
         r->bytes += (uint64_t) n;
     }
     close(fd);
+}
+
+static void *
+read_for_a_while(void *arg)
+{
+    read_until(arg, UINT64_MAX);
     return NULL;
 }
 
@@ -512,15 +517,13 @@ rates(void **state)
     check_rate(20 << 20, 50, 2);
 }
 
-/* Stopped while everybody waits for the bucket. */
 static void
-stops_at_once(void **state)
+check_stop(uint64_t rate)
 {
     struct memory m;
-    struct serve *s = start(&m, RATE_SIZE, 0, 10000);
+    struct serve *s = start(&m, RATE_SIZE, 0, rate);
     struct reader r[8];
 
-    (void) state;
     memset(r, 0, sizeof(r));
     for (int i = 0; i < 8; i++) {
         r[i].port = serve_port(s);
@@ -535,6 +538,30 @@ stops_at_once(void **state)
     for (int i = 0; i < 8; i++) {
         pthread_join(r[i].thread, NULL);
     }
+    blockmap_fini(&m.map);
+}
+
+/* Stopped while everybody waits for the bucket, and for long. */
+static void
+stops_at_once(void **state)
+{
+    (void) state;
+    check_stop(10000);
+    check_stop(1);
+}
+
+/* A bucket that takes seconds to fill is filled all the same. */
+static void
+slow_rates(void **state)
+{
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, 400);
+    struct reader r = { .port = serve_port(s), .until = now() + 20 };
+
+    (void) state;
+    read_until(&r, 1024);
+    assert_true(r.bytes >= 1024);
+    serve_stop(s);
     blockmap_fini(&m.map);
 }
 
@@ -589,6 +616,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(too_many_connections),
     cmocka_unit_test(rates),
     cmocka_unit_test(stops_at_once),
+    cmocka_unit_test(slow_rates),
     cmocka_unit_test(says_why_it_cannot_listen),
     cmocka_unit_test(ipv4_and_ipv6),
 };
