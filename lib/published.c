@@ -9,7 +9,8 @@
 #include "transfer_internal.h"
 
 enum {
-    LAYER_MS = 5000 /* it must come within */
+    LAYER_MS = 5000, /* it must come within */
+    NAMED_MS = 60000 /* where the user gave it */
 };
 
 static void
@@ -130,7 +131,7 @@ published_tick(struct transfer *t)
     struct node_addr addr;
     struct http_options o = { .url = t->layer_url,
                               .addr = &addr,
-                              .total_ms = LAYER_MS };
+                              .total_ms = named(t) ? NAMED_MS : LAYER_MS };
     struct job *job = NULL;
 
     if (t->layer_url == NULL || t->layer_asked) {

@@ -212,6 +212,9 @@ have_done(struct job *job, int err)
     if (err != 0 || job->answer.status != 200
         || blockmap_load(&s->have, job->buf, job->len) != 0)
     {
+        if (err == 0 && job->answer.status != 200) {
+            source_state(s, "HTTP %u", job->answer.status);
+        }
         s->have_ms = clock_ms() + HAVE_FAILED_MS;
         return;
     }
@@ -221,6 +224,7 @@ have_done(struct job *job, int err)
         s->have_wait *= 2; /* nothing new */
     }
     s->have_ms = clock_ms() + s->have_wait;
+    s->state[0] = '\0';
     if (blockmap_complete(&s->have)) {
         s->complete = true;
     }

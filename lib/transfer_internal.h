@@ -179,6 +179,8 @@ struct transfer {
     uint8_t *trusted; /* piece layer that is believed, or NULL */
     uint8_t trusted_root[DIGEST_LEN];
     bool trusted_given; /* by the user: never dropped */
+    bool by_tracker;    /* the tracker's root, nobody else's */
+    bool confirmed;     /* a CDN node gave a block that fits */
     uint8_t tracker_root[DIGEST_LEN];
     bool has_tracker_root;
     uint8_t dropped_root[DIGEST_LEN];

@@ -219,6 +219,7 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
             return SHOAL_EVERIFY; /* asked before it was in doubt */
         }
         if (equal(hash_of(t->trusted, block), hash)) {
+            t->confirmed = t->confirmed || s->kind == SOURCE_CDN;
             convict(t, block);
             return 0;
         }
@@ -250,14 +251,17 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
     free(t->trusted);
     t->trusted = layer;
     t->trusted_given = given;
+    t->by_tracker = t->confirmed = false;
     memcpy(t->trusted_root, root, DIGEST_LEN);
 
     for (uint32_t i = 0; i < t->map.count; i++) {
         uint8_t hash[DIGEST_LEN];
 
-        if (!blockmap_has(&t->map, i)
-            || equal(hash_of(t->layer, i), hash_of(layer, i)))
-        {
+        if (!blockmap_has(&t->map, i)) {
+            continue;
+        }
+        if (equal(hash_of(t->layer, i), hash_of(layer, i))) {
+            t->confirmed = t->confirmed || is_cdn(t, i);
             continue;
         }
         int from = t->from[i];
@@ -294,6 +298,7 @@ try_layer(struct transfer *t, const uint8_t *layer)
     if (copy != NULL) {
         memcpy(copy, layer, (size_t) t->map.count * DIGEST_LEN);
         trust_adopt(t, copy, root, false);
+        t->by_tracker = t->trusted != NULL;
     }
 }
 
@@ -390,9 +395,29 @@ check_sum(struct transfer *t)
     return err;
 }
 
+/*
+ * A root that the tracker alone vouches for, and not one block of this run
+ * bears it out: one is asked of a CDN node.
+ */
+static bool
+ask_to_confirm(struct transfer *t)
+{
+    if (t->trusted == NULL || !t->by_tracker || t->confirmed
+        || standard_usable(t) == 0)
+    {
+        return false;
+    }
+    uint32_t block = arc4random_uniform(t->map.count);
+    fetch_forget(t, block);
+    return schedule_reserve(t->schedule, block, -1) == 0;
+}
+
 int
 trust_finish(struct transfer *t)
 {
+    if (ask_to_confirm(t)) {
+        return SHOAL_ENOTFOUND;
+    }
     if (t->map.count > 0) {
         int err =
             digest_root(t->layer, t->map.count, t->map.block_size, t->root);

@@ -66,4 +66,15 @@ $r = $s->get('all.bin');
 download_ok($r, $path, 'the CDN\'s blocks decide');
 unlike($r->{stderr}, qr/CDN node.*wrong/, 'and no CDN node is blamed');
 
+# So slow that the liars have given all before the CDN's first block is there.
+$size = 600_000;
+$wrong = make_file("$dir/wrong2", $size, 667);
+$wrong_layer = layer_for($wrong, 'wrong2');
+$path = $cdn->file('slow.bin', $size, 4);
+$cdn->set(limit_rate => '50k');
+holder('slow.bin', $wrong, $wrong_layer) for 1, 2;
+$s->ask('slow.bin', node => $cdn->node(0));
+$r = $s->get({ deadline => 60 }, 'slow.bin');
+download_ok($r, $path, 'a root that no CDN block bears out is not believed');
+
 finish();
