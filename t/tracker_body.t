@@ -1,10 +1,11 @@
-# Control calls whose body is not there to be read: subrequests, and requests
-# whose body another module or an earlier location took.
+# Subrequests, and control calls whose body is not there to be read, because
+# another module or an earlier location took it.
 
 use v5.36;
+use Shoal::Agent qw(agent);
 use Shoal::Test;
 
-my $t = tracker(delay => '0', workers => 1,
+my $t = tracker(delay => '10s', workers => 1,
     http => 'client_body_buffer_size 1k;', server => <<'EOC');
     location = /mirrored {
         mirror /call;
@@ -32,6 +33,13 @@ my $t = tracker(delay => '0', workers => 1,
         tracker_control swarm;
         tracker_register on;
     }
+    location = /asks {
+        auth_request /ask;
+        proxy_pass http://$server_addr:$server_port/void;
+    }
+    location = /ask {
+        rewrite ^ /peers?url=http://cdn.example.com/a&size=1&port=4000 last;
+    }
     location = /void {
         return 204;
     }
@@ -55,5 +63,14 @@ for my $lines (1, 200) {
 
 is(call('/sub', 200)->{status}, 200, 'the worker is fine');
 is(scalar(() = $t->error_log =~ /body of a control call/g), 6, 'logged');
+
+# A subrequest is not parked: its answer is that of the moment.
+my $sp = agent($t);
+$sp->say;
+my $r = http(GET => $t->base . '/asks', from => '127.0.0.9');
+is($r->{status}, 204, 'a peer-list request as a subrequest');
+cmp_ok($r->{seconds}, '<', 5, 'is answered at once');
+my ($p) = $sp->told($sp->poll);
+is($p->{url}, 'http://cdn.example.com/a', 'and told');
 
 finish();
