@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "call.h"
+#include "clock.h"
 #include "config.h"
 #include "digest.h"
 #include "log.h"
@@ -64,6 +65,7 @@ struct agent {
     pthread_cond_t changed; /* news, answers, stop */
     struct tracker_link *links;
     size_t count;
+    unsigned threads; /* that have not ended */
 };
 
 /* What an answer said, less the commands, which are handled at once. */
@@ -72,15 +74,6 @@ struct reply {
     uint64_t cursor;
     size_t prepares;
 };
-
-static uint64_t
-now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 /* The lock is held; false when the time is over. */
 static bool
@@ -95,7 +88,7 @@ wait_until_locked(struct agent *a, uint64_t deadline_ms)
 static void
 pause_ms(struct agent *a, unsigned ms)
 {
-    uint64_t deadline = now_ms() + ms;
+    uint64_t deadline = clock_ms() + ms;
 
     pthread_mutex_lock(&a->lock);
     while (!atomic_load(&a->stop) && wait_until_locked(a, deadline)) {
@@ -138,7 +131,7 @@ make_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
 {
     const struct config *c = l->agent->config;
     struct agent_load load;
-    uint64_t now = now_ms(), rate = 0;
+    uint64_t now = clock_ms(), rate = 0;
     int n;
 
     memset(&load, 0, sizeof(load));
@@ -412,6 +405,13 @@ tell_everything(struct tracker_link *l)
     }
 }
 
+static void
+thread_ends_locked(struct agent *a)
+{
+    a->threads--;
+    pthread_cond_broadcast(&a->changed);
+}
+
 static void *
 news_loop(void *arg)
 {
@@ -449,6 +449,7 @@ news_loop(void *arg)
         l->telling = false;
         pthread_cond_broadcast(&a->changed);
     }
+    thread_ends_locked(a);
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }
@@ -513,7 +514,7 @@ static int
 poll_once(struct tracker_link *l, uint64_t seq, unsigned *hasty,
           bool *sent_away)
 {
-    uint64_t begun = now_ms();
+    uint64_t begun = clock_ms();
     char query[QUERY_MAX];
     struct reply reply;
 
@@ -521,7 +522,7 @@ poll_once(struct tracker_link *l, uint64_t seq, unsigned *hasty,
     int err = do_call(l, true, query, "", &reply);
     if (err == 0) {
         polled(l, &reply);
-        *sent_away = pause_after(l->agent, &reply, now_ms() - begun, hasty);
+        *sent_away = pause_after(l->agent, &reply, clock_ms() - begun, hasty);
     }
     return err;
 }
@@ -554,6 +555,9 @@ poll_loop(void *arg)
             pause_ms(a, backoff_ms(failures++));
         }
     }
+    pthread_mutex_lock(&a->lock);
+    thread_ends_locked(a);
+    pthread_mutex_unlock(&a->lock);
     return NULL;
 }
 
@@ -622,16 +626,25 @@ agent_create(const struct config *config, uint16_t port,
     return 0;
 }
 
+static bool
+start_thread(struct agent *a, pthread_t *thread, void *(*run)(void *),
+             struct tracker_link *l)
+{
+    pthread_mutex_lock(&a->lock);
+    bool started = pthread_create(thread, NULL, run, l) == 0;
+    a->threads += started;
+    pthread_mutex_unlock(&a->lock);
+    return started;
+}
+
 int
 agent_start(struct agent *a)
 {
     for (size_t i = 0; i < a->count; i++) {
         struct tracker_link *l = &a->links[i];
 
-        l->news_started =
-            pthread_create(&l->news_thread, NULL, news_loop, l) == 0;
-        l->poll_started =
-            pthread_create(&l->poll_thread, NULL, poll_loop, l) == 0;
+        l->news_started = start_thread(a, &l->news_thread, news_loop, l);
+        l->poll_started = start_thread(a, &l->poll_thread, poll_loop, l);
         if (!l->news_started || !l->poll_started) {
             return SHOAL_ENOMEM;
         }
@@ -670,7 +683,7 @@ all_told_locked(const struct agent *a)
 void
 agent_flush(struct agent *a, unsigned timeout_ms)
 {
-    uint64_t deadline = now_ms() + timeout_ms;
+    uint64_t deadline = clock_ms() + timeout_ms;
     bool in_time = true;
 
     pthread_mutex_lock(&a->lock);
@@ -681,7 +694,7 @@ agent_flush(struct agent *a, unsigned timeout_ms)
 }
 
 void
-agent_stop(struct agent *a)
+agent_quit(struct agent *a)
 {
     if (a == NULL) {
         return;
@@ -690,7 +703,23 @@ agent_stop(struct agent *a)
     atomic_store(&a->stop, true);
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
-    for (size_t i = 0; i < a->count; i++) {
+}
+
+bool
+agent_join(struct agent *a, uint64_t deadline_ms)
+{
+    bool in_time = true;
+
+    if (a == NULL) {
+        return true;
+    }
+    pthread_mutex_lock(&a->lock);
+    while (in_time && a->threads > 0) {
+        in_time = wait_until_locked(a, deadline_ms);
+    }
+    bool ended = a->threads == 0;
+    pthread_mutex_unlock(&a->lock);
+    for (size_t i = 0; ended && i < a->count; i++) {
         struct tracker_link *l = &a->links[i];
 
         if (l->poll_started) {
@@ -701,6 +730,7 @@ agent_stop(struct agent *a)
         }
         l->poll_started = l->news_started = false;
     }
+    return ended;
 }
 
 void

@@ -63,9 +63,15 @@ void agent_tell(struct agent *a, const struct news_item *item);
  *  were told everything. */
 void agent_flush(struct agent *a, unsigned timeout_ms);
 
-/** agent_stop(a): ends calls and threads; NULL is a no-op. agent_tell() may
- *  still be called until agent_free(). */
-void agent_stop(struct agent *a);
+/** agent_quit(a): ends calls and threads, soon; NULL is a no-op.
+ *  agent_tell() may still be called until agent_free(). */
+void agent_quit(struct agent *a);
+
+/** agent_join(a, deadline_ms): wait for that, by the monotonic clock. False:
+ *  a thread still hangs, in the resolver, and uses ${a}. NULL is a no-op. */
+bool agent_join(struct agent *a, uint64_t deadline_ms);
+
+/** agent_free(a): after agent_join(), if it was started. */
 void agent_free(struct agent *a);
 
 size_t agent_count(const struct agent *a);

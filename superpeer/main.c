@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <pthread.h>
 
@@ -14,6 +15,7 @@
 
 #include "agent.h"
 #include "cache.h"
+#include "clock.h"
 #include "config.h"
 #include "log.h"
 #include "news.h"
@@ -23,10 +25,11 @@
 #include "status.h"
 
 enum {
-    EXIT_CONFIG = 2,  /* the command line or the file, as wget's */
-    EXIT_CACHE = 3,   /* the cache's folder or file */
-    EXIT_NET = 4,     /* an address cannot be listened on */
-    LEAVING_MS = 1000 /* how long trackers may take to hear of a deletion */
+    EXIT_CONFIG = 2,   /* the command line or the file, as wget's */
+    EXIT_CACHE = 3,    /* the cache's folder or file */
+    EXIT_NET = 4,      /* an address cannot be listened on */
+    LEAVING_MS = 1000, /* how long trackers may take to hear of a deletion */
+    STOP_MS = 3000     /* how long threads may take to end */
 };
 
 #define VERSION "0.1.0"
@@ -230,7 +233,12 @@ start(struct superpeer *s)
         log_line(LOG_LEVEL_ERROR, NULL, "block server: %s", why);
         return EXIT_NET;
     }
-    if (start_prefetch(s) != 0 || start_agent(s) != 0) {
+    if (start_prefetch(s) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "out of memory or threads");
+        return EXIT_FAILURE;
+    }
+    prefetch_resume(s->prefetch); /* the first announcement says it */
+    if (start_agent(s) != 0) {
         log_line(LOG_LEVEL_ERROR, NULL, "out of memory or threads");
         return EXIT_FAILURE;
     }
@@ -238,20 +246,31 @@ start(struct superpeer *s)
         log_line(LOG_LEVEL_ERROR, NULL, "status: %s", why);
         return EXIT_NET;
     }
-    prefetch_resume(s->prefetch);
     log_line(LOG_LEVEL_INFO, NULL, "super peer %s serves on port %u",
              s->config.name, (unsigned) serve_port(s->serve));
     return 0;
 }
 
-/* Right from any state of start(). */
+/* Right from any state of start(). A thread may hang in the resolver for
+ * minutes, which nothing can end: then what it uses is left to the system. */
 static void
 stop(struct superpeer *s)
 {
+    uint64_t deadline = clock_ms() + STOP_MS;
+
+    agent_quit(s->agent);
+    prefetch_quit(s->prefetch);
     status_stop(s->status);
-    agent_stop(s->agent);
-    prefetch_stop(s->prefetch);
+    bool ended = agent_join(s->agent, deadline);
+    ended = prefetch_join(s->prefetch, deadline) && ended;
     serve_stop(s->serve);
+    if (!ended) {
+        log_line(LOG_LEVEL_WARN, NULL,
+                 "ends with a name looked up, or a set "
+                 "deleted, half");
+        cache_sync(s->cache);
+        _exit(EXIT_SUCCESS);
+    }
     cache_close(s->cache);
     prefetch_free(s->prefetch);
     agent_free(s->agent);

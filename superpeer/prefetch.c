@@ -10,6 +10,7 @@
 
 #include "blockmap.h"
 #include "cache.h"
+#include "clock.h"
 #include "guard.h"
 #include "log.h"
 #include "news.h"
@@ -41,6 +42,7 @@ struct prefetch {
     uint64_t refused;
     pthread_t *threads;
     unsigned n_threads;
+    unsigned n_working; /* threads that have not ended */
 };
 
 /* What the callbacks of one transfer need. */
@@ -51,15 +53,6 @@ struct fill {
     uint64_t reported_ms;
     uint32_t reported;
 };
-
-static uint64_t
-clock_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 /* ---- reports ---- */
 
@@ -144,13 +137,22 @@ reason_of(int err)
     }
 }
 
-/* Nothing of it can be used any more, or its room is needed. */
+/* Can a node be asked whether it still has these very bytes? */
 static bool
-is_final(int err)
+is_comparable(const char *version)
 {
-    return err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
-           || err == SHOAL_ENOAGREE || err == SHOAL_EPRIVATE
-           || err == SHOAL_EFULL || err == SHOAL_EIO;
+    return strncmp(version, "etag:", 5) == 0
+           || strncmp(version, "mtime:", 6) == 0;
+}
+
+/* Nothing of it can be used any more, or its room is needed; or nobody could
+ * tell later whether what is held belongs to what the nodes then have. */
+static bool
+is_final(int err, const struct resource *r)
+{
+    return !is_comparable(r->version) || err == SHOAL_EDENIED
+           || err == SHOAL_ENOTFOUND || err == SHOAL_ENOAGREE
+           || err == SHOAL_EPRIVATE || err == SHOAL_EFULL || err == SHOAL_EIO;
 }
 
 /* ---- callbacks of the transfer ---- */
@@ -324,7 +326,7 @@ finish_job(struct prefetch *p, const struct resource *r, int err,
     if (err == SHOAL_ESTOPPED || (err != 0 && p->stop)) {
         return;
     }
-    if (err != 0 && is_final(err)) {
+    if (err != 0 && is_final(err, r)) {
         cache_forget(p->o.cache, r->id);
     }
     pthread_mutex_lock(&p->lock);
@@ -468,6 +470,8 @@ work(void *arg)
         pthread_mutex_lock(&p->lock);
         done_locked(p, job);
     }
+    p->n_working--;
+    pthread_cond_broadcast(&p->queued);
     pthread_mutex_unlock(&p->lock);
     return NULL;
 }
@@ -536,9 +540,11 @@ prefetch_resume(struct prefetch *p)
             continue;
         }
         memcpy(r.id, list[i].id, sizeof(r.id));
-        if (guard_url(p->o.guard, r.url) != 0) {
+        bool allowed = guard_url(p->o.guard, r.url) == 0;
+        if (!allowed || !is_comparable(r.version)) {
             cache_forget(p->o.cache, r.id);
-        } else {
+        }
+        if (allowed) {
             enqueue(p, &r);
         }
         resource_fini(&r);
@@ -546,26 +552,38 @@ prefetch_resume(struct prefetch *p)
     cache_list_free(list, n);
 }
 
+static void
+start_threads(struct prefetch *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (p->threads != NULL && p->n_threads < p->o.jobs) {
+        if (pthread_create(&p->threads[p->n_threads], NULL, work, p) != 0) {
+            break;
+        }
+        p->n_threads++;
+        p->n_working++;
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 int
 prefetch_start(const struct prefetch_options *options, struct prefetch **out)
 {
     struct prefetch *p = calloc(1, sizeof(*p));
+    pthread_condattr_t attr;
 
     if (p == NULL) {
         return SHOAL_ENOMEM;
     }
     p->o = *options;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->queued, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->queued, &attr);
+    pthread_condattr_destroy(&attr);
     p->threads = calloc(p->o.jobs, sizeof(*p->threads));
-    while (p->threads != NULL && p->n_threads < p->o.jobs) {
-        if (pthread_create(&p->threads[p->n_threads], NULL, work, p) != 0) {
-            break;
-        }
-        p->n_threads++;
-    }
+    start_threads(p);
     if (p->n_threads == 0) {
-        prefetch_stop(p);
         prefetch_free(p);
         return SHOAL_ENOMEM;
     }
@@ -574,7 +592,7 @@ prefetch_start(const struct prefetch_options *options, struct prefetch **out)
 }
 
 void
-prefetch_stop(struct prefetch *p)
+prefetch_quit(struct prefetch *p)
 {
     if (p == NULL) {
         return;
@@ -583,9 +601,28 @@ prefetch_stop(struct prefetch *p)
     p->stop = true;
     pthread_cond_broadcast(&p->queued);
     pthread_mutex_unlock(&p->lock);
-    while (p->n_threads > 0) {
+}
+
+bool
+prefetch_join(struct prefetch *p, uint64_t deadline_ms)
+{
+    struct timespec ts = { .tv_sec = (time_t) (deadline_ms / 1000),
+                           .tv_nsec = (long) (deadline_ms % 1000) * 1000000 };
+    int rc = 0;
+
+    if (p == NULL) {
+        return true;
+    }
+    pthread_mutex_lock(&p->lock);
+    while (rc == 0 && p->n_working > 0) {
+        rc = pthread_cond_timedwait(&p->queued, &p->lock, &ts);
+    }
+    bool ended = p->n_working == 0;
+    pthread_mutex_unlock(&p->lock);
+    while (ended && p->n_threads > 0) {
         pthread_join(p->threads[--p->n_threads], NULL);
     }
+    return ended;
 }
 
 void

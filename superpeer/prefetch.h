@@ -42,12 +42,21 @@ int prefetch_start(const struct prefetch_options *options,
  */
 void prefetch_add(struct prefetch *p, const struct resource *r);
 
-/** prefetch_resume(p): go on with all sets that are not complete. */
+/** prefetch_resume(p): go on with all sets that are not complete; begin
+ *  those anew whose version is not known, as their bytes may be others by
+ *  now. Before prefetch_add(). */
 void prefetch_resume(struct prefetch *p);
 
-/** prefetch_stop(p): ends what is under way and waits for it; what was
- *  fetched stays. NULL is a no-op. */
-void prefetch_stop(struct prefetch *p);
+/** prefetch_quit(p): ends what is under way, soon; what was fetched stays.
+ *  NULL is a no-op. */
+void prefetch_quit(struct prefetch *p);
+
+/** prefetch_join(p, deadline_ms): wait for that, by the monotonic clock.
+ *  False: a job still hangs, in the resolver or in a large deletion, and
+ *  uses ${p} and the cache. NULL is a no-op. */
+bool prefetch_join(struct prefetch *p, uint64_t deadline_ms);
+
+/** prefetch_free(p): after prefetch_join(). */
 void prefetch_free(struct prefetch *p);
 
 enum {

@@ -13,7 +13,7 @@ my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn,
     settings => { limits => { nodes_per_file => 1 } });
 
 # Killed in mid-prefetch.
-my $id = $t->prepare($cdn->url('a.bin'), $size);
+my $id = $t->prepare($cdn->url('a.bin'), $size, 'mtime:1700000000');
 wait_for { (grep { /^~$id (\d+)/ && $1 >= 64 } $t->lines) } 20, '64 blocks';
 $sp->kill9;
 $cdn->set(limit_rate => '100m');

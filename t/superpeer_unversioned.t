@@ -1,0 +1,51 @@
+# Where no version is known, nobody can tell whether blocks that are held are
+# of the file that the nodes have by now: such a set is begun anew, after a
+# restart and after a failure.
+
+use v5.36;
+use Shoal::Test;
+use Shoal::FakeTracker qw(fake_tracker);
+
+my $size = 32 * 1048576;
+my $cdn = cdn(nodes => 1, limit_rate => '4m');
+$cdn->file('a.bin', $size, 1);
+my $t  = fake_tracker();
+my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn,
+    settings => { limits => { nodes_per_file => 1 } });
+my $id = $t->prepare($cdn->url('a.bin'), $size);
+
+sub some($what) {
+    wait_for { (grep { /^~$id (\d+)/ && $1 >= 64 } $t->lines) } 20, $what;
+}
+
+sub whole($path, $what) {
+    $cdn->set(limit_rate => '100m');
+    $t->wait_line(qr/^\+$id \S+ cdn$/, 20);
+    ok(http(GET => $sp->base . "/blocks/$id")->{body} eq slurp($path), $what);
+}
+
+some('64 blocks');
+$sp->kill9;
+my $path = $cdn->file('a.bin', $size, 2);
+$t->clear;
+$sp->start;
+whole($path, 'another file of that size after a restart: its bytes alone');
+unlike($sp->stderr, qr/goes on with/, 'nothing old was used');
+
+# The node goes while the set is filled, and comes back with another file.
+$t->clear;
+$cdn->set(limit_rate => '4m');
+$cdn->file('b.bin', $size, 3);
+$id = $t->prepare($cdn->url('b.bin'), $size);
+some('64 blocks of another');
+$cdn->node(0)->stop;
+$t->wait_line(qr/^\?$id failed$/, 60);
+ok((grep { $_ eq "-$id" } $t->lines), 'it failed: said to be gone');
+is(http(GET => $sp->base . "/blocks/$id/have")->{status}, 404, 'and is');
+$path = $cdn->file('b.bin', $size, 4);
+$t->clear;
+$cdn->node(0)->start;
+$t->prepare($cdn->url('b.bin'), $size);
+whole($path, 'another file when the node is back: its bytes alone');
+
+finish();
