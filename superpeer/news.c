@@ -86,6 +86,8 @@ news_put(struct news *n, const struct news_item *item)
 
     if (e != NULL) {
         unlink_entry(n, e);
+    } else if (item->kind == NEWS_REFUSED && n->count >= NEWS_ITEMS_MAX) {
+        return 0;
     } else {
         e = malloc(sizeof(*e));
     }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 enum {
-    NEWS_LINES_MAX = 8192 /* of one call */
+    NEWS_LINES_MAX = 8192, /* of one call */
+    NEWS_ITEMS_MAX = 65536 /* more refusals are not kept */
 };
 
 enum news_kind {
@@ -35,7 +36,9 @@ struct news *news_create(void);
 void news_free(struct news *n);
 
 /** news_put(n, item): a newer item about the same id replaces the older one,
- *  and stands last. SHOAL_ENOMEM. */
+ *  and stands last. A refusal is passed over where there are NEWS_ITEMS_MAX
+ *  items: what one tracker asks for must not pile up for another that cannot
+ *  be reached. SHOAL_ENOMEM. */
 int news_put(struct news *n, const struct news_item *item);
 
 /** news_count(n): items. */

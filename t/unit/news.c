@@ -110,10 +110,29 @@ many(void **state)
     news_free(n);
 }
 
+/* Refusals do not pile up; what is held is always said. */
+static void
+too_many(void **state)
+{
+    struct news *n = news_create();
+    struct news_item no = item(NEWS_REFUSED, 0), held = item(NEWS_HELD, 1);
+
+    (void) state;
+    for (uint32_t k = 0; k < NEWS_ITEMS_MAX + 10; k++) {
+        memcpy(no.id, &k, sizeof(k));
+        assert_int_equal(news_put(n, &no), 0);
+    }
+    assert_int_equal(news_count(n), NEWS_ITEMS_MAX);
+    assert_int_equal(news_put(n, &held), 0);
+    assert_int_equal(news_count(n), NEWS_ITEMS_MAX + 1);
+    news_free(n);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines),
     cmocka_unit_test(the_last_word_counts),
     cmocka_unit_test(many),
+    cmocka_unit_test(too_many),
 };
 
 UNIT_MAIN(tests)

@@ -9,7 +9,8 @@ package Shoal::FakeTracker;
 #   $t->wait_line(qr/^\+$id /);               # the line
 #   $t->lines, $t->calls                      # of the calls with news
 #   $t->new_epoch;                            # it has lost its memory
-#   $t->misbehave($how);                      # 'down', 'rubbish', 'late', ''
+#   $t->misbehave($how);                      # 'down', 'rubbish', 'late',
+#                         # 'endless', 'deep', 'mute' (polls get no answer), ''
 #
 # State is in files: each connection is a child of its own.
 
@@ -130,12 +131,21 @@ sub _answer($c, $status, $text) {
     return 1;
 }
 
+sub _endless($c) {
+    local $SIG{PIPE} = 'IGNORE';
+    syswrite $c, "HTTP/1.1 200 X\r\n\r\n{\"epoch\":\"";
+    1 while syswrite $c, 'x' x 65536;
+    return 0;
+}
+
 # One request; false when the connection is over.
 sub _serve($self, $c) {
     my $q = _read_request($c) or return 0;
     my $how = slurp("$self->{dir}/how");
     return 0 if $how eq 'down';
     return _answer($c, 200, '{"epoch":7,"curs') if $how eq 'rubbish';
+    return _answer($c, 200, '[' x 100_000) if $how eq 'deep';
+    return _endless($c) if $how eq 'endless';
     return _answer($c, 403, "no\n") if $q->{token} ne $self->{token};
     $self->_append('calls', { args => $q->{args}, time => time,
         lines => [ split /\n/, $q->{body} ] });
@@ -151,11 +161,13 @@ sub _commands($self, $c, $args) {
         my $known = ($args->{epoch} // '') eq $epoch;
         my $cursor = $known ? 0 + ($args->{cursor} // 0) : 0;
         my %r = (epoch => $epoch, cursor => $cursor);
+        my $mute = $args->{wait_ms}
+            && slurp("$self->{dir}/how") eq 'mute';
         if ($args->{wait_ms}) {
             my @new = map { decode_json($_) } @all[ $cursor .. $#all ];
             %r = (%r, prepare => \@new, cursor => scalar @all);
         }
-        if (!$args->{wait_ms} || @{ $r{prepare} } || time >= $end) {
+        if (!$mute && (!$args->{wait_ms} || @{ $r{prepare} } || time >= $end)) {
             return _answer($c, 200, encode_json(\%r));
         }
         # The super peer may have left.

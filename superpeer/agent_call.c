@@ -1,0 +1,218 @@
+/* agent_call.c - one call to a tracker: its arguments, and what the answer
+ * says. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "agent_internal.h"
+#include "call.h"
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "news.h"
+#include "resource.h"
+#include "shoal.h"
+
+enum {
+    SLACK_MS = 10000, /* after that an answer will not come */
+    NEWS_TIMEOUT_MS = 15000
+};
+
+void
+link_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
+           char out[QUERY_MAX])
+{
+    const struct config *c = l->agent->config;
+    struct agent_load load;
+    uint64_t now = clock_ms(), rate = 0;
+    int n;
+
+    memset(&load, 0, sizeof(load));
+    l->agent->ops->load(l->agent->ops->ctx, &load);
+    pthread_mutex_lock(&l->agent->lock);
+    if (wait_ms > 0) {
+        if (l->rate_ms != 0 && now > l->rate_ms) {
+            rate = (load.bytes - l->rate_bytes) * 1000 / (now - l->rate_ms);
+        }
+        l->rate_bytes = load.bytes;
+        l->rate_ms = now;
+    }
+    n = snprintf(out, QUERY_MAX,
+                 "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
+                 c->name, l->session, seq, wait_ms, (unsigned) l->agent->port);
+    if (l->epoch[0] != '\0') {
+        n += snprintf(out + n, QUERY_MAX - (size_t) n,
+                      "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
+    }
+    pthread_mutex_unlock(&l->agent->lock);
+    if (c->locality != NULL) {
+        n += snprintf(out + n, QUERY_MAX - (size_t) n, "&locality=%s",
+                      c->locality);
+    }
+    if (full != NULL) {
+        n += snprintf(out + n, QUERY_MAX - (size_t) n, "&full=%s", full);
+    }
+    n += snprintf(out + n, QUERY_MAX - (size_t) n,
+                  "&capacity=%" PRIu64 "&free=%" PRIu64 "&active=%u",
+                  load.capacity, load.free, load.active);
+    if (wait_ms > 0) {
+        snprintf(out + n, QUERY_MAX - (size_t) n, "&rate=%" PRIu64, rate);
+    }
+}
+
+static void
+prepare_one(struct tracker_link *l, json_t *p)
+{
+    const struct agent_ops *ops = l->agent->ops;
+    const char *id = NULL, *url = NULL, *version = "", *provider = "";
+    struct resource r;
+    json_int_t size = -1;
+    uint8_t raw[RESOURCE_ID_LEN];
+
+    if (json_unpack(p, "{s:s, s:s, s:I, s?s, s?s}", "id", &id, "url", &url,
+                    "size", &size, "version", &version, "provider", &provider)
+            != 0
+        || resource_id_parse(id, raw) != 0)
+    {
+        log_line(LOG_LEVEL_ERROR, NULL,
+                 "tracker %s: a prepare that makes no sense", l->tracker->url);
+        return;
+    }
+    if (size < 0
+        || resource_init(&r, url, (uint64_t) size, provider, version) != 0)
+    {
+        struct news_item no = { .kind = NEWS_REFUSED, .reason = "failed" };
+
+        log_line(LOG_LEVEL_ERROR, raw,
+                 "tracker %s: prepare: url, size or version do not parse",
+                 l->tracker->url);
+        memcpy(no.id, raw, sizeof(no.id));
+        agent_tell(l->agent, &no);
+        return;
+    }
+    memcpy(r.id, raw, sizeof(r.id)); /* the tracker's counts */
+    ops->prepare(ops->ctx, &r);
+    resource_fini(&r);
+}
+
+static bool
+is_epoch(const char *s)
+{
+    return strlen(s) == 16 && strspn(s, "0123456789abcdefABCDEF") == 16;
+}
+
+static int
+parse_reply(struct tracker_link *l, const struct call_answer *answer,
+            struct reply *out)
+{
+    const char *epoch = NULL;
+    json_int_t cursor = 0;
+    json_t *prepare = NULL, *root;
+    int lost = 0;
+
+    root = json_loadb(answer->body, answer->len, JSON_REJECT_DUPLICATES, NULL);
+    if (root == NULL
+        || json_unpack(root, "{s:s, s:I, s?b, s?o}", "epoch", &epoch, "cursor",
+                       &cursor, "lost", &lost, "prepare", &prepare)
+               != 0
+        || !is_epoch(epoch) || cursor < 0)
+    {
+        json_decref(root);
+        return SHOAL_EPROTO;
+    }
+    memcpy(out->epoch, epoch, sizeof(out->epoch));
+    out->cursor = (uint64_t) cursor;
+    out->prepares = json_array_size(prepare);
+    if (lost) {
+        log_line(LOG_LEVEL_WARN, NULL, "tracker %s: commands were lost",
+                 l->tracker->url);
+    }
+    for (size_t i = 0; i < out->prepares; i++) {
+        prepare_one(l, json_array_get(prepare, i));
+    }
+    json_decref(root);
+    return 0;
+}
+
+/* Logs when it changes: each of the two connections has an error of its own,
+ * so that one that works does not hide the other's. */
+static void
+note_state(struct tracker_link *l, bool poll, const char *error)
+{
+    char *mine = poll ? l->poll_error : l->news_error;
+
+    pthread_mutex_lock(&l->agent->lock);
+    bool was_connected = l->connected;
+    bool changed = error != NULL && strcmp(mine, error) != 0;
+    snprintf(mine, AGENT_ERROR_MAX, "%s", error != NULL ? error : "");
+    l->connected = l->poll_error[0] == '\0' && l->news_error[0] == '\0';
+    bool back = l->connected && !was_connected;
+    pthread_cond_broadcast(&l->agent->changed);
+    pthread_mutex_unlock(&l->agent->lock);
+    if (atomic_load(&l->agent->stop)) {
+        return;
+    }
+    if (back) {
+        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: connected",
+                 l->tracker->url);
+    } else if (changed) {
+        log_line(LOG_LEVEL_WARN, NULL, "tracker %s: %s", l->tracker->url,
+                 error);
+    }
+}
+
+/* The first line of an answer, for the log. */
+static void
+note_status(struct tracker_link *l, bool poll,
+            const struct call_answer *answer)
+{
+    char text[AGENT_ERROR_MAX];
+
+    snprintf(text, sizeof(text), "HTTP status %ld: %.*s", answer->status,
+             answer->len < 100 ? (int) strcspn(answer->body, "\r\n<") : 0,
+             answer->body);
+    note_state(l, poll, text);
+}
+
+int
+link_call(struct tracker_link *l, bool poll, const char *query,
+          const char *body, struct reply *out)
+{
+    struct call *call = poll ? l->poll_call : l->news_call;
+    struct call_answer answer;
+
+    int err = call_post(call, query, body,
+                        poll ? POLL_MS + SLACK_MS : NEWS_TIMEOUT_MS, &answer);
+    if (err != 0) {
+        note_state(l, poll, call_error(call));
+        return err;
+    }
+    if (answer.status != 200) {
+        note_status(l, poll, &answer);
+        return answer.status == 400 || answer.status == 413 ? SHOAL_EINVAL
+                                                            : SHOAL_EHTTP;
+    }
+    err = parse_reply(l, &answer, out);
+    note_state(l, poll, err == 0 ? NULL : "an answer that makes no sense");
+    return err;
+}
+
+/* The tracker lost its memory unless it is the first word we have of it or
+ * the answer to the beginning of a full announcement. */
+void
+link_take_epoch_locked(struct tracker_link *l, const struct reply *r,
+                       bool first)
+{
+    if (strcmp(l->epoch, r->epoch) == 0) {
+        return;
+    }
+    if (!first) {
+        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: new epoch",
+                 l->tracker->url);
+        l->want_full = true;
+    }
+    memcpy(l->epoch, r->epoch, sizeof(l->epoch));
+    l->cursor = r->cursor;
+}
