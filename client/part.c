@@ -87,12 +87,13 @@ part_fini(struct part *p)
     p->base = NULL;
 }
 
+/* ${path} is taken. */
 static int
 set_names(struct part *p, char *path)
 {
     forget_names(p);
     p->path = path;
-    if (path == NULL || asprintf(&p->name, "%s.part", path) < 0) {
+    if (asprintf(&p->name, "%s.part", path) < 0) {
         p->name = NULL;
         return part_fail(p, SHOAL_ENOMEM, "out of memory");
     }
@@ -401,7 +402,30 @@ open_given(struct part *p, const struct resource *r, uint64_t size,
     if (stat(p->base, &st) == 0 && S_ISDIR(st.st_mode)) {
         return part_fail(p, SHOAL_EIO, "%s: %s", p->base, strerror(EISDIR));
     }
-    int err = set_names(p, name_behind(p->base));
+    char *name = name_behind(p->base);
+    if (name == NULL) {
+        return part_fail(p, SHOAL_ENOMEM, "out of memory");
+    }
+    int err = set_names(p, name);
+    return err == 0 ? open_name(p, r, size, mtime) : err;
+}
+
+static int
+open_numbered(struct part *p, const struct resource *r, uint64_t size,
+              int64_t mtime, unsigned i)
+{
+    char *name = name_numbered(p->base, i);
+
+    if (name != NULL && p->resume) {
+        char *behind = name_behind(name);
+
+        free(name);
+        name = behind;
+    }
+    if (name == NULL) {
+        return part_fail(p, SHOAL_ENOMEM, "out of memory");
+    }
+    int err = set_names(p, name);
     return err == 0 ? open_name(p, r, size, mtime) : err;
 }
 
@@ -418,16 +442,7 @@ part_open(struct part *p, const struct resource *r, uint64_t size,
         return open_given(p, r, size, mtime);
     }
     for (unsigned i = 0; err == TAKEN && i < NAMES_MAX; i++) {
-        char *name = name_numbered(p->base, i);
-
-        err =
-            set_names(p, p->resume && name != NULL ? name_behind(name) : name);
-        if (p->path != name) {
-            free(name);
-        }
-        if (err == 0) {
-            err = open_name(p, r, size, mtime);
-        }
+        err = open_numbered(p, r, size, mtime, i);
     }
     return err != TAKEN
                ? err
