@@ -114,7 +114,7 @@ ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
 ngx_int_t
 ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
-    uint64_t bit, ngx_uint_t *pending)
+    uint64_t bit, uint32_t until, ngx_uint_t *pending)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   i;
@@ -158,6 +158,7 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
 
     if (s.swarm && *pending) {
         s.swarm->mask |= bit;
+        s.swarm->until = ngx_max(s.swarm->until, until);
     }
 
     ngx_http_tracker_stripe_unlock(zone, res->id);

@@ -155,6 +155,7 @@ static void
 ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_peer_t *peer)
 {
+    uint32_t                  until;
     uint64_t                  bit;
     ngx_int_t                 rc;
     ngx_http_tracker_view_t   view;
@@ -172,9 +173,10 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
 
     if (view.nchosen || view.nstale) {
         bit = ctx->conf->early ? ngx_http_tracker_slots_bit() : 0;
+        until = ngx_http_tracker_now() + ctx->conf->delay / 1000 + 1;
 
         if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, bit,
-                                          &ctx->pending)
+                                          until, &ctx->pending)
             != NGX_OK)
         {
             rc = NGX_DECLINED;

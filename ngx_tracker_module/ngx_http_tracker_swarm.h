@@ -94,17 +94,18 @@ ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_swarm_commit(zone, res, view, bit, pending):
+ * ngx_http_tracker_swarm_commit(zone, res, view, bit, until, pending):
  * Note the super peers that ${view} has as fresh, free what it found stale,
  * and count in ${pending} those of the chosen who have not answered yet. When
- * there are any, the ${bit} of the worker that will wait is set.
+ * there are any, the ${bit} of the worker that will wait (until then at most)
+ * is set.
  *
  * Errors:     NGX_DECLINED: not noted for want of memory; who was not noted is
  *             fresh no more.
  */
 ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
-    uint64_t bit, ngx_uint_t *pending);
+    uint64_t bit, uint32_t until, ngx_uint_t *pending);
 
 /**
  * ngx_http_tracker_swarm_pick(zone, id, not, ttl, view, peers, n):

@@ -14,8 +14,7 @@
 
 
 enum {
-    NGX_HTTP_TRACKER_EVICT_MAX = 16,    /* tried for one allocation */
-    NGX_HTTP_TRACKER_WAITED = 60        /* s for which a mask is believed */
+    NGX_HTTP_TRACKER_EVICT_MAX = 16     /* tried for one allocation */
 };
 
 
@@ -36,6 +35,7 @@ struct ngx_http_tracker_swarm_s {
     ngx_http_tracker_peerset_t    v4;
     ngx_http_tracker_peerset_t    v6;
     uint32_t                      used;
+    uint32_t                      until;       /* the last waiter's deadline */
     u_char                        id[NGX_HTTP_TRACKER_ID_LEN];
 };
 
@@ -54,8 +54,7 @@ typedef struct {
 
 #define ngx_http_tracker_swarm_waited(swarm)                                  \
     ((swarm)->mask                                                            \
-     && ngx_http_tracker_age(ngx_http_tracker_now(), (swarm)->used)           \
-        < NGX_HTTP_TRACKER_WAITED)
+     && ngx_http_tracker_now() <= (swarm)->until)
 
 #define ngx_http_tracker_swarm_set(swarm, family)                             \
     ((family) == 4 ? &(swarm)->v4 : &(swarm)->v6)
