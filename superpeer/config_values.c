@@ -1,0 +1,263 @@
+/* config_values.c - the kinds of values, each with its reader. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_internal.h"
+#include "guard.h"
+#include "resolve.h"
+#include "shoal.h"
+
+enum {
+    TEXT_MAX = 4096,    /* bytes; a header line of nginx holds 8 KiB */
+    LOCALITY_MAX = 128, /* docs/protocol.md "Super peers' calls" */
+    NAME_MAX_LEN = 64   /* the same */
+};
+
+static int
+copy(const char *text, void *at)
+{
+    char *s = strdup(text);
+
+    if (s == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    free(*(char **) at);
+    *(char **) at = s;
+    return 0;
+}
+
+static bool
+is_printable(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char) *text < 32 || *text == 127) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+take_text(struct reader *r, const struct setting *s, const char *text,
+          void *at)
+{
+    (void) r;
+    (void) s;
+    if (*text == '\0' || strlen(text) > TEXT_MAX || !is_printable(text)) {
+        return SHOAL_EINVAL;
+    }
+    return copy(text, at);
+}
+
+int
+take_path(struct reader *r, const struct setting *s, const char *text,
+          void *at)
+{
+    return take_text(r, s, text, at);
+}
+
+#define LETTERS \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+int
+take_name(struct reader *r, const struct setting *s, const char *text,
+          void *at)
+{
+    size_t len = strlen(text);
+
+    (void) r;
+    (void) s;
+    if (len == 0 || len > NAME_MAX_LEN || strspn(text, LETTERS "._-") != len) {
+        return SHOAL_EINVAL;
+    }
+    return copy(text, at);
+}
+
+int
+take_locality(struct reader *r, const struct setting *s, const char *text,
+              void *at)
+{
+    size_t len = strlen(text);
+
+    (void) r;
+    (void) s;
+    if (len == 0 || len > LOCALITY_MAX || strspn(text, LETTERS "._-/") != len)
+    {
+        return SHOAL_EINVAL;
+    }
+    return copy(text, at);
+}
+
+int
+take_url(struct reader *r, const struct setting *s, const char *text, void *at)
+{
+    (void) r;
+    (void) s;
+    if ((strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+        || !is_printable(text) || strpbrk(text, " ?#") != NULL
+        || text[strcspn(text, ":") + 3] == '\0')
+    {
+        return SHOAL_EINVAL;
+    }
+    return copy(text, at);
+}
+
+static bool
+is_address(const char *text)
+{
+    uint8_t any[16];
+
+    return inet_pton(AF_INET, text, any) == 1
+           || inet_pton(AF_INET6, text, any) == 1;
+}
+
+int
+take_address(struct reader *r, const struct setting *s, const char *text,
+             void *at)
+{
+    (void) r;
+    (void) s;
+    return is_address(text) ? copy(text, at) : SHOAL_EINVAL;
+}
+
+/* Digits alone, as strtoul would also take spaces and signs. */
+static int
+parse_number(const char *text, const char **end, uint64_t *out)
+{
+    char *stop;
+
+    if (*text < '0' || *text > '9') {
+        return SHOAL_EINVAL;
+    }
+    errno = 0;
+    unsigned long long n = strtoull(text, &stop, 10);
+    if (errno != 0) {
+        return SHOAL_EINVAL;
+    }
+    *out = n;
+    *end = stop;
+    return 0;
+}
+
+int
+take_count(struct reader *r, const struct setting *s, const char *text,
+           void *at)
+{
+    const char *end;
+    uint64_t n;
+
+    (void) r;
+    if (parse_number(text, &end, &n) != 0 || *end != '\0' || n < s->min
+        || n > s->max)
+    {
+        return SHOAL_EINVAL;
+    }
+    *(uint64_t *) at = n;
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    uint64_t factor;
+} units[] = {
+    { "", 1 },
+    { "B", 1 },
+    { "KiB", UINT64_C(1) << 10 },
+    { "MiB", UINT64_C(1) << 20 },
+    { "GiB", UINT64_C(1) << 30 },
+    { "TiB", UINT64_C(1) << 40 },
+    { "kB", 1000 },
+    { "MB", 1000000 },
+    { "GB", 1000000000 },
+    { "TB", UINT64_C(1000000000000) },
+};
+
+int
+take_bytes(struct reader *r, const struct setting *s, const char *text,
+           void *at)
+{
+    const char *end;
+    uint64_t n;
+
+    (void) r;
+    if (parse_number(text, &end, &n) != 0) {
+        return SHOAL_EINVAL;
+    }
+    end += *end == ' ';
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) != 0) {
+            continue;
+        }
+        if (n > s->max / units[i].factor || n * units[i].factor < s->min) {
+            return SHOAL_EINVAL;
+        }
+        *(uint64_t *) at = n * units[i].factor;
+        return 0;
+    }
+    return SHOAL_EINVAL;
+}
+
+int
+take_listen(struct reader *r, const struct setting *s, const char *text,
+            void *at)
+{
+    struct config_address *out = at;
+    const char *colon = strrchr(text, ':'), *end;
+    uint64_t port;
+
+    (void) r;
+    if (colon == NULL || colon == text
+        || parse_number(colon + 1, &end, &port) != 0 || *end != '\0'
+        || port > s->max)
+    {
+        return SHOAL_EINVAL;
+    }
+    size_t len = (size_t) (colon - text);
+    char *host = NULL;
+    if (len != 1 || *text != '*') {
+        bool bracket = *text == '[' && text[len - 1] == ']';
+
+        host = strndup(text + bracket, len - 2 * (size_t) bracket);
+        if (host == NULL) {
+            return SHOAL_ENOMEM;
+        }
+        if (!is_address(host) || (strchr(host, ':') != NULL) != bracket) {
+            free(host);
+            return SHOAL_EINVAL;
+        }
+    }
+    free(out->host);
+    out->host = host;
+    out->port = (uint16_t) port;
+    return 0;
+}
+
+int
+take_origin(struct reader *r, const struct setting *s, const char *text,
+            void *at)
+{
+    (void) s;
+    (void) at;
+    r->config->origin_count++;
+    return guard_allow_origin(r->config->guard, text);
+}
+
+int
+take_network(struct reader *r, const struct setting *s, const char *text,
+             void *at)
+{
+    (void) s;
+    (void) at;
+    return guard_allow_addresses(r->config->guard, text);
+}
+
+int
+take_override(struct reader *r, const struct setting *s, const char *text,
+              void *at)
+{
+    (void) s;
+    (void) at;
+    return resolve_add(r->config->resolve, text);
+}
