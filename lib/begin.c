@@ -353,6 +353,9 @@ begin_forget(struct transfer *t)
 {
     job_end_all(t);
     schedule_free(t->schedule);
+    for (size_t i = 0; i < t->n_sources; i++) {
+        t->sources[i]->scheduled = -1;
+    }
     blockmap_fini(&t->map);
     resource_fini(&t->resource);
     free(t->layer);

@@ -394,15 +394,22 @@ standard_more(struct transfer *t)
     }
 }
 
-/* Back to where the node's answer is known and not judged. */
+/* Back to where the node's answer is known and not judged. What it was asked
+ * and did not answer yet is over: it can be asked again. */
 static void
 reset_node(struct source *s)
 {
-    s->node = NODE_KNOWN;
+    s->node =
+        answer_size(&s->answer) != ORIGIN_UNKNOWN ? NODE_KNOWN : NODE_NEW;
     s->error = 0;
     s->judged = s->drop = s->usable = false;
-    s->scheduled = -1;
     s->state[0] = '\0';
+    if (!s->ranges) {
+        s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
+        s->early_broke = false;
+        s->wasted += s->early_len;
+        s->early_len = 0;
+    }
 }
 
 bool
@@ -421,12 +428,11 @@ standard_others(struct transfer *t)
             node_failed(s, SHOAL_EVERIFY, "of another version");
         } else if (known && answer_same_version(&s->answer, &standard)) {
             node_failed(s, SHOAL_EVERIFY, "not the version that was asked");
-        } else if (s->error == SHOAL_ENOAGREE && known && !s->no_ranges) {
-            reset_node(s);
-            any = true;
-        } else if (s->node == NODE_KNOWN || s->node == NODE_PROBING
+        } else if ((s->error == SHOAL_ENOAGREE && known && !s->no_ranges)
+                   || s->node == NODE_KNOWN || s->node == NODE_PROBING
                    || s->node == NODE_NEW)
         {
+            reset_node(s);
             any = true;
         }
     }
