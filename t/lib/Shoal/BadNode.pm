@@ -17,7 +17,10 @@ package Shoal::BadNode;
 # redirect   URL with PATH for the path asked
 # change     { after => N, etag => .., size => .., mtime => .. }: from GET
 #            N + 1 on (counted from 0) it shows another version
+# drop       1: closes without an answer; hang 1: never answers
 # etag, mtime, headers, rate (bytes/s), delay (seconds before the answer)
+# each       sub ($request) -> more of these options, for this request alone;
+#            $request->{before} counts those with its method before it
 # handler    sub ($request) -> undef or (status, headers, body)
 
 use v5.36;
@@ -193,7 +196,11 @@ sub _version($self, $q, $path) {
 }
 
 sub _answer($self, $c, $q) {
+    # A child of its own: nobody else sees these.
+    %$self = (%$self, $self->{each}->($q)) if $self->{each};
     sleep $self->{delay} if $self->{delay};
+    return if $self->{drop};
+    return _hang($c) if $self->{hang};
     if ($self->{handler}) {
         my ($status, $h, $body) = $self->{handler}->($q);
         if (defined $status) {

@@ -6,13 +6,14 @@ package Shoal::Client;
 #   my $r = shoal({ cwd => $dir, deadline => 60, env => {} }, @args);
 #   $r->{status}, $r->{stdout}, $r->{stderr}, $r->{seconds}
 #   my $p = shoal_start(@args);        # a Shoal::Process; $p->{dir}
+#   my $r = shoal_end($p, $deadline);  # its end, as of shoal()
 
 use v5.36;
 use Exporter qw(import);
 use Shoal::Env qw(tmpdir program san_env slurp);
 use Shoal::Process;
 
-our @EXPORT_OK = qw(shoal shoal_start part_bytes);
+our @EXPORT_OK = qw(shoal shoal_start shoal_end part_bytes);
 
 my $serial = 0;
 
@@ -26,16 +27,19 @@ sub shoal_start(@args) {
     return $p;
 }
 
-sub shoal(@args) {
-    my %o = ref $args[0] eq 'HASH' ? %{ shift @args } : ();
-    my $p = shoal_start(\%o, @args)->any_status;
-    my $st = $p->wait($o{deadline} // 30);
+sub shoal_end($p, $deadline = 30) {
+    my $st = $p->any_status->wait($deadline);
     if (!defined $st) {
         $p->kill9;
         $st = 'timeout';
     }
     return { status => $st, stdout => $p->stdout, stderr => $p->stderr,
              seconds => $p->seconds, dir => $p->{dir} };
+}
+
+sub shoal(@args) {
+    my %o = ref $args[0] eq 'HASH' ? %{ shift @args } : ();
+    return shoal_end(shoal_start(\%o, @args), $o{deadline} // 30);
 }
 
 # How many bytes of a file of $size the control file beside $part knows of

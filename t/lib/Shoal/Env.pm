@@ -9,7 +9,7 @@ use File::Basename qw(dirname);
 use File::Temp ();
 
 our @EXPORT_OK = qw(top build_dir program tmpdir deadline sanitized
-    san_env san_preload slurp spew is_main proxies);
+    long_tests san_env san_preload slurp spew is_main proxies);
 
 my $main_pid = $$;
 my $top      = abs_path(dirname(__FILE__) . '/../../..');
@@ -17,6 +17,7 @@ my $build    = $ENV{SHOAL_BUILD} || "$top/build";
 my $san      = $ENV{SHOAL_SAN} ? 1 : 0;
 my $keep     = $ENV{SHOAL_KEEP} ? 1 : 0;
 my $slow     = $ENV{SHOAL_SLOW} || 1;
+my $long     = $ENV{SHOAL_LONG} ? 1 : 0;
 my $tmp;
 
 $build = "$top/$build" if $build !~ m{^/};
@@ -37,6 +38,9 @@ sub sanitized() { return $san }
 
 # The user's proxy variables, for what has to leave this machine.
 sub proxies()   { return %proxies }
+
+# SHOAL_LONG=1: also what takes a minute.
+sub long_tests() { return $long }
 
 # Seconds, made longer where the programs are slower.
 sub deadline($seconds) { return $seconds * ($san ? 3 : 1) * $slow }

@@ -11,16 +11,17 @@ package Shoal::Test;
 #
 # finish() stops all processes and fails the test for an alert in an nginx
 # log, a sanitizer's report, a process that ended by itself, ended badly, had
-# to be killed, or left others behind. SHOAL_KEEP=1 keeps the folder.
+# to be killed, or left others behind. SHOAL_KEEP=1 keeps the folder,
+# SHOAL_LONG=1 does also what takes a minute.
 
 use v5.36;
 use Test::More;
 use Shoal::BadNode;
 use Shoal::Cdn qw(cdn);
-use Shoal::Client qw(shoal shoal_start part_bytes);
+use Shoal::Client qw(shoal shoal_start shoal_end part_bytes);
 use Shoal::Data qw(make_file sha256_file file_size human_size);
-use Shoal::Env qw(top build_dir program tmpdir deadline sanitized san_env
-    slurp spew is_main);
+use Shoal::Env qw(top build_dir program tmpdir deadline sanitized
+    long_tests san_env slurp spew is_main);
 use Shoal::FakeSuper qw(fake_super layer_of);
 use Shoal::HTTP qw(http http_start http_wait_all http_raw url_encode);
 use Shoal::Net qw(free_port port_open wait_port);
@@ -31,13 +32,12 @@ use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
 use Time::HiRes ();
 
-my @own = qw(cdn shoal shoal_start part_bytes make_file sha256_file file_size human_size
-    top build_dir program tmpdir deadline sanitized san_env slurp spew
-    http http_start http_wait_all http_raw url_encode free_port port_open
-    wait_port nginx nginx_conf_test wait_for run_cmd start_cmd superpeer
-    tracker stage download_ok resource_id fake_super layer_of finish
-    same_file now
-    skip_test);
+my @own = qw(cdn shoal shoal_start shoal_end part_bytes make_file
+    sha256_file file_size human_size top build_dir program tmpdir deadline
+    sanitized long_tests san_env slurp spew http http_start http_wait_all
+    http_raw url_encode free_port port_open wait_port nginx nginx_conf_test
+    wait_for run_cmd start_cmd superpeer tracker stage download_ok
+    resource_id fake_super layer_of finish same_file now skip_test);
 my $finished = 0;
 my %forgotten;
 
