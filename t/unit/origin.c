@@ -184,6 +184,47 @@ versions(void **state)
     assert_string_equal(version, "");
 }
 
+/* Of one node, whatever the version is made of: nothing told differs. */
+static void
+unchanged(void **state)
+{
+#define FIVE "HTTP/1.1 200 OK\nContent-Length: 5\n"
+#define PART "HTTP/1.1 206 P\nContent-Range: bytes 2-3/5\n"
+    static const struct {
+        const char *now, *earlier;
+        bool same, same_version;
+    } cases[] = {
+        { FIVE "ETag: \"a\"\n" OLD, FIVE "ETag: \"a\"\n" OLD, true, true },
+        { PART "ETag: \"a\"\n" OLD, FIVE "ETag: \"a\"\n" OLD, true, true },
+        { FIVE "ETag: \"b\"\n" OLD, FIVE "ETag: \"a\"\n" OLD, false, true },
+        { FIVE "ETag: \"a\"\n" NEW, FIVE "ETag: \"a\"\n" OLD, false, true },
+        { FIVE "ETag: \"b\"\n", FIVE "ETag: \"a\"\n", false, false },
+        { FIVE OLD, FIVE "ETag: \"a\"\n" OLD, true, true },
+        { FIVE NEW, FIVE "ETag: \"a\"\n" OLD, false, false },
+        { FIVE "ETag: W/\"b\"\n" OLD, FIVE "ETag: \"a\"\n" OLD, true, true },
+        { FIVE, FIVE "ETag: \"a\"\n" OLD, true, true },
+        { FIVE, FIVE, true, true },
+        { "HTTP/1.1 206 P\nContent-Range: bytes 2-3/6\nETag: \"a\"\n",
+          FIVE "ETag: \"a\"\n", false, false },
+        { "HTTP/1.1 206 P\nContent-Range: bytes 2-3/*\nETag: \"a\"\n",
+          FIVE "ETag: \"a\"\n", false, false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer now = make(cases[i].now);
+        struct answer earlier = make(cases[i].earlier);
+
+        unit_expect(answer_unchanged(&now, &earlier) == cases[i].same,
+                    cases[i].now);
+        unit_expect(answer_unchanged(&earlier, &now) == cases[i].same,
+                    cases[i].now);
+        unit_expect(answer_same_version(&now, &earlier)
+                        == cases[i].same_version,
+                    cases[i].now);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(plain_answer),
     cmocka_unit_test(sizes),
@@ -193,6 +234,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(redirects),
     cmocka_unit_test(standards),
     cmocka_unit_test(versions),
+    cmocka_unit_test(unchanged),
 };
 
 UNIT_MAIN(tests)

@@ -79,6 +79,41 @@ rubbish(void **state)
 }
 
 static void
+intervals(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned interval;
+    } cases[] = {
+        { "", 60 },
+        { ",\"interval\":1", 1 },
+        { ",\"interval\":3600", 3600 },
+        { ",\"interval\":3601", 3600 },
+        { ",\"interval\":4294967295", 3600 },
+        { ",\"interval\":4294967296", 3600 },
+        { ",\"interval\":4294967297", 3600 },
+        { ",\"interval\":1000000000000000", 3600 },
+        { ",\"interval\":9223372036854775807", 3600 },
+        { ",\"interval\":0", 60 },
+        { ",\"interval\":-1", 60 },
+        { ",\"interval\":-4294967295", 60 },
+        { ",\"interval\":\"5\"", 60 },
+        { ",\"interval\":5.5", 60 },
+    };
+    struct tracker_answer *a = malloc(sizeof(*a));
+    char text[128], why[128];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text), "{\"id\":\"" ID "\"%s}", cases[i].text);
+        unit_expect(tracker_parse(text, strlen(text), a, why, sizeof(why)) == 0
+                        && a->interval == cases[i].interval,
+                    text);
+    }
+    free(a);
+}
+
+static void
 requests(void **state)
 {
     struct resource r;
@@ -107,6 +142,7 @@ requests(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(whole_answer),
     cmocka_unit_test(rubbish),
+    cmocka_unit_test(intervals),
     cmocka_unit_test(requests),
 };
 
