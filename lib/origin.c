@@ -82,10 +82,17 @@ take_range(struct answer *a, const char *value)
     a->has_range = range;
 }
 
+/* One with bytes outside ASCII cannot travel as a version, so it is none. */
 static void
 take_etag(struct answer *a, const char *value)
 {
     size_t len = strlen(value);
+
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] < '!' || value[i] > '~') {
+            return;
+        }
+    }
 
     if (len >= 2 && len < sizeof(a->etag) && value[0] == '"'
         && value[len - 1] == '"')

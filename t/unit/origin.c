@@ -89,6 +89,7 @@ weak_and_odd_validators(void **state)
     (void) state;
     assert_string_equal(a.etag, "");
     assert_true(a.mtime == -1);
+    assert_string_equal(make("HTTP/1.1 200 OK\nETag: \"\xe4\"\n").etag, "");
     assert_false(answer_agrees(&a, ORIGIN_UNKNOWN, "etag:\"x\""));
 }
 
