@@ -200,7 +200,8 @@ look_at(const struct transfer *t, struct source *s, struct group *g)
         g->plain = s->no_ranges ? s : g->plain;
     } else if (!asked && now >= s->retry_ms) {
         g->closed = s;
-    } else if (job == NULL || now - job->start_ms < OPEN_MS) {
+    } else if (s->probes > 0 && (job == NULL || now - job->start_ms < OPEN_MS))
+    {
         g->waiting = true;
     }
 }
