@@ -224,6 +224,9 @@ pace_return(struct pace *p, struct pace_waiter *w, size_t bytes)
 void
 pace_stop(struct pace *p)
 {
+    if (p == NULL) {
+        return;
+    }
     pthread_mutex_lock(&p->lock);
     p->stopped = true;
     pthread_cond_signal(&p->queued);

@@ -40,7 +40,7 @@ int pace_take(struct pace *p, struct pace_waiter *w, size_t want, size_t *out);
  *  ${w} is not waiting and may be freed afterwards. */
 void pace_return(struct pace *p, struct pace_waiter *w, size_t bytes);
 
-/** pace_stop(p): wakes all; from now on nobody sleeps. */
+/** pace_stop(p): wakes all; from now on nobody sleeps. NULL is a no-op. */
 void pace_stop(struct pace *p);
 
 /** pace_free(p): after pace_stop(); NULL is a no-op. */

@@ -47,6 +47,8 @@ struct serve_options {
     unsigned threads;         /* 0: one a core */
     unsigned max_connections; /* 0: 1024 */
     uint64_t max_rate; /* bytes a second over all connections; 0: none */
+    unsigned stall_ms; /* a client may stand still that long, or take it for
+                          64 KiB; 0: 90,000 */
     const struct serve_ops *ops;
     void *ctx;
 };

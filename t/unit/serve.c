@@ -565,6 +565,83 @@ slow_rates(void **state)
     blockmap_fini(&m.map);
 }
 
+static struct serve *
+start_impatient(struct memory *m, uint64_t rate)
+{
+    struct serve_options o = { .address = "127.0.0.1",
+                               .threads = 2,
+                               .max_rate = rate,
+                               .stall_ms = 500,
+                               .ops = &mem_ops,
+                               .ctx = m };
+    struct serve *s;
+    char why[200];
+
+    memset(m, 0, sizeof(*m));
+    assert_int_equal(blockmap_init(&m->map, RATE_SIZE), 0);
+    blockmap_fill(&m->map);
+    assert_int_equal(serve_start(&o, &s, why, sizeof(why)), 0);
+    return s;
+}
+
+static bool
+is_connected(const struct serve *s)
+{
+    struct serve_stats stats;
+
+    serve_get_stats(s, &stats);
+    return stats.connections > 0;
+}
+
+/* Moves by the byte, one way or the other, until the server has enough. */
+static void
+check_trickle(bool reads)
+{
+    const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct memory m;
+    struct serve *s = start_impatient(&m, 0);
+    int fd = dial(serve_port(s));
+    double end = now() + 15;
+    char byte;
+
+    send(fd, request, reads ? strlen(request) : 10, 0);
+    do {
+        usleep(20000);
+        if (reads) {
+            recv(fd, &byte, 1, MSG_DONTWAIT);
+        } else {
+            send(fd, "a", 1, MSG_NOSIGNAL);
+        }
+    } while (is_connected(s) && now() < end);
+    assert_false(is_connected(s));
+    close(fd);
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
+static void
+disconnects_who_stalls(void **state)
+{
+    (void) state;
+    check_trickle(true);
+    check_trickle(false);
+}
+
+/* It is the server's limit that makes this one slow. */
+static void
+keeps_who_is_slowed_down(void **state)
+{
+    struct memory m;
+    struct serve *s = start_impatient(&m, 1000);
+    struct reader r = { .port = serve_port(s), .until = now() + 20 };
+
+    (void) state;
+    read_until(&r, 3000);
+    assert_true(r.bytes >= 3000);
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
 static void
 says_why_it_cannot_listen(void **state)
 {
@@ -617,6 +694,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rates),
     cmocka_unit_test(stops_at_once),
     cmocka_unit_test(slow_rates),
+    cmocka_unit_test(disconnects_who_stalls),
+    cmocka_unit_test(keeps_who_is_slowed_down),
     cmocka_unit_test(says_why_it_cannot_listen),
     cmocka_unit_test(ipv4_and_ipv6),
 };

@@ -1,0 +1,320 @@
+/* serve_answer.c - requests of the block server and their answers
+ * (docs/protocol.md "Block server"). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "range.h"
+#include "resource.h"
+#include "serve_internal.h"
+#include "shoal.h"
+
+/* The body of one answer: a piece of a set, or bytes in memory. */
+struct body {
+    struct pace_waiter waiter; /* first: see serve_pace_ops */
+    struct serve *serve;
+    struct MHD_Connection *connection;
+    struct conn *conn;
+    struct serve_set set; /* handle NULL: from memory */
+    uint8_t *memory;
+    uint64_t off; /* of the body's first byte */
+};
+
+static void
+suspend(struct pace_waiter *w)
+{
+    struct body *b = (struct body *) w;
+
+    stall_pause(&b->conn->stall, true);
+    MHD_suspend_connection(b->connection);
+}
+
+static void
+resume(struct pace_waiter *w)
+{
+    struct body *b = (struct body *) w;
+
+    stall_pause(&b->conn->stall, false);
+    MHD_resume_connection(b->connection);
+}
+
+const struct pace_ops serve_pace_ops = { suspend, resume };
+
+static long
+copy_out(const struct body *b, uint64_t pos, char *buf, size_t len)
+{
+    if (b->set.handle == NULL) {
+        memcpy(buf, b->memory + pos, len);
+        return (long) len;
+    }
+    return b->serve->ops->read(b->serve->ctx, &b->set, b->off + pos, buf, len);
+}
+
+/* Returns 0 only when the connection was suspended: else it would spin. */
+static ssize_t
+body_read(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    struct body *b = cls;
+    struct serve *s = b->serve;
+    size_t n;
+
+    stall_moved(&b->conn->stall);
+    if (pace_take(s->pace, &b->waiter, max, &n) != 0) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    long got = copy_out(b, pos, buf, n);
+    if (got <= 0) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if ((size_t) got < n) {
+        pace_return(s->pace, &b->waiter, n - (size_t) got);
+    }
+    if (b->set.handle != NULL) {
+        atomic_fetch_add(&s->bytes, (uint64_t) got);
+    }
+    return (ssize_t) got;
+}
+
+static void
+body_free(void *cls)
+{
+    struct body *b = cls;
+
+    if (b->waiter.grant > 0) {
+        pace_return(b->serve->pace, &b->waiter, 0);
+    }
+    if (b->set.handle != NULL) {
+        b->serve->ops->close(b->serve->ctx, &b->set);
+        atomic_fetch_sub(&b->serve->active, 1);
+    }
+    free(b->memory);
+    free(b);
+}
+
+static enum MHD_Result
+send_response(struct MHD_Connection *c, unsigned status,
+              struct MHD_Response *r)
+{
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result ok = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return ok;
+}
+
+enum MHD_Result
+serve_say(struct MHD_Connection *c, unsigned status, const char *text,
+          const char *name, const char *value)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        strlen(text), (void *) (uintptr_t) text, MHD_RESPMEM_PERSISTENT);
+
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    MHD_add_response_header(r, "Content-Type", "text/plain");
+    if (name != NULL) {
+        MHD_add_response_header(r, name, value);
+    }
+    return send_response(c, status, r);
+}
+
+enum MHD_Result
+serve_say_busy(struct serve *s, struct MHD_Connection *c)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        5, (void *) (uintptr_t) "busy\n", MHD_RESPMEM_PERSISTENT);
+
+    if (r == NULL) {
+        return MHD_NO;
+    }
+    atomic_fetch_add(&s->busy, 1);
+    MHD_add_response_header(r, "Content-Type", "text/plain");
+    MHD_add_response_header(r, "Retry-After", "1");
+    MHD_add_response_header(r, "Connection", "close");
+    return send_response(c, MHD_HTTP_SERVICE_UNAVAILABLE, r);
+}
+
+static enum MHD_Result
+say_unsatisfiable(struct MHD_Connection *c, uint64_t size)
+{
+    char value[40];
+
+    snprintf(value, sizeof(value), "bytes */%" PRIu64, size);
+    return serve_say(c, MHD_HTTP_RANGE_NOT_SATISFIABLE,
+                     "starts behind the end\n", "Content-Range", value);
+}
+
+/* What part of how many bytes an answer gives. */
+struct part {
+    uint64_t off;
+    uint64_t len;
+    uint64_t size;
+    bool partial; /* 206 */
+};
+
+/* Takes over `b`, also when it fails. */
+static enum MHD_Result
+send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
+{
+    char value[80];
+
+    struct MHD_Response *r = MHD_create_response_from_callback(
+        part->len, SERVE_CHUNK, body_read, b, body_free);
+    if (r == NULL) {
+        body_free(b);
+        return MHD_NO;
+    }
+    MHD_add_response_header(r, "Content-Type", "application/octet-stream");
+    MHD_add_response_header(r, "Accept-Ranges", "bytes");
+    if (part->partial) {
+        snprintf(value, sizeof(value),
+                 "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part->off,
+                 part->off + part->len - 1, part->size);
+        MHD_add_response_header(r, "Content-Range", value);
+    }
+    return send_response(c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
+}
+
+static const char *
+range_header(struct MHD_Connection *c)
+{
+    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
+}
+
+static struct body *
+body_create(struct serve *s, struct MHD_Connection *c)
+{
+    struct body *b = calloc(1, sizeof(*b));
+
+    if (b != NULL) {
+        b->serve = s;
+        b->connection = c;
+        b->conn = serve_conn_of(c);
+    }
+    return b;
+}
+
+static enum MHD_Result
+answer_blocks(struct serve *s, struct MHD_Connection *c, struct serve_set *set)
+{
+    struct part part = { 0, set->size, set->size, false };
+
+    int err = range_parse(range_header(c), set->size, &part.off, &part.len);
+    if (err == SHOAL_EINVAL) {
+        s->ops->close(s->ctx, set);
+        return say_unsatisfiable(c, set->size);
+    }
+    part.partial = err == 0;
+    uint64_t held = s->ops->held(s->ctx, set, part.off, part.len);
+    if (part.partial ? held == 0 : held < part.len) {
+        s->ops->close(s->ctx, set);
+        return serve_say(c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
+    }
+    part.len = held;
+    struct body *b = body_create(s, c);
+    if (b == NULL) {
+        s->ops->close(s->ctx, set);
+        return serve_say_busy(s, c);
+    }
+    b->set = *set;
+    b->off = part.off;
+    atomic_fetch_add(&s->active, 1);
+    return send_body(c, b, &part);
+}
+
+static enum MHD_Result
+answer_have(struct serve *s, struct MHD_Connection *c,
+            const struct serve_set *set)
+{
+    size_t len = (set->count + 7) / 8;
+    uint64_t cursor = 0;
+    char text[24];
+
+    uint8_t *bits = malloc(len + 1);
+    if (bits == NULL || s->ops->have(s->ctx, set, bits, &cursor) != 0) {
+        free(bits);
+        return serve_say_busy(s, c);
+    }
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(len, bits, MHD_RESPMEM_MUST_FREE);
+    if (r == NULL) {
+        free(bits);
+        return MHD_NO;
+    }
+    MHD_add_response_header(r, "Content-Type", "application/octet-stream");
+    MHD_add_response_header(r, "Cache-Control", "no-store");
+    MHD_add_response_header(r, "Shoal-Epoch", s->epoch);
+    snprintf(text, sizeof(text), "%" PRIu64, cursor);
+    MHD_add_response_header(r, "Shoal-Cursor", text);
+    snprintf(text, sizeof(text), "%" PRIu64, set->size);
+    MHD_add_response_header(r, "Shoal-Size", text);
+    return send_response(c, 200, r);
+}
+
+static enum MHD_Result
+answer_hashes(struct serve *s, struct MHD_Connection *c,
+              const struct serve_set *set)
+{
+    struct part part = { .size = (uint64_t) set->count * DIGEST_LEN };
+
+    part.len = part.size;
+    int err = range_parse(range_header(c), part.size, &part.off, &part.len);
+    if (err == SHOAL_EINVAL) {
+        return say_unsatisfiable(c, part.size);
+    }
+    part.partial = err == 0;
+    struct body *b = body_create(s, c);
+    uint8_t *layer = malloc(part.size + 1);
+    if (b == NULL || layer == NULL || s->ops->hashes(s->ctx, set, layer) != 0)
+    {
+        free(layer);
+        free(b);
+        return serve_say_busy(s, c);
+    }
+    memmove(layer, layer + part.off, part.len);
+    b->memory = layer;
+    return send_body(c, b, &part);
+}
+
+enum MHD_Result
+serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
+{
+    uint8_t id[RESOURCE_ID_LEN];
+    char hex[RESOURCE_ID_HEX];
+    struct serve_set set;
+    enum MHD_Result result;
+
+    memset(&set, 0, sizeof(set));
+    if (strncmp(url, "/blocks/", 8) != 0 || strlen(url) < 8 + 40) {
+        return serve_say(c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL, NULL);
+    }
+    memcpy(hex, url + 8, 40);
+    hex[40] = '\0';
+    const char *what = url + 8 + 40;
+    bool have = strcmp(what, "/have") == 0;
+    bool hashes = strcmp(what, "/hashes") == 0;
+    if (resource_id_parse(hex, id) != 0 || (*what != '\0' && !have && !hashes))
+    {
+        return serve_say(c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL, NULL);
+    }
+    int err = s->ops->open(s->ctx, id, &set);
+    if (err == SHOAL_ENOTFOUND) {
+        return serve_say(c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
+    }
+    if (err != 0) {
+        return serve_say_busy(s, c);
+    }
+    if (!have && !hashes) {
+        return answer_blocks(s, c, &set); /* takes the set */
+    }
+    result = have ? answer_have(s, c, &set) : answer_hashes(s, c, &set);
+    s->ops->close(s->ctx, &set);
+    return result;
+}

@@ -1,0 +1,60 @@
+/* serve_internal.h - what the block server's files share. */
+#ifndef SERVE_INTERNAL_H
+#define SERVE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#include "pace.h"
+#include "serve.h"
+#include "stall.h"
+
+enum {
+    SERVE_CHUNK = 65536 /* bytes; response buffer of one connection */
+};
+
+struct serve {
+    struct MHD_Daemon *daemon;
+    struct pace *pace;
+    struct stall *stall;
+    const struct serve_ops *ops;
+    void *ctx;
+    uint16_t port;
+    unsigned max_connections;
+    char epoch[17]; /* of /have; random at each start */
+    atomic_uint connections;
+    atomic_uint active;
+    atomic_uint_fast64_t bytes;
+    atomic_uint_fast64_t requests;
+    atomic_uint_fast64_t busy;
+};
+
+/* A connection, as MHD's socket context. */
+struct conn {
+    struct stall_conn stall;
+    bool above_limit;
+};
+
+/** serve_conn_of(c): NULL when there was no memory for it. */
+struct conn *serve_conn_of(struct MHD_Connection *c);
+
+/** serve_answer(s, c, url): the answer to a GET or HEAD. */
+enum MHD_Result serve_answer(struct serve *s, struct MHD_Connection *c,
+                             const char *url);
+
+/** serve_say(c, status, text, name, value): one line of text; the header, if
+ *  any, is ${name} with ${value}. */
+enum MHD_Result serve_say(struct MHD_Connection *c, unsigned status,
+                          const char *text, const char *name,
+                          const char *value);
+
+/** serve_say_busy(s, c): 503. */
+enum MHD_Result serve_say_busy(struct serve *s, struct MHD_Connection *c);
+
+/** Suspends and resumes connections. */
+extern const struct pace_ops serve_pace_ops;
+
+#endif
