@@ -184,6 +184,7 @@ run(struct download *d)
 {
     const struct options *o = d->o;
 
+    d->save_ms = clock_ms() + SAVE_MS;
     progress_start(&d->progress, file_path(d->file), o->quiet);
     int err = transfer_run(d->transfer);
     double seconds = progress_end(&d->progress);
