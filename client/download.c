@@ -19,8 +19,9 @@
 #include "url.h"
 
 enum {
-    SAVE_MS = 2000, /* between two control files */
-    SAVE_SHARE = 50 /* of the time, at most one part in that many */
+    SAVE_FIRST_MS = 100, /* a small file is there before */
+    SAVE_MS = 2000,      /* between two control files */
+    SAVE_SHARE = 50      /* of the time, at most one part in that many */
 };
 
 struct download {
@@ -184,7 +185,7 @@ run(struct download *d)
 {
     const struct options *o = d->o;
 
-    d->save_ms = clock_ms() + SAVE_MS;
+    d->save_ms = clock_ms() + SAVE_FIRST_MS;
     progress_start(&d->progress, file_path(d->file), o->quiet);
     int err = transfer_run(d->transfer);
     double seconds = progress_end(&d->progress);

@@ -371,8 +371,13 @@ check_sum(struct transfer *t)
 {
     struct checksum_state *st = checksum_start(&t->sum);
     uint8_t *buf = malloc(READ_BYTES);
-    int err = st != NULL && buf != NULL ? 0 : SHOAL_ENOMEM;
+    int err = buf != NULL ? 0 : SHOAL_ENOMEM;
 
+    if (st == NULL) {
+        transfer_fail(t, SHOAL_EVERIFY, "cannot compute %s here",
+                      t->sum.algorithm);
+        err = SHOAL_EINVAL; /* said already */
+    }
     for (uint64_t off = 0; err == 0 && off < t->map.size;) {
         if (t->o.stop != NULL && *t->o.stop) {
             err = SHOAL_ESTOPPED;
