@@ -49,17 +49,13 @@ out:
     return err;
 }
 
-char *
-url_join(const char *base, const char *reference)
+/* The URL as text, if it could be set; ${u} is taken. */
+static char *
+to_text(CURLU *u, bool set)
 {
-    CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
 
-    if (u != NULL && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK
-        && curl_url_set(u, CURLUPART_URL, reference, CURLU_URLENCODE)
-               == CURLUE_OK
-        && curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-    {
+    if (set && curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK) {
         copy = strdup(text);
     }
     curl_free(text);
@@ -68,25 +64,28 @@ url_join(const char *base, const char *reference)
 }
 
 char *
+url_join(const char *base, const char *reference)
+{
+    CURLU *u = curl_url();
+
+    return to_text(
+        u, u != NULL && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK
+               && curl_url_set(u, CURLUPART_URL, reference, CURLU_URLENCODE)
+                      == CURLUE_OK);
+}
+
+char *
 url_clean(const char *url)
 {
     CURLU *u = curl_url();
-    char *text = NULL, *copy = NULL;
-
     /* libcurl takes http:///host/ too */
-    if (((strncasecmp(url, "http://", 7) == 0 && url[7] != '/')
-         || (strncasecmp(url, "https://", 8) == 0 && url[8] != '/'))
-        && u != NULL
-        && curl_url_set(u, CURLUPART_URL, url,
-                        CURLU_URLENCODE | CURLU_ALLOW_SPACE)
-               == CURLUE_OK
-        && curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
-    {
-        copy = strdup(text);
-    }
-    curl_free(text);
-    curl_url_cleanup(u);
-    return copy;
+    bool http = (strncasecmp(url, "http://", 7) == 0 && url[7] != '/')
+                || (strncasecmp(url, "https://", 8) == 0 && url[8] != '/');
+
+    return to_text(u, http && u != NULL
+                          && curl_url_set(u, CURLUPART_URL, url,
+                                          CURLU_URLENCODE | CURLU_ALLOW_SPACE)
+                                 == CURLUE_OK);
 }
 
 char *
