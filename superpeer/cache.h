@@ -9,7 +9,8 @@
  *   A block can be served when it was committed, some milliseconds after
  *   cache_write(). After kill -9 all that was committed is there. After a
  *   power cut the last second may be lost, and the file may be damaged where
- *   the file system writes out of order: there is no fsync in between.
+ *   the file system writes out of order: there is no fsync in between. So a
+ *   block of an earlier run is compared with its hash before it is served.
  *   A set's room is set aside when it is begun, as if it was complete.
  *   The cache is as large as the disk has room for, if that is less than its
  *   size.

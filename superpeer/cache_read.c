@@ -1,8 +1,10 @@
 /* cache_read.c - blocks out of the cache: for the block server, and for the
  * transfer that fills a set. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cache_internal.h"
+#include "log.h"
 #include "shoal.h"
 
 static long
@@ -103,16 +105,72 @@ serve_held(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
     return n;
 }
 
-/* Looked at afterwards: where the set is gone, another one of the same id may
- * have been begun, whose bytes need not be the same. */
+static int
+compare_block(struct cache *c, const struct cache_set *set, uint32_t block)
+{
+    const uint8_t *id = set->resource.id;
+    size_t len = blockmap_length(&set->map, block);
+    uint8_t want[DIGEST_LEN], got[DIGEST_LEN];
+    int err = SHOAL_EIO;
+
+    uint8_t *data = malloc(len);
+    if (data == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    if (db_read(c->db, id, block, 0, data, len) == (long) len
+        && db_hash(c->db, id, block, want) == 0
+        && digest_block(data, len, set->map.size, set->map.block_size, got)
+               == 0
+        && memcmp(want, got, DIGEST_LEN) == 0)
+    {
+        err = 0;
+    }
+    free(data);
+    return err;
+}
+
+/* A block of an earlier run is compared with its hash before it is served
+ * for the first time: a power cut may have damaged it. One that is wrong is
+ * fetched again when the set is asked for. */
+static int
+check_block(struct cache *c, struct cache_set *set, uint32_t block)
+{
+    pthread_mutex_lock(&c->lock);
+    bool checked = blockmap_has(&set->checked, block);
+    pthread_mutex_unlock(&c->lock);
+    if (checked) {
+        return 0;
+    }
+    int err = compare_block(c, set, block);
+    pthread_mutex_lock(&c->lock);
+    bool lost = err == SHOAL_EIO && !set->gone;
+    if (err == 0) {
+        blockmap_set(&set->checked, block);
+    } else if (lost) {
+        set->complete = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (lost) {
+        log_line(LOG_LEVEL_ERROR, set->resource.id,
+                 "cache: block %u is damaged, and dropped", (unsigned) block);
+        cache_drop(c, set, block);
+    }
+    return err;
+}
+
+/* Whether the set is there is looked at afterwards: where it is gone, another
+ * one of the same id may have been begun, whose bytes need not be the same. */
 static long
 serve_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
            size_t len)
 {
     struct cache *c = ctx;
-    const struct cache_set *cs = set->handle;
-    long n = read_some(c, cs, off, buf, len);
+    struct cache_set *cs = set->handle;
 
+    if (check_block(c, cs, (uint32_t) (off / cs->map.block_size)) != 0) {
+        return SHOAL_EIO;
+    }
+    long n = read_some(c, cs, off, buf, len);
     pthread_mutex_lock(&c->lock);
     bool gone = cs->gone;
     pthread_mutex_unlock(&c->lock);

@@ -234,13 +234,12 @@ read_document(struct reader *r)
     }
 }
 
-int
-config_read_yaml(struct reader *r, FILE *f)
+static int
+parse(struct reader *r, FILE *f)
 {
-    struct config_yaml yaml = { .given = { false } };
     yaml_parser_t parser;
+    int err = 0;
 
-    r->yaml = &yaml;
     if (yaml_parser_initialize(&parser) == 0) {
         return SHOAL_ENOMEM;
     }
@@ -249,11 +248,25 @@ config_read_yaml(struct reader *r, FILE *f)
         config_fault(r, parser.problem_mark.line + 1, "", "not YAML: %s",
                      parser.problem != NULL ? parser.problem
                                             : "cannot be read");
-        yaml_parser_delete(&parser);
-        return SHOAL_EINVAL;
+        err = SHOAL_EINVAL;
     }
-    read_document(r);
-    yaml_document_delete(&r->yaml->doc);
     yaml_parser_delete(&parser);
-    return r->faults == 0 ? 0 : SHOAL_EINVAL;
+    return err;
+}
+
+int
+config_read_yaml(struct reader *r, FILE *f)
+{
+    r->yaml = calloc(1, sizeof(*r->yaml));
+    if (r->yaml == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    int err = parse(r, f);
+    if (err == 0) {
+        read_document(r);
+        yaml_document_delete(&r->yaml->doc);
+    }
+    free(r->yaml);
+    r->yaml = NULL;
+    return err == 0 && r->faults != 0 ? SHOAL_EINVAL : err;
 }

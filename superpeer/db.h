@@ -91,6 +91,10 @@ int db_sync(struct db *d);
 long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
              void *buf, size_t len);
 
+/** db_hash(d, id, block, hash): SHOAL_EIO when there is none. */
+int db_hash(struct db *d, const uint8_t *id, uint32_t block,
+            uint8_t hash[DIGEST_LEN]);
+
 /** db_hashes(d, id, layer, count): ${count} hashes, zeros where there is
  *  none. */
 int db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count);

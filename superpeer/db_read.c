@@ -6,6 +6,11 @@
 #include "log.h"
 #include "shoal.h"
 
+struct db_buffer {
+    void *data;
+    size_t len;
+};
+
 /* NULL unless there is one more string in the record. */
 static const char *
 next_string(const char **p, const char *end)
@@ -130,27 +135,46 @@ reader_put(struct db *d, MDB_txn *txn)
     }
 }
 
-long
-db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
-        size_t len)
+static long
+read_value(struct db *d, enum table table, const struct block_key *k,
+           size_t off, struct db_buffer *out)
 {
-    struct block_key k = db_key(id, block);
-    MDB_val key = db_val(&k, sizeof(k)), data;
+    MDB_val key = db_val(k, sizeof(*k)), data;
     long n = SHOAL_EIO;
 
     MDB_txn *txn = reader_get(d);
     if (txn == NULL) {
         return SHOAL_EIO;
     }
-    if (mdb_get(txn, d->table[BLOCKS], &key, &data) == 0 && off < data.mv_size)
+    if (mdb_get(txn, d->table[table], &key, &data) == 0 && off < data.mv_size)
     {
         size_t most = data.mv_size - off;
 
-        n = (long) (len < most ? len : most);
-        memcpy(buf, (const char *) data.mv_data + off, (size_t) n);
+        n = (long) (out->len < most ? out->len : most);
+        memcpy(out->data, (const char *) data.mv_data + off, (size_t) n);
     }
     reader_put(d, txn);
     return n;
+}
+
+long
+db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
+        size_t len)
+{
+    struct block_key k = db_key(id, block);
+    struct db_buffer out = { buf, len };
+
+    return read_value(d, BLOCKS, &k, off, &out);
+}
+
+int
+db_hash(struct db *d, const uint8_t *id, uint32_t block,
+        uint8_t hash[DIGEST_LEN])
+{
+    struct block_key k = db_key(id, block);
+    struct db_buffer out = { hash, DIGEST_LEN };
+
+    return read_value(d, HASHES, &k, 0, &out) == DIGEST_LEN ? 0 : SHOAL_EIO;
 }
 
 static void

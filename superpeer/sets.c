@@ -88,6 +88,9 @@ sets_create(const struct resource *r, struct cache_set **out)
     if (err == 0) {
         err = blockmap_init(&set->writing, r->size);
     }
+    if (err == 0) {
+        err = blockmap_init(&set->checked, r->size);
+    }
     if (err != 0) {
         sets_destroy(set);
         return err;
@@ -106,6 +109,7 @@ sets_destroy(struct cache_set *set)
     resource_fini(&set->resource);
     blockmap_fini(&set->map);
     blockmap_fini(&set->writing);
+    blockmap_fini(&set->checked);
     free(set);
 }
 

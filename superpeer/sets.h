@@ -18,6 +18,8 @@ struct cache_set {
     struct blockmap map;              /* committed, so servable */
     struct blockmap writing; /* and what is being committed; only the writer
                                 touches it */
+    struct blockmap checked; /* blocks that this process has written, or
+                                compared with their hash */
     uint8_t root[DIGEST_LEN];
     bool complete;
     bool copy;       /* not every byte came from CDN nodes */

@@ -94,6 +94,7 @@ written_locked(struct cache *c, struct write *w, int err)
         blockmap_clear(&set->map, w->block);
     } else {
         blockmap_set(&set->map, w->block);
+        blockmap_set(&set->checked, w->block);
         set->added++;
     }
     c->queue_bytes -= w->len;
@@ -271,7 +272,7 @@ enqueue(struct cache *c, struct write *w)
     while (c->queue_bytes > 0 && c->queue_bytes + w->len > QUEUE_BYTES) {
         pthread_cond_wait(&c->done, &c->lock);
     }
-    int err = set->error;
+    int err = set->gone ? SHOAL_EIO : set->error;
     if (err == 0) {
         set->refs++;
         set->queued++;
