@@ -184,6 +184,7 @@ cache_open(const struct cache_options *options, struct cache **out, char *why,
         return SHOAL_ENOMEM;
     }
     c->on_leaving = options->leaving;
+    c->on_damaged = options->damaged;
     c->ctx = options->ctx;
     init_sync(c);
     int err = db_open(options->path, options->size, &c->db, why, cap);

@@ -38,6 +38,10 @@ struct cache_options {
      *  Called without locks, in the thread of cache_fill() or
      *  cache_forget(). */
     void (*leaving)(void *ctx, const uint8_t id[20], bool more);
+
+    /** A block of the set was found damaged, and dropped; must not block.
+     *  NULL allowed. */
+    void (*damaged)(void *ctx, const uint8_t id[20]);
     void *ctx;
 };
 

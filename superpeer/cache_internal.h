@@ -17,6 +17,7 @@ struct write;
 struct cache {
     struct db *db;
     void (*on_leaving)(void *ctx, const uint8_t id[20], bool more);
+    void (*on_damaged)(void *ctx, const uint8_t id[20]);
     void *ctx;
 
     pthread_mutex_t sync_lock;

@@ -154,6 +154,9 @@ check_block(struct cache *c, struct cache_set *set, uint32_t block)
         log_line(LOG_LEVEL_ERROR, set->resource.id,
                  "cache: block %u is damaged, and dropped", (unsigned) block);
         cache_drop(c, set, block);
+        if (c->on_damaged != NULL) {
+            c->on_damaged(c->ctx, set->resource.id);
+        }
     }
     return err;
 }

@@ -42,7 +42,7 @@ struct superpeer {
     struct agent *agent;
     struct status *status;
     struct agent_ops agent_ops;
-    pthread_mutex_t lock; /* of `agent`, which starts last */
+    pthread_mutex_t lock; /* of `prefetch` and `agent`, which start last */
 };
 
 static struct agent *
@@ -78,6 +78,20 @@ on_leaving(void *ctx, const uint8_t id[20], bool more)
         if (!more) {
             agent_flush(a, LEAVING_MS);
         }
+    }
+}
+
+/* Where there is no prefetcher yet, it begins with what is not complete. */
+static void
+on_damaged(void *ctx, const uint8_t id[20])
+{
+    struct superpeer *s = ctx;
+
+    pthread_mutex_lock(&s->lock);
+    struct prefetch *p = s->prefetch;
+    pthread_mutex_unlock(&s->lock);
+    if (p != NULL) {
+        prefetch_again(p, id);
     }
 }
 
@@ -142,6 +156,7 @@ start_cache(struct superpeer *s, char *why, size_t cap)
         .path = s->config.cache_path,
         .size = s->config.cache_size,
         .leaving = on_leaving,
+        .damaged = on_damaged,
         .ctx = s,
     };
 
@@ -181,7 +196,15 @@ start_prefetch(struct superpeer *s)
         .ctx = s,
     };
 
-    return prefetch_start(&o, &s->prefetch);
+    struct prefetch *p;
+
+    int err = prefetch_start(&o, &p);
+    if (err == 0) {
+        pthread_mutex_lock(&s->lock);
+        s->prefetch = p;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return err;
 }
 
 static int

@@ -165,6 +165,24 @@ prefetch_add(struct prefetch *p, const struct resource *r)
 }
 
 void
+prefetch_again(struct prefetch *p, const uint8_t id[20])
+{
+    struct cache_info info;
+    struct resource r;
+
+    if (cache_info(p->o.cache, id, &info) != 0) {
+        return;
+    }
+    if (resource_init(&r, info.url, info.size, info.provider, info.version)
+        == 0) {
+        memcpy(r.id, id, sizeof(r.id));
+        enqueue(p, &r);
+        resource_fini(&r);
+    }
+    cache_info_fini(&info);
+}
+
+void
 prefetch_resume(struct prefetch *p)
 {
     struct cache_info *list;
@@ -184,11 +202,9 @@ prefetch_resume(struct prefetch *p)
             continue;
         }
         memcpy(r.id, list[i].id, sizeof(r.id));
-        bool allowed = guard_url(p->o.guard, r.url) == 0;
-        if (!allowed || !job_can_go_on(&r)) {
+        if (guard_url(p->o.guard, r.url) != 0) {
             cache_forget(p->o.cache, r.id);
-        }
-        if (allowed) {
+        } else {
             enqueue(p, &r);
         }
         resource_fini(&r);

@@ -42,9 +42,12 @@ int prefetch_start(const struct prefetch_options *options,
  */
 void prefetch_add(struct prefetch *p, const struct resource *r);
 
-/** prefetch_resume(p): go on with all sets that are not complete; begin
- *  those anew whose version is not known, as their bytes may be others by
- *  now. Before prefetch_add(). */
+/** prefetch_again(p, id): fetch what the set lacks. Does not block. */
+void prefetch_again(struct prefetch *p, const uint8_t id[20]);
+
+/** prefetch_resume(p): go on with all sets that are not complete; those
+ *  whose version is not known are begun anew, as their bytes may be others
+ *  by now. */
 void prefetch_resume(struct prefetch *p);
 
 /** prefetch_quit(p): ends what is under way, soon; what was fetched stays.

@@ -43,7 +43,4 @@ void job_refuse(struct prefetch *p, const struct resource *r,
 /** job_is_needless(p, r): it is held, or not wanted; reported as such. */
 bool job_is_needless(struct prefetch *p, const struct resource *r);
 
-/** job_can_go_on(r): what is held of it can be told from other bytes. */
-bool job_can_go_on(const struct resource *r);
-
 #endif

@@ -111,24 +111,6 @@ reason_of(int err)
     }
 }
 
-/* Can a node be asked whether it still has these very bytes? */
-bool
-job_can_go_on(const struct resource *r)
-{
-    return strncmp(r->version, "etag:", 5) == 0
-           || strncmp(r->version, "mtime:", 6) == 0;
-}
-
-/* Nothing of it can be used any more, or its room is needed; or nobody could
- * tell later whether what is held belongs to what the nodes then have. */
-static bool
-is_final(int err, const struct resource *r)
-{
-    return !job_can_go_on(r) || err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
-           || err == SHOAL_ENOAGREE || err == SHOAL_EPRIVATE
-           || err == SHOAL_EFULL || err == SHOAL_EIO;
-}
-
 /* ---- callbacks of the transfer ---- */
 
 static int
@@ -159,6 +141,14 @@ store_drop(void *ctx, uint32_t block)
 static const struct store_ops store_ops = { store_write, store_read,
                                             store_drop };
 
+/* Can a node be asked whether it still has these very bytes? */
+static bool
+can_go_on(const struct resource *r)
+{
+    return strncmp(r->version, "etag:", 5) == 0
+           || strncmp(r->version, "mtime:", 6) == 0;
+}
+
 /* A node agrees: only now may another version of the URL go. */
 static int
 on_begin(void *ctx, const struct resource *r, struct blockmap *held,
@@ -169,10 +159,15 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
 
     (void) r; /* the tracker's id counts, which is the job's */
     int err = cache_fill(c, f->resource, &f->set);
-    if (err != 0) {
-        return err;
+    if (err == 0 && cache_held(c, f->set) > 0 && !can_go_on(f->resource)) {
+        cache_fill_end(c, f->set);
+        f->set = NULL;
+        cache_forget(c, f->resource->id);
+        err = cache_fill(c, f->resource, &f->set);
     }
-    err = cache_load(c, f->set, held, layer);
+    if (err == 0) {
+        err = cache_load(c, f->set, held, layer);
+    }
     if (err != 0) {
         return err;
     }
@@ -297,6 +292,16 @@ bool
 job_is_needless(struct prefetch *p, const struct resource *r)
 {
     return report_complete(p, r->id) || refused_at_once(p, r);
+}
+
+/* Nothing of it can be used any more, or its room is needed; or nobody could
+ * tell later whether what is held belongs to what the nodes then have. */
+static bool
+is_final(int err, const struct resource *r)
+{
+    return !can_go_on(r) || err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
+           || err == SHOAL_ENOAGREE || err == SHOAL_EPRIVATE
+           || err == SHOAL_EFULL || err == SHOAL_EIO;
 }
 
 static void

@@ -68,7 +68,9 @@ setup(void **state)
 static struct cache *
 open_cache(uint64_t size)
 {
-    struct cache_options o = { folder, size, on_leaving, NULL };
+    struct cache_options o = { .path = folder,
+                               .size = size,
+                               .leaving = on_leaving };
     struct cache *c;
     char why[256];
 
@@ -170,7 +172,7 @@ check_blocks(struct cache *c, const struct resource *r)
 static void
 expect_open_error(const char *path, const char *words)
 {
-    struct cache_options o = { path, 64 * MIB, NULL, NULL };
+    struct cache_options o = { .path = path, .size = 64 * MIB };
     struct cache *c;
     char why[256];
 
