@@ -93,6 +93,30 @@ reject(struct source *s, const struct resource *r)
  * Take or reject a node that has answered. A HEAD that contradicts is asked
  * again by a GET: some heads lie (FIELD.md, lesson 3).
  */
+/* Where the version tells nothing, a node has to be like those that gave
+ * blocks already. */
+static bool
+is_like_others(const struct transfer *t, const struct source *s,
+               const struct resource *r)
+{
+    if (strncmp(r->version, "etag:", 5) == 0
+        || strncmp(r->version, "mtime:", 6) == 0)
+    {
+        return true;
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *other = t->sources[i];
+
+        if (other->kind == SOURCE_CDN && other != s
+            && (other->usable || other->used > 0)
+            && !answer_same_version(&s->answer, &other->answer))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
 void
 begin_judge(struct transfer *t, struct source *s, const struct resource *r)
 {
@@ -112,6 +136,10 @@ begin_judge(struct transfer *t, struct source *s, const struct resource *r)
     }
     if (t->o.want != NULL && s->answer.no_share) {
         transfer_fail(t, SHOAL_EPRIVATE, "%s: private", s->name);
+        return;
+    }
+    if (!is_like_others(t, s, r)) {
+        node_failed(s, SHOAL_ENOAGREE, "other version than the first node's");
         return;
     }
     s->usable = true;
