@@ -26,10 +26,11 @@ package Shoal::BadNode;
 use v5.36;
 use parent -norequire, 'Shoal::Node';
 use Fcntl qw(:flock SEEK_SET);
-use IO::Socket::IP;
+use IO::Select;
 use POSIX ();
 use Time::HiRes qw(time sleep);
 use Shoal::Env qw(tmpdir);
+use Shoal::Forking qw(start_forking);
 use Shoal::Net qw(wait_port);
 use Shoal::Node;
 use Shoal::Process;
@@ -46,13 +47,8 @@ sub new($class, %o) {
 }
 
 sub start($self) {
-    my $listen = IO::Socket::IP->new(LocalHost => $self->{addr},
-        LocalPort => $self->{port}, Listen => 128, ReuseAddr => 1)
-        or die "listen on $self->{addr}:$self->{port}: $@\n";
-    $self->{process} = Shoal::Process->start_perl('badnode', sub {
-        $self->_accept_loop($listen);
-    });
-    close $listen;
+    $self->{process} = start_forking('badnode', $self->{addr}, $self->{port},
+        sub ($c) { $self->_serve($c) });
     return $self;
 }
 
@@ -66,20 +62,6 @@ sub set($self, %o) {
     $self->stop;
     $self->{$_} = $o{$_} for keys %o;
     return $self->start;
-}
-
-sub _accept_loop($self, $listen) {
-    local $SIG{CHLD} = 'IGNORE';
-    while (1) {
-        my $c = $listen->accept or next;
-        my $pid = fork // next;
-        if (!$pid) {
-            close $listen;
-            eval { $self->_serve($c); 1 } or print STDERR $@;
-            POSIX::_exit(0);
-        }
-        close $c;
-    }
 }
 
 sub _append($file, $line) {
@@ -132,7 +114,7 @@ sub _serve($self, $c) {
     while (time < $end) {
         my $n = sysread $c, $junk, 4096;
         last if defined $n && $n == 0 || !defined $n && !$!{EAGAIN};
-        sleep 0.005;
+        IO::Select->new($c)->can_read($end - time);
     }
 }
 

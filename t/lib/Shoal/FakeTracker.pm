@@ -17,12 +17,11 @@ package Shoal::FakeTracker;
 use v5.36;
 use Exporter qw(import);
 use Fcntl qw(:flock);
-use IO::Socket::IP;
 use IO::Select;
 use JSON::PP;
-use POSIX ();
 use Time::HiRes qw(time sleep);
 use Shoal::Env qw(tmpdir slurp spew);
+use Shoal::Forking qw(start_forking);
 use Shoal::Net qw(free_port wait_port);
 use Shoal::Process qw(wait_for);
 use Shoal::Stage qw(resource_id);
@@ -44,23 +43,8 @@ sub fake_tracker(%o) {
 }
 
 sub start($self) {
-    my $listen = IO::Socket::IP->new(LocalHost => $self->{addr},
-        LocalPort => $self->{port}, Listen => 128, ReuseAddr => 1)
-        or die "listen on $self->{addr}:$self->{port}: $@\n";
-    $self->{process} = Shoal::Process->start_perl('faketracker', sub {
-        local $SIG{CHLD} = 'IGNORE';
-        while (1) {
-            my $c = $listen->accept or next;
-            my $pid = fork // next;
-            if (!$pid) {
-                close $listen;
-                eval { 1 while $self->_serve($c); 1 } or print STDERR $@;
-                POSIX::_exit(0);
-            }
-            close $c;
-        }
-    });
-    close $listen;
+    $self->{process} = start_forking('faketracker', $self->{addr}, $self->{port},
+        sub ($c) { 1 while $self->_serve($c) });
     return $self;
 }
 

@@ -9,10 +9,9 @@ package Shoal::Proxy;
 use v5.36;
 use IO::Select;
 use IO::Socket::IP;
-use POSIX ();
 use Shoal::Env qw(tmpdir slurp);
+use Shoal::Forking qw(start_forking);
 use Shoal::Net qw(free_port);
-use Shoal::Process;
 
 my $serial = 0;
 
@@ -23,23 +22,8 @@ sub new($class, %o) {
 }
 
 sub start($self) {
-    my $listen = IO::Socket::IP->new(LocalHost => $self->{addr},
-        LocalPort => $self->{port}, Listen => 128, ReuseAddr => 1)
-        or die "listen on $self->{addr}:$self->{port}: $@\n";
-    $self->{process} = Shoal::Process->start_perl('proxy', sub {
-        local $SIG{CHLD} = 'IGNORE';
-        while (1) {
-            my $c = $listen->accept or next;
-            my $pid = fork // next;
-            if (!$pid) {
-                close $listen;
-                eval { $self->_serve($c); 1 } or print STDERR $@;
-                POSIX::_exit(0);
-            }
-            close $c;
-        }
-    });
-    close $listen;
+    $self->{process} = start_forking('proxy', $self->{addr}, $self->{port},
+        sub ($c) { $self->_serve($c) });
     return $self;
 }
 
