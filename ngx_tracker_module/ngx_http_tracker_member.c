@@ -123,6 +123,58 @@ ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone, u_char *id,
 }
 
 
+ngx_uint_t
+ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_peer_t *peer, ngx_uint_t event,
+    ngx_http_tracker_peer_t *peers, ngx_uint_t n,
+    ngx_http_tracker_counts_t *counts)
+{
+    ngx_uint_t                   found;
+    ngx_http_tracker_view_t      view;
+    ngx_http_tracker_resource_t  res;
+
+    ngx_memzero(&res, sizeof(ngx_http_tracker_resource_t));
+    ngx_memcpy(res.id, id, NGX_HTTP_TRACKER_ID_LEN);
+
+    if (event == NGX_HTTP_TRACKER_STOPPED) {
+        ngx_http_tracker_swarm_leave(zone, id, peer);
+
+    } else {
+        (void) ngx_http_tracker_swarm_look(zone, &res, peer, &view);
+    }
+
+    found = ngx_http_tracker_swarm_pick(zone, id, peer, zone->ttl, &view,
+                                        peers, n);
+
+    (void) ngx_http_tracker_swarm_scrape(zone, id, counts);
+
+    return found;
+}
+
+
+ngx_int_t
+ngx_http_tracker_swarm_scrape(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_counts_t *counts)
+{
+    ngx_int_t                   rc;
+    ngx_http_tracker_section_t  s;
+
+    ngx_memzero(counts, sizeof(ngx_http_tracker_counts_t));
+    rc = NGX_DECLINED;
+
+    ngx_http_tracker_swarm_open(zone, id, &s);
+
+    if (s.swarm) {
+        counts->incomplete = s.swarm->v4.n + s.swarm->v6.n;
+        rc = NGX_OK;
+    }
+
+    ngx_http_tracker_stripe_unlock(zone, id);
+
+    return rc;
+}
+
+
 void
 ngx_http_tracker_swarm_leave(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_peer_t *peer)

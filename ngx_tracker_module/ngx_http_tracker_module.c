@@ -8,6 +8,7 @@
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_conf.h"
 #include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -214,8 +215,18 @@ ngx_http_tracker_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    return ngx_http_tracker_wait_init_worker(cycle, tmcf->slots,
-                                             ngx_http_tracker_sweep, swept);
+    if (ngx_http_tracker_wait_init_worker(cycle, tmcf->slots,
+                                          ngx_http_tracker_sweep, swept)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < tmcf->zones.nelts; i++) {
+        ngx_http_tracker_stat_start(zones[i]);
+    }
+
+    return NGX_OK;
 }
 
 

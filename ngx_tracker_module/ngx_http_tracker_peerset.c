@@ -29,6 +29,17 @@ typedef struct {
      ((set)->slots + (size_t) (i) * ngx_http_tracker_entry_size(alen)))
 
 
+uint8_t
+ngx_http_tracker_near(ngx_str_t *locality)
+{
+    if (locality->len == 0) {
+        return 0;
+    }
+
+    return ngx_murmur_hash2(locality->data, locality->len) % 63 + 1;
+}
+
+
 static uint32_t
 ngx_http_tracker_peerset_hash(ngx_http_tracker_peerset_t *set, u_char *addr,
     size_t alen, uint16_t port)

@@ -21,6 +21,7 @@ enum {
 typedef struct {
     ngx_http_tracker_addr_t       addr;
     in_port_t                     port;        /* 0: there is none */
+    uint8_t                       near;        /* of its locality: _near() */
     unsigned                      complete:1;
 } ngx_http_tracker_peer_t;
 
@@ -33,6 +34,12 @@ typedef struct {
     uint32_t                      seed;        /* strangers choose the ports */
 } ngx_http_tracker_peerset_t;
 
+
+/**
+ * ngx_http_tracker_near(locality):
+ * A label path in one byte: equal paths are equal, others seldom. 0: none.
+ */
+uint8_t ngx_http_tracker_near(ngx_str_t *locality);
 
 /**
  * ngx_http_tracker_peerset_put_locked(set, shpool, peer, now):

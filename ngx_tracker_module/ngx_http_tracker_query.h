@@ -10,14 +10,7 @@
 
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_args.h"
-
-
-typedef enum {
-    NGX_HTTP_TRACKER_NO_EVENT = 0,
-    NGX_HTTP_TRACKER_STARTED,
-    NGX_HTTP_TRACKER_COMPLETED,
-    NGX_HTTP_TRACKER_STOPPED
-} ngx_http_tracker_event_e;
+#include "ngx_http_tracker_swarm.h"
 
 
 typedef struct {

@@ -13,7 +13,6 @@
 
 
 enum {
-    NGX_HTTP_TRACKER_SLOTS = 256,       /* workers of all generations */
     NGX_HTTP_TRACKER_SLOTS_MIN = 64     /* eventfds made in any case */
 };
 

@@ -14,6 +14,7 @@
 
 
 enum {
+    NGX_HTTP_TRACKER_SLOTS = 256,       /* workers of all generations */
     NGX_HTTP_TRACKER_WORDS = 64,
     NGX_HTTP_TRACKER_BUCKETS = 64 * NGX_HTTP_TRACKER_WORDS
 };

@@ -22,6 +22,14 @@ enum {
 
 
 typedef enum {
+    NGX_HTTP_TRACKER_NO_EVENT = 0,
+    NGX_HTTP_TRACKER_STARTED,
+    NGX_HTTP_TRACKER_COMPLETED,
+    NGX_HTTP_TRACKER_STOPPED
+} ngx_http_tracker_event_e;
+
+
+typedef enum {
     NGX_HTTP_TRACKER_PREPARING = 1, /* told to prepare, no news yet */
     NGX_HTTP_TRACKER_FILLING,       /* ~id */
     NGX_HTTP_TRACKER_COMPLETE,      /* +id */
@@ -79,6 +87,34 @@ typedef struct {
                                        + NGX_HTTP_TRACKER_PROVIDER_MAX];
 } ngx_http_tracker_text_t;
 
+
+/* A swarm's peers by number, as BitTorrent counts them. */
+
+typedef struct {
+    uint32_t                      complete;
+    uint32_t                      incomplete;
+    uint32_t                      downloaded;  /* "completed" was said */
+} ngx_http_tracker_counts_t;
+
+
+/**
+ * ngx_http_tracker_swarm_announce(zone, id, peer, event, peers, n, counts):
+ * A BitTorrent announce: register ${peer} in the torrent ${id} (made where
+ * needed; torrents and resources are apart), or take it off the list when
+ * ${event} is NGX_HTTP_TRACKER_STOPPED, and pick up to ${n} others. Returns
+ * how many; ${counts} is of after that.
+ */
+ngx_uint_t ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone,
+    u_char *id, ngx_http_tracker_peer_t *peer, ngx_uint_t event,
+    ngx_http_tracker_peer_t *peers, ngx_uint_t n,
+    ngx_http_tracker_counts_t *counts);
+
+/**
+ * ngx_http_tracker_swarm_scrape(zone, id, counts):
+ * Errors:     NGX_DECLINED: no such torrent, ${counts} is all 0.
+ */
+ngx_int_t ngx_http_tracker_swarm_scrape(ngx_http_tracker_zone_t *zone,
+    u_char *id, ngx_http_tracker_counts_t *counts);
 
 /**
  * ngx_http_tracker_swarm_look(zone, res, peer, view):
