@@ -89,9 +89,12 @@ typedef struct {
 } ngx_http_tracker_main_conf_t;
 
 
+typedef struct ngx_http_tracker_role_s  ngx_http_tracker_role_t;
+
+
 typedef struct {
-    ngx_http_tracker_zone_t      *peers;
-    ngx_http_tracker_zone_t      *control;
+    ngx_http_tracker_role_t      *role;        /* NULL: none */
+    ngx_http_tracker_zone_t      *zone;
 
     ngx_msec_t                    delay;
     ngx_flag_t                    early;

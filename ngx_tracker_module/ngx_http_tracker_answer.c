@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_role.h"
 
 
 #define NGX_HTTP_TRACKER_PIECE  4096
@@ -170,14 +171,11 @@ ngx_http_tracker_send_refusal(ngx_http_request_t *r,
 
     static ngx_str_t  type = ngx_string("text/plain");
     static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  get = ngx_string("GET, HEAD");
-    static ngx_str_t  post = ngx_string("POST");
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
 
     if (refusal->status == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_tracker_add_header(r, &allow,
-                                       conf->peers ? &get : &post)
+        && ngx_http_tracker_add_header(r, &allow, &conf->role->allow)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

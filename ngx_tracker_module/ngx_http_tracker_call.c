@@ -143,7 +143,7 @@ ngx_http_tracker_call_url(ngx_http_request_t *r,
 
     ngx_http_tracker_addr(r->connection->sockaddr, &a->call.addr);
 
-    preset = ngx_http_tracker_call_preset(&conf->control->presets,
+    preset = ngx_http_tracker_call_preset(&conf->zone->presets,
                                           &a->call.name);
     if (preset) {
 

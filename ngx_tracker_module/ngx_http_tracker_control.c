@@ -107,7 +107,7 @@ ngx_http_tracker_control_start(ngx_http_request_t *r,
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
 
-    ctx->zone = conf->control;
+    ctx->zone = conf->zone;
     ctx->waiter.request = r;
 
     if (r->method != NGX_HTTP_POST) {

@@ -7,6 +7,7 @@
 
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_conf.h"
+#include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
@@ -20,10 +21,6 @@ static void *ngx_http_tracker_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_tracker_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_tracker_peers(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_tracker_control(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 
 static ngx_conf_num_bounds_t  ngx_http_tracker_per_file_bounds = {
@@ -60,17 +57,17 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
 
     { ngx_string("tracker_peers"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_tracker_peers,
+      ngx_http_tracker_role_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      &ngx_http_tracker_role_peers },
 
     { ngx_string("tracker_control"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_tracker_control,
+      ngx_http_tracker_role_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      &ngx_http_tracker_role_control },
 
     { ngx_string("tracker_delay"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -289,8 +286,8 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     conf->peers = NULL;
-     *     conf->control = NULL;
+     *     conf->role = NULL;
+     *     conf->zone = NULL;
      */
 
     conf->delay = NGX_CONF_UNSET_MSEC;
@@ -310,22 +307,6 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_tracker_loc_conf_t *prev = parent;
     ngx_http_tracker_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    /* "if" and "limit_except" blocks do what their location does */
-
-    if (clcf->noname && clcf->handler == NULL
-        && (prev->peers || prev->control))
-    {
-        conf->peers = prev->peers;
-        conf->control = prev->control;
-
-        clcf->handler = conf->peers ? ngx_http_tracker_peers_handler
-                                    : ngx_http_tracker_control_handler;
-    }
-
     ngx_conf_merge_msec_value(conf->delay, prev->delay, 300);
     ngx_conf_merge_value(conf->early, prev->early, 1);
     ngx_conf_merge_value(conf->list_filling, prev->list_filling, 1);
@@ -333,76 +314,7 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
 
-    /* a peer stays for two intervals and a half, of the longest there is */
-
-    if (conf->peers) {
-        conf->peers->ttl = ngx_max(conf->peers->ttl,
-                                   (uint32_t) (conf->interval * 5 + 1) / 2);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tracker_peers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t                    *value;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_tracker_loc_conf_t  *tlcf = conf;
-
-    if (tlcf->peers) {
-        return "is duplicate";
-    }
-
-    if (tlcf->control) {
-        return "contradicts \"tracker_control\" in the same location";
-    }
-
-    value = cf->args->elts;
-
-    tlcf->peers = ngx_http_tracker_conf_named(cf, &value[1]);
-    if (tlcf->peers == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (!tlcf->peers->peers) {
-        tlcf->peers->peers = 1;
-        tlcf->peers->peers_file = cf->conf_file->file.name;
-        tlcf->peers->peers_line = cf->conf_file->line;
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_tracker_peers_handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_tracker_control(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_str_t                    *value;
-    ngx_http_core_loc_conf_t     *clcf;
-    ngx_http_tracker_loc_conf_t  *tlcf = conf;
-
-    if (tlcf->control) {
-        return "is duplicate";
-    }
-
-    if (tlcf->peers) {
-        return "contradicts \"tracker_peers\" in the same location";
-    }
-
-    value = cf->args->elts;
-
-    tlcf->control = ngx_http_tracker_conf_named(cf, &value[1]);
-    if (tlcf->control == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_tracker_control_handler;
+    ngx_http_tracker_role_merge(cf, prev, conf);
 
     return NGX_CONF_OK;
 }

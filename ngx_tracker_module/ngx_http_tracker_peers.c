@@ -69,7 +69,7 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
 
     ctx->waiter.request = r;
     ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
-    ctx->zone = ctx->conf->peers;
+    ctx->zone = ctx->conf->zone;
 
     rc = ngx_http_tracker_query(r, &ctx->zone->origins, &q, &ctx->res,
                                 &refusal);
