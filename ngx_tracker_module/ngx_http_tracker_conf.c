@@ -3,6 +3,7 @@
 #include "ngx_http_tracker_args.h"
 #include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_identity.h"
+#include "ngx_http_tracker_peerset.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_wait.h"
@@ -421,6 +422,8 @@ ngx_http_tracker_conf_check(ngx_conf_t *cf)
                           &zone->name, &zone->peers_file, zone->peers_line);
             return NGX_ERROR;
         }
+
+        zone->shift = ngx_http_tracker_peerset_shift(zone->ttl);
     }
 
     return NGX_OK;

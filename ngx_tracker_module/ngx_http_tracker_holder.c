@@ -56,24 +56,6 @@ ngx_http_tracker_swarm_add_locked(ngx_http_tracker_section_t *s)
 }
 
 
-static void
-ngx_http_tracker_swarm_drop_locked(ngx_http_tracker_section_t *s,
-    ngx_http_tracker_node_t *node)
-{
-    ngx_http_tracker_node_t  **p;
-
-    p = &s->swarm->holders;
-
-    while (*p != node) {
-        p = &(*p)->next;
-    }
-
-    *p = node->next;
-
-    ngx_slab_free_locked(s->shpool, node);
-}
-
-
 /* Notes one super peer as told to prepare, unless it has spoken meanwhile. */
 static ngx_int_t
 ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
@@ -152,7 +134,7 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
         if (!h->valid && !h->chosen
             && ngx_memcmp(&node->said, &h->said, sizeof(h->said)) == 0)
         {
-            ngx_http_tracker_swarm_drop_locked(&s, node);
+            ngx_http_tracker_swarm_drop_locked(&s, s.swarm, node);
         }
     }
 
@@ -245,7 +227,7 @@ ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
 
     if (said->state == NGX_HTTP_TRACKER_GONE) {
         if (node) {
-            ngx_http_tracker_swarm_drop_locked(&s, node);
+            ngx_http_tracker_swarm_drop_locked(&s, s.swarm, node);
         }
 
         goto done;

@@ -8,23 +8,44 @@
 
 
 static ngx_int_t
+ngx_http_tracker_swarm_put_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_peer_t *peer)
+{
+    if (peer->addr.family == 4) {
+        return ngx_http_tracker_peerset_put_locked(&s->swarm->v4, &s->px[0],
+                                                   peer);
+    }
+
+    if (s->swarm->v6 == NULL) {
+
+        s->swarm->v6 = ngx_http_tracker_swarm_alloc_locked(s,
+                                          sizeof(ngx_http_tracker_peerset_t));
+        if (s->swarm->v6 == NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return ngx_http_tracker_peerset_put_locked(s->swarm->v6, &s->px[1], peer);
+}
+
+
+/* Others make room, those that were not used for longest first. */
+static ngx_int_t
 ngx_http_tracker_swarm_join_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer)
 {
-    uint32_t                     now;
-    ngx_int_t                    rc;
-    ngx_uint_t                   n;
-    ngx_queue_t                 *q, *prev;
-    ngx_http_tracker_peerset_t  *set;
+    ngx_int_t     rc;
+    ngx_uint_t    n;
+    ngx_queue_t  *q, *prev;
 
     if (ngx_http_tracker_swarm_make_locked(s, res) != NGX_OK) {
+        s->stripe->tally.refused++;
         return NGX_DECLINED;
     }
 
-    now = ngx_http_tracker_now();
-    set = ngx_http_tracker_swarm_set(s->swarm, peer->addr.family);
+    ngx_http_tracker_swarm_count_locked(s, s->swarm, -1);
 
-    rc = ngx_http_tracker_peerset_put_locked(set, s->shpool, peer, now);
+    rc = ngx_http_tracker_swarm_put_locked(s, peer);
 
     /* the section's own swarm is the last used: the queue has others or ends */
 
@@ -39,14 +60,79 @@ ngx_http_tracker_swarm_join_locked(ngx_http_tracker_section_t *s,
         prev = ngx_queue_prev(q);
 
         if (ngx_http_tracker_swarm_evict_locked(s, q)) {
-            rc = ngx_http_tracker_peerset_put_locked(set, s->shpool, peer,
-                                                     now);
+            rc = ngx_http_tracker_swarm_put_locked(s, peer);
         }
 
         q = prev;
     }
 
-    return rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+    ngx_http_tracker_swarm_count_locked(s, s->swarm, 1);
+
+    if (rc != NGX_OK) {
+        s->stripe->tally.refused++;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_tracker_swarm_leave_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_peer_t *peer)
+{
+    ngx_uint_t                   i, rc;
+    ngx_http_tracker_peerset_t  *set;
+
+    i = (peer->addr.family == 6);
+    set = (s->swarm == NULL) ? NULL : i ? s->swarm->v6 : &s->swarm->v4;
+
+    if (set == NULL) {
+        return 0;
+    }
+
+    ngx_http_tracker_swarm_count_locked(s, s->swarm, -1);
+
+    rc = ngx_http_tracker_peerset_del_locked(set, &s->px[i], peer);
+
+    ngx_http_tracker_swarm_count_locked(s, s->swarm, 1);
+
+    return rc;
+}
+
+
+/* The asker's own family first: it reaches that one for sure. */
+static ngx_uint_t
+ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_peer_t *asker, ngx_http_tracker_peer_t *peers,
+    ngx_uint_t n)
+{
+    ngx_uint_t                   i, k, found;
+    ngx_http_tracker_pick_t      pick;
+    ngx_http_tracker_peerset_t  *set;
+
+    if (s->swarm == NULL) {
+        return 0;
+    }
+
+    found = 0;
+    i = (asker->addr.family == 6);
+
+    for (k = 0; k < 2 && found < n; k++, i = !i) {
+
+        set = i ? s->swarm->v6 : &s->swarm->v4;
+
+        if (set) {
+            pick.asker = asker;
+            pick.peers = peers + found;
+            pick.n = n - found;
+
+            found += ngx_http_tracker_peerset_pick_locked(set, &s->px[i],
+                                                          &pick);
+        }
+    }
+
+    return found;
 }
 
 
@@ -55,23 +141,16 @@ ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
     ngx_http_tracker_view_t *view)
 {
-    uint32_t                    now, before;
     ngx_int_t                   rc;
     ngx_http_tracker_section_t  s;
 
-    now = ngx_http_tracker_now();
-    before = now - ngx_min(zone->ttl, now);
     rc = NGX_OK;
 
     ngx_http_tracker_swarm_open(zone, res->id, &s);
 
-    ngx_http_tracker_swarm_expire_locked(&s, zone->ttl);
-
     if (s.swarm) {
-        ngx_http_tracker_peerset_expire_locked(&s.swarm->v4, s.shpool, 4,
-                                               before);
-        ngx_http_tracker_peerset_expire_locked(&s.swarm->v6, s.shpool, 6,
-                                               before);
+        (void) ngx_http_tracker_swarm_expire_locked(&s, s.swarm,
+                                              NGX_HTTP_TRACKER_PEERS_EXPIRE);
     }
 
     if (peer) {
@@ -88,38 +167,36 @@ ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
 
 ngx_uint_t
 ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_peer_t *not, uint32_t ttl, ngx_http_tracker_view_t *view,
+    ngx_http_tracker_peer_t *asker, ngx_http_tracker_view_t *view,
     ngx_http_tracker_peer_t *peers, ngx_uint_t n)
 {
-    uint32_t                    before;
-    ngx_uint_t                  found, family;
+    ngx_uint_t                  found;
     ngx_http_tracker_section_t  s;
-
-    before = ngx_http_tracker_now() - ngx_min(ttl, ngx_http_tracker_now());
-    found = 0;
-
-    /* the asker's own family first: it reaches that one for sure */
-
-    family = (not->addr.family == 6) ? 6 : 4;
 
     ngx_http_tracker_swarm_open(zone, id, &s);
 
     ngx_http_tracker_swarm_copy_locked(&s, view);
 
-    if (s.swarm) {
-        found = ngx_http_tracker_peerset_pick_locked(
-                             ngx_http_tracker_swarm_set(s.swarm, family),
-                             family, before, not, peers, n);
-        family = 10 - family;
-
-        found += ngx_http_tracker_peerset_pick_locked(
-                             ngx_http_tracker_swarm_set(s.swarm, family),
-                             family, before, not, peers + found, n - found);
-    }
+    found = ngx_http_tracker_swarm_pick_locked(&s, asker, peers, n);
 
     ngx_http_tracker_stripe_unlock(zone, id);
 
     return found;
+}
+
+
+static void
+ngx_http_tracker_swarm_counts_locked(ngx_http_tracker_swarm_t *swarm,
+    ngx_http_tracker_counts_t *counts)
+{
+    counts->complete = swarm->v4.complete;
+    counts->incomplete = swarm->v4.n - swarm->v4.complete;
+    counts->downloaded = swarm->downloaded;
+
+    if (swarm->v6) {
+        counts->complete += swarm->v6->complete;
+        counts->incomplete += swarm->v6->n - swarm->v6->complete;
+    }
 }
 
 
@@ -129,24 +206,42 @@ ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_peer_t *peers, ngx_uint_t n,
     ngx_http_tracker_counts_t *counts)
 {
-    ngx_uint_t                   found;
-    ngx_http_tracker_view_t      view;
-    ngx_http_tracker_resource_t  res;
+    ngx_uint_t                  found, fresh;
+    ngx_http_tracker_section_t  s;
 
-    ngx_memzero(&res, sizeof(ngx_http_tracker_resource_t));
-    ngx_memcpy(res.id, id, NGX_HTTP_TRACKER_ID_LEN);
+    ngx_memzero(counts, sizeof(ngx_http_tracker_counts_t));
+    found = 0;
 
-    if (event == NGX_HTTP_TRACKER_STOPPED) {
-        ngx_http_tracker_swarm_leave(zone, id, peer);
+    ngx_http_tracker_swarm_open_torrent(zone, id, &s);
 
-    } else {
-        (void) ngx_http_tracker_swarm_look(zone, &res, peer, &view);
+    if (s.swarm) {
+        (void) ngx_http_tracker_swarm_expire_locked(&s, s.swarm,
+                                              NGX_HTTP_TRACKER_PEERS_EXPIRE);
     }
 
-    found = ngx_http_tracker_swarm_pick(zone, id, peer, zone->ttl, &view,
-                                        peers, n);
+    if (event == NGX_HTTP_TRACKER_STOPPED) {
+        (void) ngx_http_tracker_swarm_leave_locked(&s, peer);
 
-    (void) ngx_http_tracker_swarm_scrape(zone, id, counts);
+    } else {
+
+        /* who says "completed" again was complete before */
+
+        fresh = (event == NGX_HTTP_TRACKER_COMPLETED)
+                && ngx_http_tracker_swarm_leave_locked(&s, peer) < 2;
+
+        (void) ngx_http_tracker_swarm_join_locked(&s, NULL, peer);
+
+        if (s.swarm) {
+            s.swarm->downloaded += fresh;
+            found = ngx_http_tracker_swarm_pick_locked(&s, peer, peers, n);
+        }
+    }
+
+    if (s.swarm) {
+        ngx_http_tracker_swarm_counts_locked(s.swarm, counts);
+    }
+
+    ngx_http_tracker_stripe_unlock(zone, id);
 
     return found;
 }
@@ -162,10 +257,10 @@ ngx_http_tracker_swarm_scrape(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_memzero(counts, sizeof(ngx_http_tracker_counts_t));
     rc = NGX_DECLINED;
 
-    ngx_http_tracker_swarm_open(zone, id, &s);
+    ngx_http_tracker_swarm_open_torrent(zone, id, &s);
 
     if (s.swarm) {
-        counts->incomplete = s.swarm->v4.n + s.swarm->v6.n;
+        ngx_http_tracker_swarm_counts_locked(s.swarm, counts);
         rc = NGX_OK;
     }
 
@@ -183,10 +278,7 @@ ngx_http_tracker_swarm_leave(ngx_http_tracker_zone_t *zone, u_char *id,
 
     ngx_http_tracker_swarm_open(zone, id, &s);
 
-    if (s.swarm) {
-        ngx_http_tracker_peerset_del_locked(
-                 ngx_http_tracker_swarm_set(s.swarm, peer->addr.family), peer);
-    }
+    (void) ngx_http_tracker_swarm_leave_locked(&s, peer);
 
     ngx_http_tracker_stripe_unlock(zone, id);
 }

@@ -10,6 +10,7 @@
 #include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
+#include "ngx_http_tracker_sweep.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -151,6 +152,7 @@ ngx_module_t  ngx_http_tracker_module = {
 typedef struct {
     ngx_http_tracker_zone_t      *zone;
     u_char                       *alive;
+    uint32_t                     *floor;
 } ngx_http_tracker_swept_t;
 
 
@@ -207,7 +209,10 @@ ngx_http_tracker_init_process(ngx_cycle_t *cycle)
         s->zone = zones[i];
         s->alive = ngx_pcalloc(cycle->pool,
                                ngx_http_tracker_roster_max(zones[i]));
-        if (s->alive == NULL) {
+        s->floor = ngx_pcalloc(cycle->pool,
+                               ngx_http_tracker_roster_max(zones[i])
+                               * sizeof(uint32_t));
+        if (s->alive == NULL || s->floor == NULL) {
             return NGX_ERROR;
         }
     }
@@ -245,6 +250,7 @@ ngx_http_tracker_sweep(void *data)
     died = 0;
 
     for (i = 0; i < swept->nelts; i++) {
+        ngx_http_tracker_sweep_zone(s[i].zone, s[i].floor);
         died |= ngx_http_tracker_roster_sweep(s[i].zone, s[i].alive);
     }
 

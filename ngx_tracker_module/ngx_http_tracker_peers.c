@@ -86,6 +86,7 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
 
     ctx->asker.port = q.port;
     ctx->asker.complete = (q.left == 0);
+    ctx->asker.have = (q.left < q.size / 3) ? 2 : (q.left < q.size / 3 * 2);
     ctx->numwant = q.numwant;
 
     if (q.event == NGX_HTTP_TRACKER_STOPPED) {
@@ -97,14 +98,6 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_tracker_peers_start(ctx);
-}
-
-
-static uint32_t
-ngx_http_tracker_peers_ttl(ngx_http_tracker_peers_ctx_t *ctx)
-{
-    /* two intervals and a half */
-    return (uint32_t) ((ctx->conf->interval * 5 + 1) / 2);
 }
 
 
@@ -248,9 +241,8 @@ ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
     list.peers = peers;
 
     list.npeers = ngx_http_tracker_swarm_pick(ctx->zone, ctx->res.id,
-                                            &ctx->asker,
-                                            ngx_http_tracker_peers_ttl(ctx),
-                                            &view, peers, ctx->numwant);
+                                              &ctx->asker, &view, peers,
+                                              ctx->numwant);
 
     ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->asker.addr,
                                   &view);

@@ -1,299 +1,135 @@
 
-#include "ngx_http_tracker_peerset.h"
+#include "ngx_http_tracker_peerset_shm.h"
 
 
 enum {
-    NGX_HTTP_TRACKER_PEERS_FIRST = 8,
-    NGX_HTTP_TRACKER_PEER_COMPLETE = 1
+    NGX_HTTP_TRACKER_TABLE_MIN = 64,    /* bytes */
+    NGX_HTTP_TRACKER_TABLE_MAX = 2048,  /* above, the slab gives whole pages */
+    NGX_HTTP_TRACKER_TABLE_PAGE = 4096
 };
 
 
-/* as long as its address: 12 bytes with IPv4, 24 with IPv6 */
-
-typedef struct {
-    uint32_t                      seen;        /* 0: free */
-    uint16_t                      port;
-    u_char                        flags;
-    u_char                        unused;
-    u_char                        addr[16];
-} ngx_http_tracker_entry_t;
-
-
-#define ngx_http_tracker_alen(family)  ((size_t) ((family) == 4 ? 4 : 16))
-
-#define ngx_http_tracker_entry_size(alen)                                     \
-    (offsetof(ngx_http_tracker_entry_t, addr) + (alen))
-
-#define ngx_http_tracker_entry(set, alen, i)                                  \
-    ((ngx_http_tracker_entry_t *)                                             \
-     ((set)->slots + (size_t) (i) * ngx_http_tracker_entry_size(alen)))
-
-
-uint8_t
-ngx_http_tracker_near(ngx_str_t *locality)
+static uint64_t
+ngx_http_tracker_peerset_hash(ngx_http_tracker_px_t *px, u_char *addr,
+    uint16_t port)
 {
-    if (locality->len == 0) {
-        return 0;
-    }
+    size_t    n;
+    uint32_t  part;
+    uint64_t  h;
 
-    return ngx_murmur_hash2(locality->data, locality->len) % 63 + 1;
-}
+    h = px->seed ^ port;
 
-
-static uint32_t
-ngx_http_tracker_peerset_hash(ngx_http_tracker_peerset_t *set, u_char *addr,
-    size_t alen, uint16_t port)
-{
-    uint64_t  h, part;
-
-    h = (uint64_t) set->seed << 16 | port;
-
-    for ( /* void */ ; alen; alen -= 4, addr += 4) {
-        part = (uint64_t) addr[0] << 24 | addr[1] << 16 | addr[2] << 8
-               | addr[3];
+    for (n = px->alen; n; n -= 4, addr += 4) {
+        ngx_memcpy(&part, addr, sizeof(part));
         h = (h ^ part) * 0x9e3779b97f4a7c15ull;
         h ^= h >> 32;
     }
 
-    return (uint32_t) h;
+    return h * 0xc4ceb9fe1a85ec53ull;
 }
 
 
-/* The place of that peer, or the free one where it would go. */
-static ngx_http_tracker_entry_t *
-ngx_http_tracker_peerset_find(ngx_http_tracker_peerset_t *set, u_char *addr,
-    size_t alen, uint16_t port)
+/* The place in its table where a hash would best be. */
+#define ngx_http_tracker_peerset_home(set, hash)                              \
+    ((ngx_uint_t) (((hash) & 0xffffffff) * (set)->size >> 32))
+
+
+static u_char *
+ngx_http_tracker_peerset_table(ngx_http_tracker_peerset_t *set, uint64_t hash)
 {
-    uint32_t                   i;
+    return ngx_http_tracker_set_table(set, (hash >> 32) * set->pages >> 32);
+}
+
+
+/* That peer, or the free place for it; NULL when its table is full. */
+static ngx_http_tracker_entry_t *
+ngx_http_tracker_peerset_find(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, u_char *addr, uint16_t port)
+{
+    u_char                    *table;
+    uint64_t                   hash;
+    ngx_uint_t                 i, left;
     ngx_http_tracker_entry_t  *e;
 
-    i = ngx_http_tracker_peerset_hash(set, addr, alen, port);
+    hash = ngx_http_tracker_peerset_hash(px, addr, port);
+    table = ngx_http_tracker_peerset_table(set, hash);
+    i = ngx_http_tracker_peerset_home(set, hash);
 
-    for ( ;; ) {
-        i &= set->size - 1;
-        e = ngx_http_tracker_entry(set, alen, i);
+    for (left = set->size; left; left--) {
+        e = ngx_http_tracker_entry(table, px->alen, i);
 
-        if (e->seen == 0
-            || (e->port == port && ngx_memcmp(e->addr, addr, alen) == 0))
+        if (e->port == 0
+            || (e->port == port && ngx_memcmp(e->addr, addr, px->alen) == 0))
         {
             return e;
         }
 
-        i++;
+        i = (i + 1 < set->size) ? i + 1 : 0;
     }
+
+    return NULL;
+}
+
+
+/* The least that holds n; pages are given a third more, for some time. */
+static void
+ngx_http_tracker_peerset_fit(size_t alen, ngx_uint_t n,
+    ngx_http_tracker_peerset_t *set)
+{
+    size_t  bytes, entry;
+
+    entry = ngx_http_tracker_entry_size(alen);
+
+    for (bytes = NGX_HTTP_TRACKER_TABLE_MIN;
+         bytes <= NGX_HTTP_TRACKER_TABLE_MAX;
+         bytes *= 2)
+    {
+        if (bytes / entry >= n) {
+            set->size = (uint16_t) (bytes / entry);
+            set->pages = 0;
+            return;
+        }
+    }
+
+    set->size = (uint16_t) (NGX_HTTP_TRACKER_TABLE_PAGE / entry);
+    n = ngx_min(n, NGX_HTTP_TRACKER_PEERS_MAX);
+
+    set->pages = (uint16_t) ngx_min(n * 20 / (set->size * 13) + 1,
+                                    NGX_HTTP_TRACKER_PEERS_MAX / set->size);
 }
 
 
 static ngx_int_t
-ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
-    ngx_slab_pool_t *shpool, size_t alen, uint32_t size)
+ngx_http_tracker_peerset_alloc(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px)
 {
-    uint32_t                     i;
-    ngx_http_tracker_entry_t    *e;
-    ngx_http_tracker_peerset_t   other;
+    u_char      **dir;
+    ngx_uint_t    i;
 
-    other.slots = ngx_slab_calloc_locked(shpool, size
-                                         * ngx_http_tracker_entry_size(alen));
-    if (other.slots == NULL) {
+    if (set->pages == 0) {
+        set->slots = ngx_slab_calloc_locked(px->shpool, set->size
+                                    * ngx_http_tracker_entry_size(px->alen));
+        return set->slots ? NGX_OK : NGX_DECLINED;
+    }
+
+    dir = ngx_slab_calloc_locked(px->shpool, set->pages * sizeof(u_char *));
+    if (dir == NULL) {
         return NGX_DECLINED;
     }
 
-    other.n = set->n;
-    other.size = size;
-    other.hand = 0;
-    other.seed = (uint32_t) ngx_random();
+    set->slots = (u_char *) dir;
 
-    for (i = 0; i < set->size; i++) {
-        e = ngx_http_tracker_entry(set, alen, i);
+    for (i = 0; i < set->pages; i++) {
 
-        if (e->seen) {
-            ngx_memcpy(ngx_http_tracker_peerset_find(&other, e->addr, alen,
-                                                     e->port),
-                       e, ngx_http_tracker_entry_size(alen));
+        dir[i] = ngx_slab_calloc_locked(px->shpool,
+                                        NGX_HTTP_TRACKER_TABLE_PAGE);
+        if (dir[i] == NULL) {
+            ngx_http_tracker_peerset_free_locked(set, px->shpool);
+            return NGX_DECLINED;
         }
     }
-
-    if (set->slots) {
-        ngx_slab_free_locked(shpool, set->slots);
-    }
-
-    *set = other;
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_tracker_peerset_put_locked(ngx_http_tracker_peerset_t *set,
-    ngx_slab_pool_t *shpool, ngx_http_tracker_peer_t *peer, uint32_t now)
-{
-    size_t                     alen;
-    uint32_t                   size;
-    ngx_http_tracker_entry_t  *e;
-
-    alen = ngx_http_tracker_alen(peer->addr.family);
-
-    /* a quarter stays free, so that a search ends soon */
-
-    if ((set->n + 1) * 4 > set->size * 3) {
-        size = set->size ? set->size * 2 : NGX_HTTP_TRACKER_PEERS_FIRST;
-
-        if (size <= NGX_HTTP_TRACKER_PEERS_MAX) {
-            (void) ngx_http_tracker_peerset_resize(set, shpool, alen, size);
-        }
-    }
-
-    if (set->size == 0) {
-        return NGX_DECLINED;
-    }
-
-    e = ngx_http_tracker_peerset_find(set, peer->addr.bytes, alen, peer->port);
-
-    if (e->seen == 0) {
-
-        if ((set->n + 1) * 8 > set->size * 7) {
-            return set->size < NGX_HTTP_TRACKER_PEERS_MAX ? NGX_DECLINED
-                                                          : NGX_BUSY;
-        }
-
-        set->n++;
-        e->port = peer->port;
-        ngx_memcpy(e->addr, peer->addr.bytes, alen);
-    }
-
-    e->seen = now;
-    e->flags = peer->complete ? NGX_HTTP_TRACKER_PEER_COMPLETE : 0;
-
-    return NGX_OK;
-}
-
-
-/* Free entry i, and move those that it kept from their own place. */
-static void
-ngx_http_tracker_peerset_remove(ngx_http_tracker_peerset_t *set, size_t alen,
-    uint32_t i)
-{
-    uint32_t                   j, home, mask;
-    ngx_http_tracker_entry_t  *e;
-
-    mask = set->size - 1;
-
-    for (j = (i + 1) & mask; /* void */ ; j = (j + 1) & mask) {
-
-        e = ngx_http_tracker_entry(set, alen, j);
-        if (e->seen == 0) {
-            break;
-        }
-
-        home = ngx_http_tracker_peerset_hash(set, e->addr, alen, e->port);
-
-        if (((j - home) & mask) >= ((j - i) & mask)) {
-            ngx_memcpy(ngx_http_tracker_entry(set, alen, i), e,
-                       ngx_http_tracker_entry_size(alen));
-            i = j;
-        }
-    }
-
-    ngx_http_tracker_entry(set, alen, i)->seen = 0;
-    set->n--;
-}
-
-
-void
-ngx_http_tracker_peerset_del_locked(ngx_http_tracker_peerset_t *set,
-    ngx_http_tracker_peer_t *peer)
-{
-    size_t                     alen;
-    ngx_http_tracker_entry_t  *e;
-
-    if (set->n == 0) {
-        return;
-    }
-
-    alen = ngx_http_tracker_alen(peer->addr.family);
-    e = ngx_http_tracker_peerset_find(set, peer->addr.bytes, alen, peer->port);
-
-    if (e->seen) {
-        ngx_http_tracker_peerset_remove(set, alen,
-                          ((u_char *) e - set->slots)
-                          / ngx_http_tracker_entry_size(alen));
-    }
-}
-
-
-void
-ngx_http_tracker_peerset_expire_locked(ngx_http_tracker_peerset_t *set,
-    ngx_slab_pool_t *shpool, ngx_uint_t family, uint32_t before)
-{
-    size_t                     alen;
-    ngx_uint_t                 k;
-    ngx_http_tracker_entry_t  *e;
-
-    alen = ngx_http_tracker_alen(family);
-
-    for (k = 0; k < NGX_HTTP_TRACKER_PEERS_EXPIRE && set->n; k++) {
-
-        set->hand &= set->size - 1;
-        e = ngx_http_tracker_entry(set, alen, set->hand);
-
-        if (e->seen && e->seen < before) {
-            ngx_http_tracker_peerset_remove(set, alen, set->hand);
-            continue;
-        }
-
-        set->hand++;
-    }
-
-    if (set->n == 0 && set->slots) {
-        ngx_http_tracker_peerset_free_locked(set, shpool);
-        return;
-    }
-
-    /* a crowd has left: who picks need not look at its empty places */
-
-    if (set->n * 8 < set->size && set->size > NGX_HTTP_TRACKER_PEERS_FIRST) {
-        (void) ngx_http_tracker_peerset_resize(set, shpool, alen,
-                                               set->size / 2);
-    }
-}
-
-
-ngx_uint_t
-ngx_http_tracker_peerset_pick_locked(ngx_http_tracker_peerset_t *set,
-    ngx_uint_t family, uint32_t before, ngx_http_tracker_peer_t *not,
-    ngx_http_tracker_peer_t *out, ngx_uint_t n)
-{
-    size_t                     alen;
-    uint32_t                   i, left;
-    ngx_uint_t                 found;
-    ngx_http_tracker_entry_t  *e;
-
-    alen = ngx_http_tracker_alen(family);
-    i = (uint32_t) ngx_random();
-    found = 0;
-
-    for (left = set->n ? set->size : 0; left && found < n; left--, i++) {
-
-        e = ngx_http_tracker_entry(set, alen, i & (set->size - 1));
-
-        if (e->seen == 0 || e->seen < before) {
-            continue;
-        }
-
-        if (not->addr.family == family && not->port == e->port
-            && ngx_memcmp(not->addr.bytes, e->addr, alen) == 0)
-        {
-            continue;
-        }
-
-        out[found].addr.family = (u_char) family;
-        ngx_memcpy(out[found].addr.bytes, e->addr, alen);
-        out[found].port = e->port;
-        out[found].complete = (e->flags & NGX_HTTP_TRACKER_PEER_COMPLETE) != 0;
-        found++;
-    }
-
-    return found;
 }
 
 
@@ -301,9 +137,312 @@ void
 ngx_http_tracker_peerset_free_locked(ngx_http_tracker_peerset_t *set,
     ngx_slab_pool_t *shpool)
 {
-    if (set->slots) {
-        ngx_slab_free_locked(shpool, set->slots);
+    u_char      **dir;
+    ngx_uint_t    i;
+
+    if (set->slots == NULL) {
+        return;
     }
 
+    dir = (u_char **) set->slots;
+
+    for (i = 0; i < set->pages && dir[i]; i++) {
+        ngx_slab_free_locked(shpool, dir[i]);
+    }
+
+    ngx_slab_free_locked(shpool, set->slots);
+
     ngx_memzero(set, sizeof(ngx_http_tracker_peerset_t));
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peerset_move(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, u_char *table, ngx_uint_t n)
+{
+    ngx_uint_t                 i;
+    ngx_http_tracker_entry_t  *from, *to;
+
+    for (i = 0; i < n; i++) {
+        from = ngx_http_tracker_entry(table, px->alen, i);
+
+        if (from->port == 0) {
+            continue;
+        }
+
+        to = ngx_http_tracker_peerset_find(set, px, from->addr, from->port);
+        if (to == NULL) {
+            return NGX_DECLINED;
+        }
+
+        ngx_memcpy(to, from, ngx_http_tracker_entry_size(px->alen));
+    }
+
+    return NGX_OK;
+}
+
+
+/* To hold n; the set stays as it is when that cannot be. */
+static ngx_int_t
+ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_uint_t n)
+{
+    ngx_uint_t                  i;
+    ngx_http_tracker_peerset_t  other;
+
+    other = *set;
+    other.hand = 0;
+
+    ngx_http_tracker_peerset_fit(px->alen, n, &other);
+
+    if ((other.size == set->size && other.pages == set->pages)
+        || ngx_http_tracker_peerset_alloc(&other, px) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; set->slots && i < ngx_max(set->pages, 1); i++) {
+        if (ngx_http_tracker_peerset_move(&other, px,
+                                          ngx_http_tracker_set_table(set, i),
+                                          set->size)
+            != NGX_OK)
+        {
+            ngx_http_tracker_peerset_free_locked(&other, px->shpool);
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_http_tracker_peerset_free_locked(set, px->shpool);
+    *set = other;
+
+    return NGX_OK;
+}
+
+
+/* Pages are searched fast while a fifth is free; a small table may fill up. */
+static ngx_uint_t
+ngx_http_tracker_peerset_crowded(ngx_http_tracker_peerset_t *set)
+{
+    return set->pages
+           && (set->n + 1) * 16 > ngx_http_tracker_set_places(set) * 13;
+}
+
+
+ngx_int_t
+ngx_http_tracker_peerset_put_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_http_tracker_peer_t *peer)
+{
+    u_char                    *addr;
+    ngx_uint_t                 have;
+    ngx_http_tracker_entry_t  *e;
+
+    addr = peer->addr.bytes;
+
+    e = set->slots ? ngx_http_tracker_peerset_find(set, px, addr, peer->port)
+                   : NULL;
+
+    if ((e == NULL || (e->port == 0 && ngx_http_tracker_peerset_crowded(set)))
+        && ngx_http_tracker_peerset_resize(set, px, set->n + 1) == NGX_OK)
+    {
+        e = ngx_http_tracker_peerset_find(set, px, addr, peer->port);
+    }
+
+    if (e == NULL) {
+        return (set->n + 1) * 8 > NGX_HTTP_TRACKER_PEERS_MAX * 6 ? NGX_BUSY
+                                                             : NGX_DECLINED;
+    }
+
+    if (e->port == 0) {
+        set->n++;
+        e->port = peer->port;
+        ngx_memcpy(e->addr, addr, px->alen);
+
+    } else {
+        set->complete -= ngx_http_tracker_entry_complete(e);
+    }
+
+    have = peer->complete ? NGX_HTTP_TRACKER_HAVE_ALL : ngx_min(peer->have, 2);
+
+    e->meta = (uint16_t) ((px->tick & NGX_HTTP_TRACKER_SEEN_MASK)
+                          | have << NGX_HTTP_TRACKER_HAVE_SHIFT
+                          | peer->near << NGX_HTTP_TRACKER_NEAR_SHIFT);
+
+    set->complete += ngx_http_tracker_entry_complete(e);
+
+    return NGX_OK;
+}
+
+
+/* Free place i, and move those that it kept from their own. */
+static void
+ngx_http_tracker_peerset_remove(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, u_char *table, ngx_uint_t i)
+{
+    ngx_uint_t                 j, home, left;
+    ngx_http_tracker_entry_t  *e;
+
+    e = ngx_http_tracker_entry(table, px->alen, i);
+
+    set->complete -= ngx_http_tracker_entry_complete(e);
+    set->n--;
+
+    j = i;
+
+    for (left = set->size - 1; left; left--) {
+
+        j = (j + 1 < set->size) ? j + 1 : 0;
+
+        e = ngx_http_tracker_entry(table, px->alen, j);
+        if (e->port == 0) {
+            break;
+        }
+
+        home = ngx_http_tracker_peerset_home(set,
+                         ngx_http_tracker_peerset_hash(px, e->addr, e->port));
+
+        if ((j + set->size - home) % set->size
+            >= (j + set->size - i) % set->size)
+        {
+            ngx_memcpy(ngx_http_tracker_entry(table, px->alen, i), e,
+                       ngx_http_tracker_entry_size(px->alen));
+            i = j;
+        }
+    }
+
+    ngx_http_tracker_entry(table, px->alen, i)->port = 0;
+}
+
+
+/* Gives back what a crowd that has left had needed. */
+static void
+ngx_http_tracker_peerset_shrink(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px)
+{
+    ngx_http_tracker_peerset_t  other;
+
+    if (set->n == 0) {
+        ngx_http_tracker_peerset_free_locked(set, px->shpool);
+        return;
+    }
+
+    ngx_http_tracker_peerset_fit(px->alen, set->n * 2, &other);
+
+    if (ngx_http_tracker_set_places(&other)
+        < ngx_http_tracker_set_places(set))
+    {
+        (void) ngx_http_tracker_peerset_resize(set, px, set->n * 2);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_tracker_peerset_del_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_http_tracker_peer_t *peer)
+{
+    u_char                    *table;
+    uint64_t                   hash;
+    ngx_uint_t                 rc;
+    ngx_http_tracker_entry_t  *e;
+
+    if (set->n == 0) {
+        return 0;
+    }
+
+    e = ngx_http_tracker_peerset_find(set, px, peer->addr.bytes, peer->port);
+
+    if (e == NULL || e->port == 0) {
+        return 0;
+    }
+
+    rc = 1 + ngx_http_tracker_entry_complete(e);
+
+    hash = ngx_http_tracker_peerset_hash(px, e->addr, e->port);
+    table = ngx_http_tracker_peerset_table(set, hash);
+
+    ngx_http_tracker_peerset_remove(set, px, table,
+                                    ((u_char *) e - table)
+                                    / ngx_http_tracker_entry_size(px->alen));
+
+    ngx_http_tracker_peerset_shrink(set, px);
+
+    return rc;
+}
+
+
+ngx_uint_t
+ngx_http_tracker_peerset_expire_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_uint_t n)
+{
+    u_char                    *table;
+    ngx_uint_t                 i, places, removed;
+    ngx_http_tracker_entry_t  *e;
+
+    places = ngx_http_tracker_set_places(set);
+    n = ngx_min(n, places);
+    removed = 0;
+
+    while (n && set->n && removed < NGX_HTTP_TRACKER_PEERS_REMOVE) {
+
+        if (set->hand >= places) {
+            set->hand = 0;
+        }
+
+        i = set->hand % set->size;
+        table = ngx_http_tracker_set_table(set, set->hand / set->size);
+        e = ngx_http_tracker_entry(table, px->alen, i);
+
+        if (e->port && ngx_http_tracker_entry_age(e, px->tick) > px->ttl) {
+            ngx_http_tracker_peerset_remove(set, px, table, i);
+            removed++;
+            continue;
+        }
+
+        set->hand++;
+        n--;
+    }
+
+    if (removed) {
+        ngx_http_tracker_peerset_shrink(set, px);
+    }
+
+    return removed;
+}
+
+
+ngx_uint_t
+ngx_http_tracker_peerset_shift(uint32_t ttl)
+{
+    ngx_uint_t  shift;
+
+    shift = 0;
+
+    while (ttl >> shift >= 32) {
+        shift++;
+    }
+
+    return shift;
+}
+
+
+void
+ngx_http_tracker_peerset_shift_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_uint_t from, ngx_uint_t to, uint32_t now)
+{
+    u_char                    *table;
+    uint32_t                   seen;
+    ngx_uint_t                 i, places;
+    ngx_http_tracker_entry_t  *e;
+
+    places = set->slots ? ngx_http_tracker_set_places(set) : 0;
+
+    for (i = 0; i < places; i++) {
+        table = ngx_http_tracker_set_table(set, i / set->size);
+        e = ngx_http_tracker_entry(table, px->alen, i % set->size);
+
+        seen = ((now >> from) - ngx_http_tracker_entry_age(e, now >> from))
+               << from;
+
+        e->meta = (uint16_t) ((e->meta & ~NGX_HTTP_TRACKER_SEEN_MASK)
+                              | (seen >> to & NGX_HTTP_TRACKER_SEEN_MASK));
+    }
 }

@@ -105,6 +105,22 @@ ngx_int_t ngx_http_tracker_roster_add(ngx_conf_t *cf,
 void ngx_http_tracker_roster_forget(ngx_http_tracker_zone_t *zone);
 
 /**
+ * ngx_http_tracker_roster_renew(zone, made):
+ * The same, unless the stripes that are marked ${made} are those of this epoch
+ * already.
+ */
+void ngx_http_tracker_roster_renew(ngx_http_tracker_zone_t *zone,
+    uint64_t made);
+
+/**
+ * ngx_http_tracker_roster_floor(zone, gens):
+ * For each super peer the generation below which what it said is void;
+ * ${gens} has room for roster_max(). Returns how many there are.
+ */
+ngx_uint_t ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone,
+    uint32_t *gens);
+
+/**
  * ngx_http_tracker_roster_begin(zone, call, turn):
  * A super peer calls: find it or make its entry, take what it says of itself,
  * and open a full announcement.

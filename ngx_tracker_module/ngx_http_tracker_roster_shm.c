@@ -192,6 +192,51 @@ ngx_http_tracker_roster_forget(ngx_http_tracker_zone_t *zone)
 }
 
 
+void
+ngx_http_tracker_roster_renew(ngx_http_tracker_zone_t *zone, uint64_t made)
+{
+    uint64_t                    epoch;
+    ngx_http_tracker_roster_t  *roster;
+
+    epoch = ngx_http_tracker_roster_epoch();
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    if (roster->made != made) {
+
+        /* the first time there is nothing to be forgotten */
+
+        if (roster->made) {
+            roster->epoch = epoch;
+        }
+
+        roster->made = made;
+    }
+
+    ngx_http_tracker_roster_unlock(zone);
+}
+
+
+ngx_uint_t
+ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone, uint32_t *gens)
+{
+    ngx_uint_t                  i, n;
+    ngx_http_tracker_roster_t  *roster;
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    n = roster->n;
+
+    for (i = 0; i < n; i++) {
+        gens[i] = roster->supers[i].min_gen;
+    }
+
+    ngx_http_tracker_roster_unlock(zone);
+
+    return n;
+}
+
+
 uint64_t
 ngx_http_tracker_roster_key(uint32_t super)
 {

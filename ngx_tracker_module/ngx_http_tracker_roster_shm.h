@@ -53,6 +53,7 @@ typedef struct {
 typedef struct {
     uint64_t                      busy;
     uint64_t                      epoch;
+    uint64_t                      made;        /* of its stripes */
     uint64_t                     *stats;       /* see stat */
     uint32_t                      gen;         /* the last one given out */
     uint32_t                      n;           /* entries ever used */

@@ -1,6 +1,7 @@
 
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -62,7 +63,8 @@ ngx_http_tracker_stripe_add(ngx_conf_t *cf, ngx_http_tracker_zone_t *zone,
 static ngx_int_t
 ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_slab_pool_t  *shpool;
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_stripe_t  *stripe;
 
     if (data || shm_zone->shm.exists) {
         return NGX_OK;
@@ -71,9 +73,15 @@ ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     shpool->log_nomem = 0;
 
-    shpool->data = ngx_http_tracker_stripe_create(shpool);
+    stripe = ngx_http_tracker_stripe_create(shpool);
+    if (stripe == NULL) {
+        return NGX_ERROR;
+    }
 
-    return shpool->data ? NGX_OK : NGX_ERROR;
+    stripe->lost = NGX_HTTP_TRACKER_LOST_NEW;
+    shpool->data = stripe;
+
+    return NGX_OK;
 }
 
 
@@ -97,6 +105,7 @@ ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
     if (stripe) {
         stripe->nbuckets = n;
         stripe->seed = (uint64_t) ngx_random() << 32 ^ ngx_random();
+        stripe->made = (uint64_t) ngx_random() << 32 ^ ngx_random();
         ngx_queue_init(&stripe->lru);
     }
 
@@ -144,7 +153,7 @@ ngx_http_tracker_stripe_reset(ngx_slab_pool_t *shpool)
     /* cannot fail: the pool is as empty as it was at the start */
 
     stripe = ngx_http_tracker_stripe_create(shpool);
-    stripe->lost = 1;
+    stripe->lost = NGX_HTTP_TRACKER_LOST_DIED;
 
     ngx_memory_barrier();
     shpool->data = stripe;
@@ -176,19 +185,30 @@ ngx_http_tracker_stripe_unlock(ngx_http_tracker_zone_t *zone, u_char *id)
 
 
 /*
- * A new epoch: super peers announce again what was lost. It comes first: who
- * is killed in here leaves the rest to the next one.
+ * Super peers announce again what was lost. That comes first: who is killed in
+ * here leaves the rest to the next one.
  */
 static void
 ngx_http_tracker_stripe_lost(ngx_http_tracker_zone_t *zone, ngx_uint_t n)
 {
-    uint64_t                    lost;
+    uint64_t                    lost, made;
     ngx_slab_pool_t            *shpool;
     ngx_http_tracker_stripe_t  *stripe;
 
-    ngx_http_tracker_roster_forget(zone);
+    shpool = (ngx_slab_pool_t *) zone->stripes[0]->shm.addr;
+    stripe = shpool->data;
+    made = stripe ? stripe->made : 0;
 
     shpool = (ngx_slab_pool_t *) zone->stripes[n]->shm.addr;
+    stripe = shpool->data;
+
+    if (stripe && stripe->lost == NGX_HTTP_TRACKER_LOST_NEW) {
+        ngx_http_tracker_roster_renew(zone, made);
+
+    } else {
+        ngx_http_tracker_roster_forget(zone);
+    }
+
     lost = 0;
 
     ngx_shmtx_lock(&shpool->mutex);
@@ -202,15 +222,37 @@ ngx_http_tracker_stripe_lost(ngx_http_tracker_zone_t *zone, ngx_uint_t n)
 
     ngx_shmtx_unlock(&shpool->mutex);
 
-    if (lost == 0) {
+    if (lost != NGX_HTTP_TRACKER_LOST_DIED) {
         return;
     }
+
+    ngx_http_tracker_stat_add(zone, NGX_HTTP_TRACKER_STAT_RESETS, 1);
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "tracker: a worker died in stripe %ui of zone \"%V\", "
                   "the stripe starts anew", n, &zone->name);
 
     ngx_http_tracker_slots_wake_all();
+}
+
+
+void
+ngx_http_tracker_stripe_usage(ngx_http_tracker_zone_t *zone, ngx_uint_t n,
+    ngx_http_tracker_tally_t *tally, size_t *size, size_t *used)
+{
+    u_char                      id[NGX_HTTP_TRACKER_ID_LEN];
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_stripe_t  *stripe;
+
+    id[0] = (u_char) n;
+
+    stripe = ngx_http_tracker_stripe_lock(zone, id, &shpool);
+
+    *tally = stripe->tally;
+    *size = shpool->end - shpool->start;
+    *used = *size - shpool->pfree * ngx_pagesize;
+
+    ngx_http_tracker_stripe_unlock(zone, id);
 }
 
 

@@ -2,12 +2,6 @@
 #include "ngx_http_tracker_swarm_shm.h"
 
 
-enum {
-    NGX_HTTP_TRACKER_EXPIRE_BUCKETS = 2,
-    NGX_HTTP_TRACKER_IDLE = 300         /* s until an empty swarm goes */
-};
-
-
 /* The seed keeps who can make ids at will from filling one bucket. */
 static uint32_t
 ngx_http_tracker_swarm_bucket(ngx_http_tracker_stripe_t *stripe, u_char *id)
@@ -36,36 +30,177 @@ ngx_http_tracker_swarm_key(u_char *id)
 
 
 void
-ngx_http_tracker_swarm_open(ngx_http_tracker_zone_t *zone, u_char *id,
+ngx_http_tracker_swarm_enter(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_section_t *s)
 {
-    ngx_http_tracker_swarm_t  *swarm;
+    uint32_t    unit;
+    ngx_uint_t  i;
 
+    s->zone = zone;
     s->id = id;
+    s->swarm = NULL;
     s->stripe = ngx_http_tracker_stripe_lock(zone, id, &s->shpool);
 
-    swarm = s->stripe->buckets[ngx_http_tracker_swarm_bucket(s->stripe, id)];
+    unit = (uint32_t) 1 << zone->shift;
 
-    while (swarm && ngx_memcmp(swarm->id, id, NGX_HTTP_TRACKER_ID_LEN) != 0) {
-        swarm = swarm->next;
+    for (i = 0; i < 2; i++) {
+        s->px[i].shpool = s->shpool;
+        s->px[i].seed = s->stripe->seed;
+        s->px[i].tick = ngx_http_tracker_now() >> zone->shift;
+        s->px[i].ttl = (zone->ttl + unit - 1) >> zone->shift;
+        s->px[i].alen = i ? 16 : 4;
+    }
+}
+
+
+void
+ngx_http_tracker_swarm_shift_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm)
+{
+    ngx_uint_t                   i;
+    ngx_http_tracker_peerset_t  *set;
+
+    if (swarm->shift == s->zone->shift) {
+        return;
     }
 
-    if (swarm) {
-        swarm->used = ngx_http_tracker_now();
+    for (i = 0; i < 2; i++) {
+        set = i ? swarm->v6 : &swarm->v4;
 
-        ngx_queue_remove(&swarm->lru);
-        ngx_queue_insert_head(&s->stripe->lru, &swarm->lru);
+        if (set) {
+            ngx_http_tracker_peerset_shift_locked(set, &s->px[i],
+                                                  swarm->shift,
+                                                  s->zone->shift,
+                                                  ngx_http_tracker_now());
+        }
     }
 
-    s->swarm = swarm;
+    swarm->shift = (uint8_t) s->zone->shift;
 }
 
 
 static void
+ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
+{
+    ngx_http_tracker_swarm_t  *swarm;
+
+    swarm = s->stripe->buckets[ngx_http_tracker_swarm_bucket(s->stripe,
+                                                             s->id)];
+
+    while (swarm
+           && (ngx_memcmp(swarm->id, s->id, NGX_HTTP_TRACKER_ID_LEN) != 0
+               || swarm->torrent != s->torrent))
+    {
+        swarm = swarm->next;
+    }
+
+    s->swarm = swarm;
+
+    if (swarm == NULL) {
+        return;
+    }
+
+    swarm->used = ngx_http_tracker_now();
+
+    ngx_queue_remove(&swarm->lru);
+    ngx_queue_insert_head(&s->stripe->lru, &swarm->lru);
+
+    ngx_http_tracker_swarm_shift_locked(s, swarm);
+}
+
+
+void
+ngx_http_tracker_swarm_open(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_section_t *s)
+{
+    ngx_http_tracker_swarm_enter(zone, id, s);
+
+    s->torrent = 0;
+    ngx_http_tracker_swarm_find_locked(s);
+}
+
+
+void
+ngx_http_tracker_swarm_open_torrent(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_section_t *s)
+{
+    ngx_http_tracker_swarm_enter(zone, id, s);
+
+    s->torrent = 1;
+    ngx_http_tracker_swarm_find_locked(s);
+}
+
+
+void
+ngx_http_tracker_swarm_count_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, int64_t sign)
+{
+    ngx_http_tracker_tally_t  *tally;
+
+    tally = &s->stripe->tally;
+
+    tally->peers[0] += sign * swarm->v4.n;
+    tally->complete[0] += sign * swarm->v4.complete;
+
+    if (swarm->v6) {
+        tally->peers[1] += sign * swarm->v6->n;
+        tally->complete[1] += sign * swarm->v6->complete;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, ngx_uint_t places)
+{
+    ngx_uint_t  n;
+
+    if (swarm->v4.n == 0 && swarm->v6 == NULL) {
+        return 0;
+    }
+
+    ngx_http_tracker_swarm_count_locked(s, swarm, -1);
+
+    n = ngx_http_tracker_peerset_expire_locked(&swarm->v4, &s->px[0], places);
+
+    if (swarm->v6) {
+        n += ngx_http_tracker_peerset_expire_locked(swarm->v6, &s->px[1],
+                                                    places);
+        if (swarm->v6->n == 0) {
+            ngx_http_tracker_peerset_free_locked(swarm->v6, s->shpool);
+            ngx_slab_free_locked(s->shpool, swarm->v6);
+            swarm->v6 = NULL;
+        }
+    }
+
+    ngx_http_tracker_swarm_count_locked(s, swarm, 1);
+
+    return n;
+}
+
+
+void
+ngx_http_tracker_swarm_drop_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, ngx_http_tracker_node_t *node)
+{
+    ngx_http_tracker_node_t  **p;
+
+    p = &swarm->holders;
+
+    while (*p != node) {
+        p = &(*p)->next;
+    }
+
+    *p = node->next;
+
+    ngx_slab_free_locked(s->shpool, node);
+}
+
+
+void
 ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_swarm_t *swarm)
 {
-    ngx_http_tracker_node_t    *node;
     ngx_http_tracker_swarm_t  **p;
 
     p = &s->stripe->buckets[ngx_http_tracker_swarm_bucket(s->stripe,
@@ -77,15 +212,25 @@ ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
     *p = swarm->next;
 
     ngx_queue_remove(&swarm->lru);
-    s->stripe->swarms--;
+
+    ngx_http_tracker_swarm_count_locked(s, swarm, -1);
+
+    if (swarm->torrent) {
+        s->stripe->tally.torrents--;
+
+    } else {
+        s->stripe->tally.resources--;
+    }
 
     ngx_http_tracker_peerset_free_locked(&swarm->v4, s->shpool);
-    ngx_http_tracker_peerset_free_locked(&swarm->v6, s->shpool);
+
+    if (swarm->v6) {
+        ngx_http_tracker_peerset_free_locked(swarm->v6, s->shpool);
+        ngx_slab_free_locked(s->shpool, swarm->v6);
+    }
 
     while (swarm->holders) {
-        node = swarm->holders;
-        swarm->holders = node->next;
-        ngx_slab_free_locked(s->shpool, node);
+        ngx_http_tracker_swarm_drop_locked(s, swarm, swarm->holders);
     }
 
     if (swarm->text) {
@@ -110,6 +255,7 @@ ngx_http_tracker_swarm_evict_locked(ngx_http_tracker_section_t *s,
     }
 
     ngx_http_tracker_swarm_free_locked(s, swarm);
+    s->stripe->tally.evicted++;
 
     return 1;
 }
@@ -164,6 +310,8 @@ ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
 
         ngx_memcpy(swarm->id, s->id, NGX_HTTP_TRACKER_ID_LEN);
         swarm->used = ngx_http_tracker_now();
+        swarm->torrent = (uint8_t) s->torrent;
+        swarm->shift = (uint8_t) s->zone->shift;
 
         bucket = &s->stripe->buckets[ngx_http_tracker_swarm_bucket(s->stripe,
                                                                    s->id)];
@@ -172,7 +320,13 @@ ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
 
         ngx_queue_insert_head(&s->stripe->lru, &swarm->lru);
 
-        s->stripe->swarms++;
+        if (s->torrent) {
+            s->stripe->tally.torrents++;
+
+        } else {
+            s->stripe->tally.resources++;
+        }
+
         s->swarm = swarm;
     }
 
@@ -217,44 +371,5 @@ ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
 
     for (node = s->swarm->holders; node; node = node->next) {
         view->holders[view->nholders++].said = node->said;
-    }
-}
-
-
-/* A few swarms that nobody asks for any more, wherever they are. */
-void
-ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
-    uint32_t ttl)
-{
-    uint32_t                   now, idle;
-    ngx_uint_t                 n;
-    ngx_http_tracker_swarm_t  *swarm, *next;
-
-    now = ngx_http_tracker_now();
-    idle = ngx_max(ttl, NGX_HTTP_TRACKER_IDLE);
-
-    for (n = 0; n < NGX_HTTP_TRACKER_EXPIRE_BUCKETS; n++) {
-
-        s->stripe->hand = (s->stripe->hand + 1) & (s->stripe->nbuckets - 1);
-
-        for (swarm = s->stripe->buckets[s->stripe->hand]; swarm; swarm = next) {
-
-            next = swarm->next;
-
-            if (swarm == s->swarm
-                || ngx_http_tracker_age(now, swarm->used) < idle)
-            {
-                continue;
-            }
-
-            ngx_http_tracker_peerset_expire_locked(&swarm->v4, s->shpool, 4,
-                                                   now - idle);
-            ngx_http_tracker_peerset_expire_locked(&swarm->v6, s->shpool, 6,
-                                                   now - idle);
-
-            if (swarm->v4.n == 0 && swarm->v6.n == 0 && !swarm->holders) {
-                ngx_http_tracker_swarm_free_locked(s, swarm);
-            }
-        }
     }
 }

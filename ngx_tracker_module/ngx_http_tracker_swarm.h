@@ -144,14 +144,13 @@ ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     uint64_t bit, uint32_t until, ngx_uint_t *pending);
 
 /**
- * ngx_http_tracker_swarm_pick(zone, id, not, ttl, view, peers, n):
- * For an answer: the super peers, and up to ${n} peers without ${not}. Returns
- * how many peers.
+ * ngx_http_tracker_swarm_pick(zone, id, asker, view, peers, n):
+ * For an answer: the super peers, and up to ${n} peers, see peerset_pick.
+ * Returns how many peers.
  */
 ngx_uint_t ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone,
-    u_char *id, ngx_http_tracker_peer_t *not, uint32_t ttl,
-    ngx_http_tracker_view_t *view, ngx_http_tracker_peer_t *peers,
-    ngx_uint_t n);
+    u_char *id, ngx_http_tracker_peer_t *asker, ngx_http_tracker_view_t *view,
+    ngx_http_tracker_peer_t *peers, ngx_uint_t n);
 
 /**
  * ngx_http_tracker_swarm_leave(zone, id, peer):

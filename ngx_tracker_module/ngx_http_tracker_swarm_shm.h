@@ -14,7 +14,8 @@
 
 
 enum {
-    NGX_HTTP_TRACKER_EVICT_MAX = 16     /* tried for one allocation */
+    /* tried for one allocation: as many may share a page */
+    NGX_HTTP_TRACKER_EVICT_MAX = 64
 };
 
 
@@ -26,6 +27,8 @@ struct ngx_http_tracker_node_s {
 };
 
 
+/* at most 128 bytes, or a small torrent takes twice that */
+
 struct ngx_http_tracker_swarm_s {
     ngx_http_tracker_swarm_t     *next;
     ngx_queue_t                   lru;
@@ -33,9 +36,12 @@ struct ngx_http_tracker_swarm_s {
     ngx_http_tracker_text_t      *text;        /* NULL: not known yet */
     ngx_http_tracker_node_t      *holders;
     ngx_http_tracker_peerset_t    v4;
-    ngx_http_tracker_peerset_t    v6;
+    ngx_http_tracker_peerset_t   *v6;          /* NULL: none yet */
     uint32_t                      used;
     uint32_t                      until;       /* the last waiter's deadline */
+    uint32_t                      downloaded;
+    uint8_t                       torrent;
+    uint8_t                       shift;       /* of the ticks in its sets */
     u_char                        id[NGX_HTTP_TRACKER_ID_LEN];
 };
 
@@ -43,10 +49,13 @@ struct ngx_http_tracker_swarm_s {
 /* What one locked section works on. */
 
 typedef struct {
+    ngx_http_tracker_zone_t      *zone;
     ngx_http_tracker_stripe_t    *stripe;
     ngx_slab_pool_t              *shpool;
     u_char                       *id;
+    ngx_uint_t                    torrent;
     ngx_http_tracker_swarm_t     *swarm;       /* NULL: there is none */
+    ngx_http_tracker_px_t         px[2];       /* of IPv4, of IPv6 */
 } ngx_http_tracker_section_t;
 
 
@@ -56,17 +65,38 @@ typedef struct {
     ((swarm)->mask                                                            \
      && ngx_http_tracker_now() <= (swarm)->until)
 
-#define ngx_http_tracker_swarm_set(swarm, family)                             \
-    ((family) == 4 ? &(swarm)->v4 : &(swarm)->v6)
-
+/**
+ * ngx_http_tracker_swarm_enter(zone, id, s):
+ * Lock the stripe of ${id}; no swarm is looked for. The section ends with
+ * ngx_http_tracker_stripe_unlock(zone, id).
+ */
+void ngx_http_tracker_swarm_enter(ngx_http_tracker_zone_t *zone, u_char *id,
+    ngx_http_tracker_section_t *s);
 
 /**
- * ngx_http_tracker_swarm_open(zone, id, s):
- * Lock the stripe of ${id} and find its swarm, which becomes the last used.
- * The section ends with ngx_http_tracker_stripe_unlock(zone, id).
+ * ngx_http_tracker_swarm_open(zone, id, s), _open_torrent(zone, id, s):
+ * The same, and find the resource's or torrent's swarm, which becomes the last
+ * used.
  */
 void ngx_http_tracker_swarm_open(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_section_t *s);
+void ngx_http_tracker_swarm_open_torrent(ngx_http_tracker_zone_t *zone,
+    u_char *id, ngx_http_tracker_section_t *s);
+
+/**
+ * ngx_http_tracker_swarm_shift_locked(s, swarm):
+ * Give its sets the ticks of this configuration; it may be of before a reload.
+ */
+void ngx_http_tracker_swarm_shift_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm);
+
+/**
+ * ngx_http_tracker_swarm_count_locked(s, swarm, sign):
+ * Add the swarm's peers to what the stripe has in all (sign 1), or take them
+ * off (-1): around whatever changes them.
+ */
+void ngx_http_tracker_swarm_count_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, int64_t sign);
 
 /**
  * ngx_http_tracker_swarm_make_locked(s, res):
@@ -98,11 +128,22 @@ void ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_swarm_expire_locked(s, ttl):
- * Look at the next few swarms, and free those that nobody asks for any more.
+ * ngx_http_tracker_swarm_expire_locked(s, swarm, places):
+ * Look at the next ${places} of each of its sets, and drop who is gone.
+ * Returns how many went.
  */
-void ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
-    uint32_t ttl);
+ngx_uint_t ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, ngx_uint_t places);
+
+void ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm);
+
+/**
+ * ngx_http_tracker_swarm_drop_locked(s, swarm, node):
+ * Free a super peer's entry.
+ */
+void ngx_http_tracker_swarm_drop_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_swarm_t *swarm, ngx_http_tracker_node_t *node);
 
 
 #endif /* _NGX_HTTP_TRACKER_SWARM_SHM_H_INCLUDED_ */
