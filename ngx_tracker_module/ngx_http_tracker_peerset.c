@@ -439,8 +439,10 @@ ngx_http_tracker_peerset_shift_locked(ngx_http_tracker_peerset_t *set,
         table = ngx_http_tracker_set_table(set, i / set->size);
         e = ngx_http_tracker_entry(table, px->alen, i % set->size);
 
-        seen = ((now >> from) - ngx_http_tracker_entry_age(e, now >> from))
-               << from;
+        /* at the end of that tick: not gone before its time */
+
+        seen = (now >> from) - ngx_http_tracker_entry_age(e, now >> from);
+        seen = ngx_min(((seen + 1) << from) - 1, now);
 
         e->meta = (uint16_t) ((e->meta & ~NGX_HTTP_TRACKER_SEEN_MASK)
                               | (seen >> to & NGX_HTTP_TRACKER_SEEN_MASK));

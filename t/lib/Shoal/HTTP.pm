@@ -158,6 +158,20 @@ sub _unchunk($in) {
     return ($out, 0);
 }
 
+# Takes in all that comes until the other side closes, as {buf}.
+sub drain($self, $seconds) {
+    my $end = time + deadline($seconds);
+    while (1) {
+        my $n = sysread $self->{sock}, $self->{buf}, 262144,
+            length $self->{buf};
+        last if defined $n && $n == 0 || !defined $n && !$!{EAGAIN};
+        next if $n;
+        my $left = $end - time;
+        die "not closed in time\n" if $left <= 0;
+        IO::Select->new($self->{sock})->can_read($left);
+    }
+}
+
 # The answer; undef when none came in time or the connection was closed
 # without one.
 sub wait($self, $seconds) { return (http_wait_all($seconds, $self))[0] }

@@ -9,13 +9,13 @@ package Shoal::Tracker;
 #
 # origin (list or text); delay ('300ms'); peers, control (more directives of
 # these locations); server, http (more text there); zone ('16m'); token;
-# workers (2); listen (more words of that directive, such as 'reuseport');
+# real_ip (1: X-Real-IP counts); workers (2); listen (more words of that directive, such as 'reuseport');
 # register (1); locations (text instead of all of these).
 
 use v5.36;
 use parent -norequire, 'Shoal::Nginx';
 use Exporter qw(import);
-use Shoal::HTTP qw(http_start url_encode);
+use Shoal::HTTP qw(http_start http_raw url_encode);
 use Shoal::Net qw(free_port);
 use Shoal::Nginx;
 
@@ -57,6 +57,8 @@ EOC
     tracker_zone swarm:$self->{zone};
     tracker_origin swarm @origins;
     $self->{more}
+    @{[ $self->{real_ip} ? 'set_real_ip_from 127.0.0.0/8; real_ip_header X-Real-IP;'
+        . ' keepalive_requests 100000;' : '' ]}
     log_format shoal '\$remote_addr "\$request" \$status \$body_bytes_sent '
                      '"\$http_range" \$msec \$request_time';
     server {
@@ -88,6 +90,24 @@ sub ask($self, %args) {
     my $timeout = delete $args{timeout} // 15;
     return $self->ask_start(%args)->wait($timeout)
         // die "no answer from the tracker\n";
+}
+
+# Registers many peers at once, each [ address, port, more arguments ], by the
+# header that real_ip => 1 trusts; dies unless all are answered with 200.
+sub crowd($self, $args, @peers) {
+    while (my @some = splice @peers, 0, 500) {
+        my $text = join '', map {
+            my ($addr, $port, %more) = @$_;
+            my %a = (%$args, port => $port, numwant => 0, %more);
+            'GET /peers?' . join('&', map { "$_=" . url_encode($a{$_}) }
+                sort keys %a) . " HTTP/1.1\r\nHost: t\r\nX-Real-IP: $addr\r\n"
+                . ($_ == $some[-1] ? "Connection: close\r\n" : '') . "\r\n";
+        } @some;
+        my $q = http_raw($self->{addr}, $self->{port}, $text);
+        $q->drain(60);
+        my $n = () = $q->{buf} =~ m{^HTTP/1\.1 200 }mg;
+        die "crowd: $n of " . @some . " answered\n" if $n != @some;
+    }
 }
 
 # body, from, token as options behind the arguments
