@@ -8,12 +8,11 @@
 
 
 #include "ngx_http_tracker_slots.h"
-
-#include <sys/eventfd.h>
+#include "ngx_http_tracker_compat.h"
 
 
 enum {
-    NGX_HTTP_TRACKER_SLOTS_MIN = 64     /* eventfds made in any case */
+    NGX_HTTP_TRACKER_SLOTS_MIN = 64     /* bells made in any case */
 };
 
 
@@ -31,9 +30,9 @@ static void ngx_http_tracker_slots_ring(ngx_uint_t slot);
 
 
 /* inherited by all workers; made once, so that all generations have the same */
-static int                       ngx_http_tracker_eventfds[
+static ngx_http_tracker_bell_t   ngx_http_tracker_bells[
                                      NGX_HTTP_TRACKER_SLOTS];
-static ngx_uint_t                ngx_http_tracker_neventfds;
+static ngx_uint_t                ngx_http_tracker_nbells;
 
 /* the worker's own view; "slots" points to shared memory */
 static ngx_http_tracker_slot_t  *ngx_http_tracker_slots;
@@ -83,7 +82,6 @@ ngx_http_tracker_slots_init_zone(ngx_shm_zone_t *zone, void *data)
 ngx_int_t
 ngx_http_tracker_slots_init_module(ngx_cycle_t *cycle)
 {
-    int               fd;
     ngx_uint_t        n;
     ngx_core_conf_t  *ccf;
 
@@ -93,17 +91,18 @@ ngx_http_tracker_slots_init_module(ngx_cycle_t *cycle)
                 NGX_HTTP_TRACKER_SLOTS_MIN);
     n = ngx_min(n, NGX_HTTP_TRACKER_SLOTS);
 
-    while (ngx_http_tracker_neventfds < n) {
+    while (ngx_http_tracker_nbells < n) {
 
-        fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-
-        if (fd == -1) {
+        if (ngx_http_tracker_bell_open(
+                         &ngx_http_tracker_bells[ngx_http_tracker_nbells])
+            != NGX_OK)
+        {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
-                          "tracker: eventfd() failed");
+                          "tracker: " NGX_HTTP_TRACKER_BELL " failed");
             return NGX_ERROR;
         }
 
-        ngx_http_tracker_eventfds[ngx_http_tracker_neventfds++] = fd;
+        ngx_http_tracker_nbells++;
     }
 
     return NGX_OK;
@@ -122,7 +121,7 @@ ngx_http_tracker_slots_claim(ngx_shm_zone_t *zone, ngx_log_t *log)
     shpool = (ngx_slab_pool_t *) zone->shm.addr;
     ngx_http_tracker_slots = shpool->data;
 
-    for (i = 0; i < (ngx_int_t) ngx_http_tracker_neventfds; i++) {
+    for (i = 0; i < (ngx_int_t) ngx_http_tracker_nbells; i++) {
 
         slot = &ngx_http_tracker_slots[i];
         pid = __atomic_load_n(&slot->pid, __ATOMIC_SEQ_CST);
@@ -147,7 +146,7 @@ ngx_http_tracker_slots_claim(ngx_shm_zone_t *zone, ngx_log_t *log)
 
         ngx_http_tracker_slot = i;
 
-        return ngx_http_tracker_eventfds[i];
+        return ngx_http_tracker_bells[i].rd;
     }
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
@@ -280,9 +279,6 @@ ngx_http_tracker_slots_wake_all(void)
 static void
 ngx_http_tracker_slots_ring(ngx_uint_t slot)
 {
-    ssize_t   n;
-    uint64_t  one = 1;
-
     if (__atomic_exchange_n(&ngx_http_tracker_slots[slot].pending, 1,
                             __ATOMIC_SEQ_CST))
     {
@@ -294,15 +290,13 @@ ngx_http_tracker_slots_ring(ngx_uint_t slot)
         return;
     }
 
-    /* a worker of an older generation may lack the newest eventfds */
+    /* a worker of an older generation may lack the newest bells */
 
-    if (slot < ngx_http_tracker_neventfds) {
-        n = write(ngx_http_tracker_eventfds[slot], &one, sizeof(one));
-
-        if (n == -1 && ngx_errno != NGX_EAGAIN) {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
-                          "tracker: write() to eventfd failed");
-        }
+    if (slot < ngx_http_tracker_nbells
+        && ngx_http_tracker_bell_ring(&ngx_http_tracker_bells[slot]) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
+                      "tracker: write() to a worker failed");
     }
 }
 

@@ -1,6 +1,6 @@
 
 /*
- * One slot a worker in shared memory, and one eventfd for each: how workers
+ * One slot a worker in shared memory, and one bell for each: how workers
  * tell each other that something may have changed. What waits is filed under
  * a key; a slot has a bitmap of the buckets that keys fall into.
  */
@@ -30,7 +30,7 @@ ngx_shm_zone_t *ngx_http_tracker_slots_zone(ngx_conf_t *cf, void *tag);
 
 /**
  * ngx_http_tracker_slots_init_module(cycle):
- * In the master, before workers are forked: the eventfds that workers of all
+ * In the master, before workers are forked: the bells that workers of all
  * generations inherit. They stay over reloads.
  *
  * Errors:     NGX_ERROR, logged.
@@ -39,8 +39,8 @@ ngx_int_t ngx_http_tracker_slots_init_module(ngx_cycle_t *cycle);
 
 /**
  * ngx_http_tracker_slots_claim(zone, log), _release():
- * Take a slot for this worker; returns its eventfd, or -1 when none is left
- * (logged). Give it back.
+ * Take a slot for this worker; returns what to read its bell from, or -1 when
+ * none is left (logged). Give it back.
  */
 ngx_int_t ngx_http_tracker_slots_claim(ngx_shm_zone_t *zone, ngx_log_t *log);
 void ngx_http_tracker_slots_release(void);

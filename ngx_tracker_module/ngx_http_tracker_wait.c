@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_wait.h"
+#include "ngx_http_tracker_compat.h"
 
 
 enum {
@@ -33,17 +34,6 @@ static void ngx_http_tracker_wait_answer(ngx_http_tracker_waiter_t *w,
 
 
 static ngx_http_tracker_wait_t  ngx_http_tracker_wait;
-
-
-static uint64_t
-ngx_http_tracker_nanoseconds(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
 
 
 ngx_int_t
@@ -180,13 +170,8 @@ ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w)
 {
     ngx_msec_int_t  ms;
 
-#if (NGX_HAVE_CLOCK_MONOTONIC)
     ms = (ngx_msec_int_t) ((w->deadline + 999999) / 1000000
                            - ngx_current_msec);
-#else
-    ms = (ngx_msec_int_t) (w->deadline - ngx_http_tracker_nanoseconds()
-                           + 999999) / 1000000;
-#endif
 
     ngx_add_timer(&w->timer, (ngx_msec_t) ngx_max(ms, 1));
 }
@@ -254,7 +239,6 @@ ngx_http_tracker_wait_answer(ngx_http_tracker_waiter_t *w,
 static void
 ngx_http_tracker_wait_read(ngx_event_t *ev)
 {
-    uint64_t           n;
     ngx_connection_t  *c;
 
     c = ev->data;
@@ -266,9 +250,9 @@ ngx_http_tracker_wait_read(ngx_event_t *ev)
         return;
     }
 
-    if (read(c->fd, &n, sizeof(n)) == -1 && ngx_errno != NGX_EAGAIN) {
+    if (ngx_http_tracker_bell_silence(c->fd) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, ev->log, ngx_errno,
-                      "tracker: read() from eventfd failed");
+                      "tracker: read() from a worker failed");
     }
 
     ngx_http_tracker_wait_drain();
@@ -366,7 +350,7 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
 
 /*
  * The worker leaves: everything parked is answered. It may take long to finish
- * other requests; its slot and eventfd are another worker's from now on.
+ * other requests; its slot and bell are another worker's from now on.
  */
 static void
 ngx_http_tracker_wait_end(ngx_event_t *ev)
