@@ -35,6 +35,8 @@ static ngx_int_t ngx_http_tracker_arg_locality(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_wait(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_percent(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_full(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 
@@ -77,11 +79,16 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_call_args[] = {
     ngx_http_tracker_call_arg("full", NGX_HTTP_TRACKER_ARG_MAX,
                               ngx_http_tracker_arg_full, call.full),
 
+    ngx_http_tracker_call_arg("cpu", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_percent, call.load.cpu),
+
     ngx_http_tracker_call_uint64("cursor", call.cursor),
-    ngx_http_tracker_call_uint64("capacity", call.capacity),
-    ngx_http_tracker_call_uint64("free", call.free),
-    ngx_http_tracker_call_uint64("active", call.active),
-    ngx_http_tracker_call_uint64("rate", call.rate),
+    ngx_http_tracker_call_uint64("capacity", call.load.capacity),
+    ngx_http_tracker_call_uint64("free", call.load.free),
+    ngx_http_tracker_call_uint64("active", call.load.active),
+    ngx_http_tracker_call_uint64("active_max", call.load.active_max),
+    ngx_http_tracker_call_uint64("rate", call.load.rate),
+    ngx_http_tracker_call_uint64("rate_max", call.load.rate_max),
 
     ngx_http_tracker_arg_null
 };
@@ -97,6 +104,7 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
     ngx_http_tracker_call_args_t   a;
 
     ngx_memzero(&a, sizeof(ngx_http_tracker_call_args_t));
+    ngx_memset(&a.call.load, 0xff, sizeof(ngx_http_tracker_load_t));
     ngx_str_set(&a.call.locality, "");
 
     rc = ngx_http_tracker_args(r, ngx_http_tracker_call_args, &a, refusal);
@@ -397,6 +405,22 @@ ngx_http_tracker_arg_wait(void *data, ngx_uint_t offset, ngx_str_t *value,
     {
         return ngx_http_tracker_refuse(refusal, 0, NULL,
                                        "not a number from 0 to 60000");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_percent(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    if (ngx_http_tracker_number(value->data, value->len, 100,
+                                (uint64_t *) ((u_char *) data + offset))
+        != NGX_OK)
+    {
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                       "not a number from 0 to 100");
     }
 
     return NGX_OK;

@@ -1,71 +1,33 @@
 
 /*
- * Which super peers prepare a resource: those that hold it, then those that
- * prepare it already, then the nearest by network prefix; among equals a hash
- * of both names, so that one file gathers on few super peers.
+ * Which super peers prepare a resource: those of the highest rank that know of
+ * it, and where they are too few or have too much to do, others.
  */
 
 
-#include "ngx_http_tracker_roster_shm.h"
+#include "ngx_http_tracker_rank.h"
 
 
 enum {
     NGX_HTTP_TRACKER_AVOID = 30,        /* s after a refusal */
     NGX_HTTP_TRACKER_PATIENCE = 120,    /* s for news of a prepare */
-    NGX_HTTP_TRACKER_REFUSALS = 4       /* then nobody else is asked */
+    NGX_HTTP_TRACKER_REFUSALS = 4,      /* then nobody else is asked */
+    NGX_HTTP_TRACKER_VOTERS = 5         /* that are split: likewise */
 };
 
 
-static ngx_uint_t
-ngx_http_tracker_choose_prefix(ngx_http_tracker_addr_t *a,
-    ngx_http_tracker_addr_t *b)
-{
-    ngx_uint_t  i, n;
-
-    if (a->family == 0 || a->family != b->family) {
-        return 0;
-    }
-
-    n = (a->family == 4) ? 4 : 16;
-
-    for (i = 0; i < n; i++) {
-        if (a->bytes[i] != b->bytes[i]) {
-            return i * 8 + __builtin_clz(a->bytes[i] ^ b->bytes[i]) - 24;
-        }
-    }
-
-    return n * 8;
-}
-
-
-/* Higher is better: what it has, then how near, then the hash. */
-static uint64_t
-ngx_http_tracker_choose_rank(ngx_http_tracker_super_t *super, u_char *id,
-    ngx_http_tracker_addr_t *asker, ngx_uint_t state)
-{
-    uint64_t  h, rank;
-
-    ngx_memcpy(&h, id, sizeof(h));
-
-    h ^= super->hash;
-    h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
-    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
-
-    rank = (state == NGX_HTTP_TRACKER_COMPLETE) ? 2
-           : (state == NGX_HTTP_TRACKER_PREPARING
-              || state == NGX_HTTP_TRACKER_FILLING) ? 1 : 0;
-
-    return rank << 56
-           | (uint64_t) ngx_http_tracker_choose_prefix(&super->addr, asker)
-             << 48
-           | h >> 16;
-}
+typedef struct {
+    ngx_uint_t                    n;
+    ngx_uint_t                    want;
+    ngx_http_tracker_holder_t     holders[NGX_HTTP_TRACKER_CHOSEN_MAX];
+} ngx_http_tracker_best_t;
 
 
 /* What the tracker noted itself stands until it is too old. */
 static void
 ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
-    u_char *id, ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view)
+    u_char *id, ngx_http_tracker_place_t *place,
+    ngx_http_tracker_view_t *view)
 {
     uint32_t                    now, age;
     ngx_uint_t                  i;
@@ -86,6 +48,7 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
 
         h->valid = 0;
         h->avoid = 0;
+        h->outvoted = 0;
         h->chosen = 0;
         h->fresh = 0;
         h->alive = ngx_http_tracker_roster_alive(super);
@@ -113,47 +76,49 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
             continue;
         }
 
-        h->rank = ngx_http_tracker_choose_rank(super, id, asker,
-                                               h->said.state);
+        h->rank = ngx_http_tracker_rank(super, id, place, h->said.state);
     }
 }
 
 
 void
 ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view)
+    ngx_http_tracker_place_t *place, ngx_http_tracker_view_t *view)
 {
     ngx_http_tracker_roster_t  *roster;
 
     roster = ngx_http_tracker_roster_lock(zone);
-    ngx_http_tracker_choose_judge_locked(roster, id, asker, view);
+    ngx_http_tracker_choose_judge_locked(roster, id, place, view);
     ngx_http_tracker_roster_unlock(zone);
+
+    ngx_http_tracker_vote(view);
 }
 
 
 /* Keeps the best, best first. */
-static ngx_uint_t
-ngx_http_tracker_choose_insert(ngx_http_tracker_holder_t *best, ngx_uint_t n,
-    ngx_uint_t want, ngx_http_tracker_holder_t *h)
+static void
+ngx_http_tracker_choose_insert(ngx_http_tracker_best_t *best,
+    ngx_http_tracker_holder_t *h)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                  i;
+    ngx_http_tracker_holder_t  *holders;
 
-    if (n == want) {
-        if (want == 0 || best[n - 1].rank >= h->rank) {
-            return n;
+    holders = best->holders;
+
+    if (best->n == best->want) {
+        if (best->want == 0 || holders[best->n - 1].rank >= h->rank) {
+            return;
         }
 
     } else {
-        n++;
+        best->n++;
     }
 
-    for (i = n - 1; i > 0 && best[i - 1].rank < h->rank; i--) {
-        best[i] = best[i - 1];
+    for (i = best->n - 1; i > 0 && holders[i - 1].rank < h->rank; i--) {
+        holders[i] = holders[i - 1];
     }
 
-    best[i] = *h;
-
-    return n;
+    holders[i] = *h;
 }
 
 
@@ -190,30 +155,39 @@ ngx_http_tracker_choose_push_locked(ngx_http_tracker_super_t *super,
 }
 
 
-/* Super peers that the swarm has not heard of. */
 static ngx_uint_t
-ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
-    u_char *id, ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view,
-    ngx_http_tracker_holder_t *best, ngx_uint_t n, ngx_uint_t want)
+ngx_http_tracker_choose_known(ngx_http_tracker_view_t *view, uint32_t super)
 {
-    ngx_uint_t                  i, k;
+    ngx_uint_t  i;
+
+    for (i = 0; i < view->nholders; i++) {
+        if (view->holders[i].said.super == super && view->holders[i].valid) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Super peers that the swarm has not heard of, and that have the room. */
+static void
+ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
+    ngx_http_tracker_view_t *view, ngx_http_tracker_best_t *best)
+{
+    ngx_uint_t                  i;
     ngx_http_tracker_super_t   *super;
     ngx_http_tracker_holder_t   h;
 
     for (i = 0; i < roster->n; i++) {
         super = &roster->supers[i];
 
-        if (!ngx_http_tracker_roster_alive(super)) {
-            continue;
-        }
-
-        for (k = 0; k < view->nholders; k++) {
-            if (view->holders[k].said.super == i && view->holders[k].valid) {
-                break;
-            }
-        }
-
-        if (k < view->nholders) {
+        if (!ngx_http_tracker_roster_alive(super)
+            || (super->said.capacity
+                && super->said.capacity < (uint64_t) res->size)
+            || ngx_http_tracker_choose_known(view, i))
+        {
             continue;
         }
 
@@ -221,29 +195,35 @@ ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
 
         h.said.super = i;
         h.gen = super->gen;
-        h.rank = ngx_http_tracker_choose_rank(super, id, asker, 0);
+        h.rank = ngx_http_tracker_rank(super, res->id, place, 0);
         h.alive = 1;
         h.fresh = 1;
 
-        n = ngx_http_tracker_choose_insert(best, n, want, &h);
+        ngx_http_tracker_choose_insert(best, &h);
     }
 
-    return n;
+    /* one with too much to do is told when there is nobody else */
+
+    while (best->n > 1 && best->holders[best->n - 1].fresh
+           && ngx_http_tracker_rank_spared(best->holders[best->n - 1].rank))
+    {
+        best->n--;
+    }
 }
 
 
 /* Marks the best in the view, and adds those that it lacks. */
 static void
-ngx_http_tracker_choose_mark(ngx_http_tracker_holder_t *best, ngx_uint_t n,
+ngx_http_tracker_choose_mark(ngx_http_tracker_best_t *best,
     ngx_http_tracker_view_t *view)
 {
     ngx_uint_t                  i, k;
     ngx_http_tracker_holder_t  *h;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < best->n; i++) {
 
         for (k = 0; k < view->nholders; k++) {
-            if (view->holders[k].said.super == best[i].said.super) {
+            if (view->holders[k].said.super == best->holders[i].said.super) {
                 break;
             }
         }
@@ -251,12 +231,12 @@ ngx_http_tracker_choose_mark(ngx_http_tracker_holder_t *best, ngx_uint_t n,
         h = &view->holders[k];
 
         if (k == view->nholders) {
-            *h = best[i];
+            *h = best->holders[i];
             view->nholders++;
         }
 
         h->chosen = 1;
-        h->fresh = best[i].fresh;
+        h->fresh = best->holders[i].fresh;
 
         view->nchosen++;
         view->nfresh += h->fresh;
@@ -264,40 +244,62 @@ ngx_http_tracker_choose_mark(ngx_http_tracker_holder_t *best, ngx_uint_t n,
 }
 
 
-void
-ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_addr_t *asker, ngx_uint_t want,
-    ngx_http_tracker_view_t *view)
+/* Of those that the swarm knows; returns whether to look for others. */
+static ngx_uint_t
+ngx_http_tracker_choose_holders(ngx_http_tracker_view_t *view,
+    ngx_http_tracker_best_t *best)
 {
-    ngx_uint_t                  i, n, refused;
-    ngx_http_tracker_holder_t  *h, best[NGX_HTTP_TRACKER_CHOSEN_MAX];
-    ngx_http_tracker_roster_t  *roster;
+    ngx_uint_t                  i, refused;
+    ngx_http_tracker_holder_t  *h;
 
-    n = 0;
     refused = 0;
-
-    roster = ngx_http_tracker_roster_lock(zone);
-
-    ngx_http_tracker_choose_judge_locked(roster, id, asker, view);
 
     for (i = 0; i < view->nholders; i++) {
         h = &view->holders[i];
 
         refused += h->avoid;
 
-        if (h->valid && h->alive && !h->avoid) {
-            n = ngx_http_tracker_choose_insert(best, n, want, h);
+        if (h->valid && h->alive && !h->avoid && !h->outvoted) {
+            ngx_http_tracker_choose_insert(best, h);
         }
     }
 
-    if (n < want && refused < NGX_HTTP_TRACKER_REFUSALS) {
-        n = ngx_http_tracker_choose_others_locked(roster, id, asker, view,
-                                                  best, n, want);
+    if (refused >= NGX_HTTP_TRACKER_REFUSALS
+        || (view->split && view->voters >= NGX_HTTP_TRACKER_VOTERS))
+    {
+        return 0;
+    }
+
+    return best->n < best->want
+           || (best->n
+               && ngx_http_tracker_rank_spared(best->holders[best->n
+                                                             - 1].rank));
+}
+
+
+void
+ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
+    ngx_uint_t want, ngx_http_tracker_view_t *view)
+{
+    ngx_http_tracker_best_t     best;
+    ngx_http_tracker_roster_t  *roster;
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    ngx_http_tracker_choose_judge_locked(roster, res->id, place, view);
+    ngx_http_tracker_vote(view);
+
+    best.n = 0;
+    best.want = view->split ? ngx_min(want, 1) : want;
+
+    if (ngx_http_tracker_choose_holders(view, &best)) {
+        ngx_http_tracker_choose_others_locked(roster, res, place, view, &best);
     }
 
     ngx_http_tracker_roster_unlock(zone);
 
-    ngx_http_tracker_choose_mark(best, n, view);
+    ngx_http_tracker_choose_mark(&best, view);
 }
 
 

@@ -11,6 +11,7 @@
 #include "ngx_http_tracker_lines.h"
 #include "ngx_http_tracker_prepare.h"
 #include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
 #include "ngx_http_tracker_wait.h"
@@ -242,9 +243,25 @@ ngx_http_tracker_control_conflict(ngx_http_tracker_control_ctx_t *ctx,
     u_char                      hex[2 * NGX_HTTP_TRACKER_ID_LEN];
     u_char                     *p, *end, names[NGX_MAX_ERROR_STR / 2];
     ngx_uint_t                  i;
+    ngx_http_tracker_place_t    place;
     ngx_http_tracker_holder_t  *h;
 
-    ngx_http_tracker_roster_judge(ctx->zone, id, &ctx->call.addr, view);
+    place.addr = ctx->call.addr;
+    place.locality = ctx->call.locality;
+
+    ngx_http_tracker_roster_judge(ctx->zone, id, &place, view);
+
+    for (i = 0; i < view->nholders; i++) {
+        if (view->holders[i].valid && view->holders[i].outvoted) {
+            break;
+        }
+    }
+
+    if (i == view->nholders) {
+        return;    /* whose root it was is gone, or nobody voted */
+    }
+
+    ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_CONFLICTS, 1);
 
     p = names;
     end = names + sizeof(names) - NGX_HTTP_TRACKER_NAME_MAX - 16;

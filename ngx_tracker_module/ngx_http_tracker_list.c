@@ -4,10 +4,9 @@
 
 
 static ngx_uint_t ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
-    ngx_uint_t filling, u_char *root, ngx_uint_t votes,
-    ngx_http_tracker_listed_t *listed);
+    ngx_uint_t filling, ngx_http_tracker_listed_t *listed);
 static void ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_list_t *list, u_char *root, ngx_uint_t votes);
+    ngx_http_tracker_list_t *list);
 static void ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
     ngx_http_tracker_listed_t *listed, ngx_uint_t n);
 static void ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
@@ -19,61 +18,25 @@ ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_list_t *list,
     ngx_uint_t filling)
 {
-    u_char                     *root;
-    ngx_uint_t                  n, votes;
+    ngx_uint_t                  n;
     ngx_http_tracker_listed_t   listed[NGX_HTTP_TRACKER_LISTED_MAX];
 
-    root = ngx_http_tracker_list_root(list->view, &votes);
-
-    n = ngx_http_tracker_list_choose(list->view, filling, root, votes, listed);
+    n = ngx_http_tracker_list_choose(list->view, filling, listed);
 
     if (n) {
         ngx_http_tracker_roster_list(zone, listed, n);
     }
 
-    ngx_http_tracker_list_head(body, list, root, votes);
+    ngx_http_tracker_list_head(body, list);
     ngx_http_tracker_list_supers(body, listed, n);
     ngx_http_tracker_list_peers(body, list);
 }
 
 
-u_char *
-ngx_http_tracker_list_root(ngx_http_tracker_view_t *view, ngx_uint_t *votes)
-{
-    u_char                     *root;
-    ngx_uint_t                  i;
-    ngx_http_tracker_holder_t  *h;
-
-    root = NULL;
-    *votes = 0;
-
-    for (i = 0; i < view->nholders; i++) {
-        h = &view->holders[i];
-
-        if (!h->valid || !h->alive || !h->said.vote || !h->said.rooted) {
-            continue;
-        }
-
-        (*votes)++;
-
-        if (root && ngx_memcmp(root, h->said.root, NGX_HTTP_TRACKER_ROOT_LEN)
-                    != 0)
-        {
-            return NULL;
-        }
-
-        root = h->said.root;
-    }
-
-    return root;
-}
-
-
-/* Complete ones first; among them as near as the view ranks them. */
+/* In the order of their ranks; see rank. */
 static ngx_uint_t
 ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
-    ngx_uint_t filling, u_char *root, ngx_uint_t votes,
-    ngx_http_tracker_listed_t *listed)
+    ngx_uint_t filling, ngx_http_tracker_listed_t *listed)
 {
     ngx_uint_t                  i, k, n;
     ngx_http_tracker_holder_t  *h;
@@ -83,21 +46,12 @@ ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
     for (i = 0; i < view->nholders; i++) {
         h = &view->holders[i];
 
-        if (!h->valid || !h->alive) {
+        if (!h->valid || !h->alive || h->outvoted) {
             continue;
         }
 
         if (h->said.state != NGX_HTTP_TRACKER_COMPLETE
             && !(filling && h->said.state == NGX_HTTP_TRACKER_FILLING))
-        {
-            continue;
-        }
-
-        /* voters disagree: none of those with a root; else not the others */
-
-        if (h->said.rooted && votes
-            && (root == NULL || ngx_memcmp(root, h->said.root,
-                                           NGX_HTTP_TRACKER_ROOT_LEN) != 0))
         {
             continue;
         }
@@ -123,7 +77,7 @@ ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
 
 static void
 ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_list_t *list, u_char *root, ngx_uint_t votes)
+    ngx_http_tracker_list_t *list)
 {
     u_char  *p;
 
@@ -137,11 +91,11 @@ ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
     p = ngx_http_tracker_put_lit(p, "\",\"interval\":");
     p = ngx_http_tracker_put_uint(p, list->interval);
 
-    if (root) {
+    if (list->view->root) {
         p = ngx_http_tracker_put_lit(p, ",\"digest\":{\"root\":\"");
-        p = ngx_hex_dump(p, root, NGX_HTTP_TRACKER_ROOT_LEN);
+        p = ngx_hex_dump(p, list->view->root, NGX_HTTP_TRACKER_ROOT_LEN);
         p = ngx_http_tracker_put_lit(p, "\",\"votes\":");
-        p = ngx_http_tracker_put_uint(p, votes);
+        p = ngx_http_tracker_put_uint(p, list->view->votes);
         *p++ = '}';
     }
 

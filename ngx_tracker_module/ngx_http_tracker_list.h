@@ -37,13 +37,5 @@ void ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_list_t *list,
     ngx_uint_t filling);
 
-/**
- * ngx_http_tracker_list_root(view, votes):
- * The root on which all valid, living voters in ${view} agree, or NULL; then
- * ${votes} is 0 when nobody voted, else their number.
- */
-u_char *ngx_http_tracker_list_root(ngx_http_tracker_view_t *view,
-    ngx_uint_t *votes);
-
 
 #endif /* _NGX_HTTP_TRACKER_LIST_H_INCLUDED_ */

@@ -112,6 +112,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       offsetof(ngx_http_tracker_loc_conf_t, self_register),
       NULL },
 
+    { ngx_string("tracker_locality"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, locality),
+      NULL },
+
       ngx_null_command
 };
 
@@ -294,6 +301,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->role = NULL;
      *     conf->zone = NULL;
+     *     conf->locality = NULL;
      */
 
     conf->delay = NGX_CONF_UNSET_MSEC;
@@ -319,6 +327,10 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->self_register, prev->self_register, 0);
     ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
+
+    if (conf->locality == NULL) {
+        conf->locality = prev->locality;
+    }
 
     ngx_http_tracker_role_merge(cf, prev, conf);
 

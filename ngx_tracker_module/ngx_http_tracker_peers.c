@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_query.h"
 #include "ngx_http_tracker_roster.h"
@@ -25,11 +26,14 @@ typedef struct {
     ngx_http_tracker_loc_conf_t  *conf;
     ngx_http_tracker_resource_t   res;
     ngx_http_tracker_peer_t       asker;
+    ngx_http_tracker_place_t      place;       /* of the asker */
     ngx_uint_t                    numwant;
     ngx_uint_t                    pending;     /* chosen, not yet answered */
 } ngx_http_tracker_peers_ctx_t;
 
 
+static ngx_int_t ngx_http_tracker_peers_place(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_place_t *place);
 static ngx_int_t ngx_http_tracker_peers_start(
     ngx_http_tracker_peers_ctx_t *ctx);
 static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
@@ -82,8 +86,12 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_tracker_addr(r->connection->sockaddr, &ctx->asker.addr);
+    if (ngx_http_tracker_peers_place(r, ctx->conf, &ctx->place) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
+    ctx->asker.addr = ctx->place.addr;
+    ctx->asker.near = ngx_http_tracker_near(&ctx->place.locality);
     ctx->asker.port = q.port;
     ctx->asker.complete = (q.left == 0);
     ctx->asker.have = (q.left < q.size / 3) ? 2 : (q.left < q.size / 3 * 2);
@@ -98,6 +106,32 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_tracker_peers_start(ctx);
+}
+
+
+/* A locality that is none is no reason to fail: it may be a client's word. */
+static ngx_int_t
+ngx_http_tracker_peers_place(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_place_t *place)
+{
+    ngx_http_tracker_addr(r->connection->sockaddr, &place->addr);
+
+    ngx_str_null(&place->locality);
+
+    if (conf->locality == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, conf->locality, &place->locality) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_tracker_call_locality_valid(&place->locality)) {
+        ngx_str_null(&place->locality);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -161,7 +195,7 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
 
     rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer, &view);
 
-    ngx_http_tracker_roster_choose(ctx->zone, ctx->res.id, &ctx->asker.addr,
+    ngx_http_tracker_roster_choose(ctx->zone, &ctx->res, &ctx->place,
                                    ctx->conf->per_file, &view);
 
     if (view.nchosen || view.nstale) {
@@ -244,8 +278,7 @@ ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
                                               &ctx->asker, &view, peers,
                                               ctx->numwant);
 
-    ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->asker.addr,
-                                  &view);
+    ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->place, &view);
 
     list.interval = ctx->conf->interval;
 

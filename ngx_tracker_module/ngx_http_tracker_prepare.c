@@ -8,7 +8,7 @@
 
 
 static ngx_uint_t ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_turn_t *turn, ngx_http_tracker_addr_t *addr,
+    ngx_http_tracker_turn_t *turn, ngx_http_tracker_place_t *place,
     ngx_http_tracker_body_t *body, u_char *id, ngx_uint_t n);
 static void ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body,
@@ -23,7 +23,11 @@ ngx_http_tracker_prepare_send(ngx_http_request_t *r,
     u_char                       *p;
     ngx_uint_t                    i, n;
     ngx_http_tracker_body_t       body;
+    ngx_http_tracker_place_t      place;
     ngx_http_tracker_commands_t   commands;
+
+    place.addr = call->addr;
+    place.locality = call->locality;
 
     ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
     body.pool = r->pool;
@@ -46,7 +50,7 @@ ngx_http_tracker_prepare_send(ngx_http_request_t *r,
     ngx_http_tracker_body_wrote(&body, p);
 
     for (i = 0, n = 0; i < commands.n; i++) {
-        n += ngx_http_tracker_prepare_one(zone, turn, &call->addr, &body,
+        n += ngx_http_tracker_prepare_one(zone, turn, &place, &body,
                                           commands.ids[i], n);
     }
 
@@ -69,7 +73,7 @@ ngx_http_tracker_prepare_send(ngx_http_request_t *r,
 /* One command, unless it has become void; returns how many were written. */
 static ngx_uint_t
 ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_turn_t *turn, ngx_http_tracker_addr_t *addr,
+    ngx_http_tracker_turn_t *turn, ngx_http_tracker_place_t *place,
     ngx_http_tracker_body_t *body, u_char *id, ngx_uint_t n)
 {
     u_char                   *p;
@@ -122,7 +126,7 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
 
     ngx_http_tracker_body_wrote(body, p);
 
-    ngx_http_tracker_roster_judge(zone, id, addr, &view);
+    ngx_http_tracker_roster_judge(zone, id, place, &view);
 
     ngx_http_tracker_prepare_others(zone, turn, body, &view);
 
@@ -130,7 +134,10 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
 }
 
 
-/* Who else holds it, for copies. */
+/*
+ * Who else holds it, for copies; nobody where voters disagree, so that the
+ * next one votes.
+ */
 static void
 ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body,
@@ -146,7 +153,8 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
     for (i = 0; i < view->nholders && n < NGX_HTTP_TRACKER_OTHERS_MAX; i++) {
         h = &view->holders[i];
 
-        if (h->valid && h->alive && h->said.super != turn->super
+        if (h->valid && h->alive && !h->outvoted && !view->split
+            && h->said.super != turn->super
             && (h->said.state == NGX_HTTP_TRACKER_COMPLETE
                 || h->said.state == NGX_HTTP_TRACKER_FILLING))
         {

@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_tracker_roster_shm.h"
+#include "ngx_http_tracker_rank.h"
 
 
 static ngx_http_tracker_super_t *
@@ -72,6 +72,27 @@ ngx_http_tracker_roster_make_locked(ngx_http_tracker_roster_t *roster,
 }
 
 
+/* What a call leaves out stands as it was said last. */
+static void
+ngx_http_tracker_roster_load_locked(ngx_http_tracker_super_t *super,
+    ngx_http_tracker_load_t *load)
+{
+    uint64_t    *said, *now;
+    ngx_uint_t   i;
+
+    said = (uint64_t *) &super->said;
+    now = (uint64_t *) load;
+
+    for (i = 0; i < sizeof(ngx_http_tracker_load_t) / sizeof(uint64_t); i++) {
+        if (now[i] != (uint64_t) -1) {
+            said[i] = now[i];
+        }
+    }
+
+    super->load = (uint8_t) ngx_http_tracker_rank_load(&super->said);
+}
+
+
 static void
 ngx_http_tracker_roster_take_locked(ngx_http_tracker_super_t *super,
     ngx_http_tracker_call_t *call)
@@ -79,10 +100,7 @@ ngx_http_tracker_roster_take_locked(ngx_http_tracker_super_t *super,
     super->seen = ngx_current_msec;
     super->addr = call->addr;
 
-    super->capacity = call->capacity;
-    super->free = call->free;
-    super->active = call->active;
-    super->rate = call->rate;
+    ngx_http_tracker_roster_load_locked(super, &call->load);
 
     super->locality_len = (uint8_t) call->locality.len;
     ngx_memcpy(super->locality, call->locality.data, call->locality.len);

@@ -29,6 +29,27 @@ typedef enum {
 } ngx_http_tracker_full_e;
 
 
+/* What a super peer has to do; all ones: not said in this call. */
+
+typedef struct {
+    uint64_t                      capacity;    /* of its cache, bytes */
+    uint64_t                      free;
+    uint64_t                      active;      /* uploads */
+    uint64_t                      active_max;  /* 0: no limit */
+    uint64_t                      rate;        /* bytes a second, up */
+    uint64_t                      rate_max;    /* 0: no limit */
+    uint64_t                      cpu;         /* % of all cores */
+} ngx_http_tracker_load_t;
+
+
+/* Where an asker is. */
+
+typedef struct {
+    ngx_http_tracker_addr_t       addr;
+    ngx_str_t                     locality;    /* empty: not known */
+} ngx_http_tracker_place_t;
+
+
 /* What a call says about its super peer; the strings are borrowed. */
 
 typedef struct {
@@ -40,10 +61,7 @@ typedef struct {
     uint64_t                      seq;
     uint64_t                      epoch;       /* 0: none given */
     uint64_t                      cursor;
-    uint64_t                      capacity;
-    uint64_t                      free;
-    uint64_t                      active;
-    uint64_t                      rate;
+    ngx_http_tracker_load_t       load;
     ngx_http_tracker_full_e       full;
     unsigned                      poll:1;
 } ngx_http_tracker_call_t;
@@ -163,21 +181,22 @@ void ngx_http_tracker_roster_commands(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_commands_t *commands);
 
 /**
- * ngx_http_tracker_roster_judge(zone, id, asker, view):
+ * ngx_http_tracker_roster_judge(zone, id, place, view):
  * Tell of each holder in ${view} whether it is valid and alive, and how well
- * it suits the asker.
+ * it suits an asker at ${place}; and what the voters among them say.
  */
 void ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_addr_t *asker, ngx_http_tracker_view_t *view);
+    ngx_http_tracker_place_t *place, ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_roster_choose(zone, id, asker, want, view):
+ * ngx_http_tracker_roster_choose(zone, res, place, want, view):
  * Judge ${view} and choose up to ${want} super peers for the asker. Those of
- * them that do not know of ${id} yet are added to the view as fresh.
+ * them that do not know of ${res} yet are added to the view as fresh. Where
+ * voters disagree, it is one that is to fetch the file once more.
  */
-void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_addr_t *asker, ngx_uint_t want,
-    ngx_http_tracker_view_t *view);
+void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
+    ngx_uint_t want, ngx_http_tracker_view_t *view);
 
 /**
  * ngx_http_tracker_roster_tell(zone, id, view, wakes):
@@ -187,6 +206,13 @@ void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone, u_char *id,
  */
 void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes);
+
+/**
+ * ngx_http_tracker_vote(view):
+ * What the valid, living voters in a judged ${view} say: the root of more than
+ * half of them, or that they are split; and whose root is not that one.
+ */
+void ngx_http_tracker_vote(ngx_http_tracker_view_t *view);
 
 /**
  * ngx_http_tracker_roster_list(zone, listed, n):

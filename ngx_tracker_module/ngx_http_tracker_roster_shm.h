@@ -33,11 +33,9 @@ typedef struct {
     uint64_t                      seen;        /* ms */
     int64_t                       slot;        /* -1: no poll is parked */
     uint64_t                      pid;
-    uint64_t                      capacity;
-    uint64_t                      free;
-    uint64_t                      active;
-    uint64_t                      rate;
+    ngx_http_tracker_load_t       said;
     ngx_http_tracker_addr_t       addr;
+    uint8_t                       load;        /* %, rank_load() */
     uint8_t                       name_len;
     uint8_t                       locality_len;
     uint16_t                      url_len;

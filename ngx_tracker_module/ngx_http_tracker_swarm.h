@@ -61,6 +61,7 @@ typedef struct {
     unsigned                      valid:1;     /* still this super peer's */
     unsigned                      alive:1;
     unsigned                      avoid:1;
+    unsigned                      outvoted:1;  /* not to be listed */
     unsigned                      chosen:1;
     unsigned                      fresh:1;     /* chosen now: tell it */
 } ngx_http_tracker_holder_t;
@@ -72,6 +73,10 @@ typedef struct {
     ngx_uint_t                    nchosen;
     ngx_uint_t                    nfresh;
     ngx_uint_t                    nstale;      /* to be freed */
+    u_char                       *root;        /* NULL: none to be told */
+    ngx_uint_t                    votes;       /* for it */
+    ngx_uint_t                    voters;
+    unsigned                      split:1;     /* voters, none has its way */
 } ngx_http_tracker_view_t;
 
 

@@ -248,27 +248,6 @@ subtest 'lost commands' => sub {
     ok(!exists $slow->{last}{lost}, 'nothing lost');
 };
 
-subtest 'roots' => sub {
-    $t->reload;
-    my ($f, $id) = file();
-    my @s = map { agent($t) } 1 .. 3;
-    my $digest = sub () { $t->ask(%$f, event => 'stopped')->json->{digest} };
-    $s[0]->say("+$id $root cdn");
-    $s[1]->say("+$id $root cdn");
-    is_deeply($digest->(), { root => $root, votes => 2 }, 'two agree');
-    $s[2]->say("+$id " . 'cd' x 32 . ' copy');
-    is_deeply($digest->(), { root => $root, votes => 2 }, 'a copy has no vote');
-    is(scalar(@{ supers($f) }), 2, 'and is not listed with another root');
-    $s[2]->say("+$id " . 'cd' x 32 . ' cdn');
-    is($digest->(), undef, 'one disagrees');
-    is_deeply(supers($f), [], 'none is listed');
-    my ($a, $b, $c) = map { $_->{name} } @s;
-    my ($line) = grep { /roots of $id differ/ } split /\n/, $t->error_log;
-    like($line, qr/ \Q$_->{name}\E=/, "$_->{name} is named") for @s;
-    $s[2]->say("+$id $root cdn");
-    is_deeply($digest->(), { root => $root, votes => 3 }, 'three agree');
-};
-
 subtest 'who may call' => sub {
     $t->reload(register => 0);
     refused('not preset', 'name: not a super peer of this tracker', 403, $sp->call);
