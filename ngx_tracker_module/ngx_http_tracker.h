@@ -103,6 +103,7 @@ typedef struct {
     ngx_flag_t                    self_register;
     ngx_uint_t                    per_file;
     ngx_http_complex_value_t     *locality;    /* NULL: not known */
+    ngx_uint_t                    max_parked;  /* unset: of connections */
     time_t                        interval;
 } ngx_http_tracker_loc_conf_t;
 

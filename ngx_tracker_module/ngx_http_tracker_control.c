@@ -31,6 +31,7 @@ typedef struct {
     ngx_http_tracker_lines_t      lines;
     ngx_http_tracker_refusal_t    refusal;
     ngx_msec_t                    wait;
+    unsigned                      parked:1;
 } ngx_http_tracker_control_ctx_t;
 
 
@@ -326,6 +327,8 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
                                     NGX_HTTP_TRACKER_POLL_SPARE);
 
     if (rc == NGX_OK) {
+        ctx->parked = 1;
+        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_POLLS, 1);
         return NGX_AGAIN;
     }
 
@@ -358,6 +361,11 @@ ngx_http_tracker_control_leave(ngx_http_tracker_waiter_t *w)
     ngx_http_tracker_control_ctx_t  *ctx;
 
     ctx = (ngx_http_tracker_control_ctx_t *) w;
+
+    if (ctx->parked) {
+        ctx->parked = 0;
+        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_POLLS, -1);
+    }
 
     ngx_http_tracker_roster_unwait(ctx->zone, &ctx->turn);
 }

@@ -98,6 +98,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       offsetof(ngx_http_tracker_loc_conf_t, per_file),
       &ngx_http_tracker_per_file_bounds },
 
+    { ngx_string("tracker_max_parked"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, max_parked),
+      NULL },
+
     { ngx_string("tracker_interval"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -309,6 +316,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
     conf->list_filling = NGX_CONF_UNSET;
     conf->self_register = NGX_CONF_UNSET;
     conf->per_file = NGX_CONF_UNSET_UINT;
+    conf->max_parked = NGX_CONF_UNSET_UINT;
     conf->interval = NGX_CONF_UNSET;
 
     return conf;
@@ -326,6 +334,8 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->list_filling, prev->list_filling, 1);
     ngx_conf_merge_value(conf->self_register, prev->self_register, 0);
     ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);
+    ngx_conf_merge_uint_value(conf->max_parked, prev->max_parked,
+                              NGX_CONF_UNSET_UINT);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
 
     if (conf->locality == NULL) {

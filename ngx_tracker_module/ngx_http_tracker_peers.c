@@ -9,6 +9,7 @@
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_query.h"
 #include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
 #include "ngx_http_tracker_wait.h"
@@ -40,11 +41,18 @@ static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_peer_t *peer);
 static void ngx_http_tracker_peers_tell(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_view_t *view);
+static ngx_uint_t ngx_http_tracker_peers_room(
+    ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_uint_t ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w);
+static void ngx_http_tracker_peers_leave(ngx_http_tracker_waiter_t *w);
 static ngx_int_t ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
 static ngx_int_t ngx_http_tracker_peers_send(
     ngx_http_tracker_peers_ctx_t *ctx);
+
+
+/* of this worker */
+static ngx_uint_t  ngx_http_tracker_peers_parked;
 
 
 ngx_int_t
@@ -155,12 +163,19 @@ ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
     w->key = ngx_http_tracker_swarm_key(ctx->res.id);
     w->ready = ngx_http_tracker_peers_ready;
     w->answer = ngx_http_tracker_peers_answer;
+    w->leave = ngx_http_tracker_peers_leave;
 
-    rc = ngx_http_tracker_wait_park(w, ctx->conf->delay,
-                                    NGX_HTTP_TRACKER_PEERS_SPARE);
+    rc = ngx_http_tracker_peers_room(ctx)
+         ? ngx_http_tracker_wait_park(w, ctx->conf->delay,
+                                      NGX_HTTP_TRACKER_PEERS_SPARE)
+         : NGX_DECLINED;
 
     if (rc == NGX_OK) {
         r->main->count++;
+
+        ngx_http_tracker_peers_parked++;
+        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_PARKED, 1);
+
         return NGX_DONE;
     }
 
@@ -250,6 +265,33 @@ ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w)
     ngx_http_tracker_peers_choose(ctx, NULL);
 
     return ctx->pending == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_tracker_peers_room(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    ngx_uint_t  max;
+
+    max = ctx->conf->max_parked;
+
+    if (max == NGX_CONF_UNSET_UINT) {
+        max = ngx_cycle->connection_n / 4;
+    }
+
+    return ngx_http_tracker_peers_parked < max;
+}
+
+
+static void
+ngx_http_tracker_peers_leave(ngx_http_tracker_waiter_t *w)
+{
+    ngx_http_tracker_peers_ctx_t  *ctx;
+
+    ctx = (ngx_http_tracker_peers_ctx_t *) w;
+
+    ngx_http_tracker_peers_parked--;
+    ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_PARKED, -1);
 }
 
 

@@ -15,6 +15,7 @@ typedef struct {
     ngx_http_tracker_sweep_pt     handler;
     void                         *data;
     ngx_queue_t                   firing;
+    ngx_uint_t                    expired;     /* in this turn */
     ngx_queue_t                   buckets[NGX_HTTP_TRACKER_BUCKETS];
 } ngx_http_tracker_wait_t;
 
@@ -180,6 +181,7 @@ ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w)
 static void
 ngx_http_tracker_wait_timer(ngx_event_t *ev)
 {
+    ngx_http_tracker_wait_t    *wt = &ngx_http_tracker_wait;
     ngx_http_tracker_waiter_t  *w;
 
     w = ev->data;
@@ -189,7 +191,19 @@ ngx_http_tracker_wait_timer(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
+    if (!wt->fire.posted) {
+        ngx_post_event(&wt->fire, &ngx_posted_events);
+    }
+
+    if (wt->expired++ < NGX_HTTP_TRACKER_BATCH) {
+        ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
+        return;
+    }
+
+    w->due = 1;
+
+    ngx_queue_remove(&w->queue);
+    ngx_queue_insert_tail(&wt->firing, &w->queue);
 }
 
 
@@ -312,8 +326,8 @@ ngx_http_tracker_wait_drain(void)
 
 
 /*
- * Looks again at those who were woken, so many a turn that nobody else has to
- * wait for all of them. Answering one may take others away (HTTP/2), so the
+ * Looks again at those who were woken, and answers those whose time is over,
+ * so many a turn that nobody else has to wait for all of them. Answering one may take others away (HTTP/2), so the
  * head of the queue is read anew each time.
  */
 static void
@@ -324,6 +338,8 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
     ngx_http_tracker_waiter_t  *w;
     ngx_http_tracker_wait_t    *wt = &ngx_http_tracker_wait;
 
+    wt->expired = 0;
+
     for (n = 0; n < NGX_HTTP_TRACKER_BATCH; n++) {
 
         if (ngx_queue_empty(&wt->firing)) {
@@ -332,6 +348,11 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
 
         q = ngx_queue_head(&wt->firing);
         w = ngx_queue_data(q, ngx_http_tracker_waiter_t, queue);
+
+        if (w->due) {
+            ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
+            continue;
+        }
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&wt->buckets[w->key % NGX_HTTP_TRACKER_BUCKETS],

@@ -46,6 +46,7 @@ struct ngx_http_tracker_waiter_s {
     void                        (*leave)(ngx_http_tracker_waiter_t *w);
 
     unsigned                      parked:1;
+    unsigned                      due:1;
 };
 
 
