@@ -1,5 +1,5 @@
 # Shoal. Targets: all (default), module, deps, demo, test, asan, lint,
-# install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
+# bench-tracker (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -31,11 +31,13 @@ LIB_SRC    := $(sort $(wildcard lib/*.c))
 CLIENT_SRC := $(sort $(wildcard client/*.c))
 SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
+BENCH_SRC  := $(sort $(wildcard bench/*.c))
 NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
 
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CLIENT_OBJ := $(CLIENT_SRC:%.c=$(BUILD)/obj/%.o)
 SUPER_OBJ  := $(SUPER_SRC:%.c=$(BUILD)/obj/%.o)
+BENCH_OBJ  := $(BENCH_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN   := $(UNIT_SRC:t/unit/%.c=$(BUILD)/unit/%)
 
 ifeq ($(V),1)
@@ -46,7 +48,7 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit deps demo test asan lint install clean
+.PHONY: all module unit deps demo test asan bench-tracker lint install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/shoal $(BUILD)/superpeer module
@@ -82,7 +84,13 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) $(BUILD)/bench/load
+
+# The benches' load generator.
+$(BUILD)/bench/load: $(BENCH_OBJ)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # The distribution's nginx: configured out of tree, nothing is written to
 # $(NGINX_SRC).
@@ -113,6 +121,11 @@ asan: deps
 	$(Q)SHOAL_BUILD='$(abspath $(BUILD))/asan' SHOAL_SAN=1 \
 	    prove -It/lib $(PROVE_FLAGS) -r t
 
+bench-tracker:
+	$(Q).ci/deps build bench
+	$(Q)$(MAKE) --no-print-directory module $(BUILD)/bench/load
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/tracker.pl
+
 lint:
 	$(Q).ci/lint
 
@@ -129,4 +142,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
+-include $(BENCH_OBJ:.o=.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)
