@@ -104,6 +104,9 @@ typedef struct {
     ngx_uint_t                    per_file;
     ngx_http_complex_value_t     *locality;    /* NULL: not known */
     ngx_uint_t                    max_parked;  /* unset: of connections */
+    ngx_uint_t                    prepare_after;
+    off_t                         prepare_budget;  /* 0: no limit */
+    off_t                         min_size;
     time_t                        interval;
 } ngx_http_tracker_loc_conf_t;
 

@@ -5,6 +5,7 @@
  */
 
 
+#include "ngx_http_tracker_budget.h"
 #include "ngx_http_tracker_rank.h"
 
 
@@ -212,6 +213,36 @@ ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
 }
 
 
+/* Takes away those for which the budget has no room. */
+static void
+ngx_http_tracker_choose_afford_locked(ngx_http_tracker_roster_t *roster,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
+    uint64_t budget, ngx_http_tracker_best_t *best)
+{
+    uint64_t    spent;
+    ngx_uint_t  i, n;
+
+    spent = ngx_http_tracker_budget_spent_locked(roster, &place->addr);
+    n = 0;
+
+    for (i = 0; i < best->n; i++) {
+
+        if (best->holders[i].fresh) {
+
+            if (spent > budget || budget - spent < (uint64_t) res->size) {
+                continue;
+            }
+
+            spent += res->size;
+        }
+
+        best->holders[n++] = best->holders[i];
+    }
+
+    best->n = n;
+}
+
+
 /* Marks the best in the view, and adds those that it lacks. */
 static void
 ngx_http_tracker_choose_mark(ngx_http_tracker_best_t *best,
@@ -280,7 +311,7 @@ ngx_http_tracker_choose_holders(ngx_http_tracker_view_t *view,
 void
 ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
-    ngx_uint_t want, ngx_http_tracker_view_t *view)
+    ngx_http_tracker_wish_t *wish, ngx_http_tracker_view_t *view)
 {
     ngx_http_tracker_best_t     best;
     ngx_http_tracker_roster_t  *roster;
@@ -291,10 +322,15 @@ ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_vote(view);
 
     best.n = 0;
-    best.want = view->split ? ngx_min(want, 1) : want;
+    best.want = view->split ? ngx_min(wish->n, 1) : wish->n;
 
     if (ngx_http_tracker_choose_holders(view, &best)) {
         ngx_http_tracker_choose_others_locked(roster, res, place, view, &best);
+
+        if (wish->budget) {
+            ngx_http_tracker_choose_afford_locked(roster, res, place,
+                                                  wish->budget, &best);
+        }
     }
 
     ngx_http_tracker_roster_unlock(zone);
@@ -304,7 +340,8 @@ ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
 
 
 void
-ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
+ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_addr_t *payer,
     ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes)
 {
     ngx_uint_t                  i;
@@ -324,8 +361,12 @@ ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
         /* somebody else may have the entry by now */
 
         if (h->fresh && super->used && super->born <= h->gen) {
-            ngx_http_tracker_choose_push_locked(super, id, h->said.super,
+            ngx_http_tracker_choose_push_locked(super, res->id, h->said.super,
                                                 wakes);
+
+            if (payer) {
+                ngx_http_tracker_budget_spend_locked(roster, payer, res->size);
+            }
         }
     }
 

@@ -56,7 +56,10 @@ ngx_http_tracker_swarm_add_locked(ngx_http_tracker_section_t *s)
 }
 
 
-/* Notes one super peer as told to prepare, unless it has spoken meanwhile. */
+/*
+ * Notes one super peer as told to prepare; NGX_DONE when it was told by
+ * another request, or has spoken, meanwhile.
+ */
 static ngx_int_t
 ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_holder_t *h)
@@ -67,7 +70,7 @@ ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
 
     if (node) {
         if (ngx_memcmp(&node->said, &h->said, sizeof(h->said)) != 0) {
-            return NGX_OK;
+            return NGX_DONE;
         }
 
     } else {
@@ -93,10 +96,51 @@ ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
 }
 
 
+static ngx_int_t
+ngx_http_tracker_swarm_tell_all_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
+    ngx_http_tracker_commit_t *commit)
+{
+    ngx_int_t                   rc, told;
+    ngx_uint_t                  i;
+    ngx_http_tracker_holder_t  *h;
+
+    rc = NGX_OK;
+
+    if (commit->after > 1) {
+        rc = ngx_http_tracker_note_asker_locked(s, res, commit->asker,
+                                                commit->after);
+    }
+
+    for (i = 0; i < view->nholders; i++) {
+        h = &view->holders[i];
+
+        if (!h->fresh) {
+            continue;
+        }
+
+        told = (rc == NGX_AGAIN)
+               ? rc : ngx_http_tracker_swarm_tell_locked(s, res, h);
+
+        if (told != NGX_OK) {
+            h->fresh = 0;
+            h->chosen = (told == NGX_DONE);
+            view->nfresh--;
+        }
+
+        if (told == NGX_DECLINED) {
+            rc = NGX_DECLINED;
+        }
+    }
+
+    return rc == NGX_DECLINED ? NGX_DECLINED : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
-    uint64_t bit, uint32_t until, ngx_uint_t *pending)
+    ngx_http_tracker_commit_t *commit)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   i;
@@ -105,20 +149,16 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_section_t   s;
 
     rc = NGX_OK;
-    *pending = 0;
+    commit->pending = 0;
 
     ngx_http_tracker_swarm_open(zone, res->id, &s);
 
+    if (view->nfresh) {
+        rc = ngx_http_tracker_swarm_tell_all_locked(&s, res, view, commit);
+    }
+
     for (i = 0; i < view->nholders; i++) {
         h = &view->holders[i];
-
-        if (h->fresh
-            && ngx_http_tracker_swarm_tell_locked(&s, res, h) != NGX_OK)
-        {
-            h->fresh = 0;
-            view->nfresh--;
-            rc = NGX_DECLINED;
-        }
 
         node = ngx_http_tracker_swarm_find_locked(&s, h->said.super);
         if (node == NULL) {
@@ -128,7 +168,7 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
         if (h->chosen && (node->said.state == NGX_HTTP_TRACKER_PREPARING
                           || node->said.state == NGX_HTTP_TRACKER_FILLING))
         {
-            (*pending)++;
+            commit->pending++;
         }
 
         if (!h->valid && !h->chosen
@@ -138,9 +178,9 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
         }
     }
 
-    if (s.swarm && *pending) {
-        s.swarm->mask |= bit;
-        s.swarm->until = ngx_max(s.swarm->until, until);
+    if (s.swarm && commit->pending) {
+        s.swarm->mask |= commit->bit;
+        s.swarm->until = ngx_max(s.swarm->until, commit->until);
     }
 
     ngx_http_tracker_stripe_unlock(zone, res->id);

@@ -28,6 +28,10 @@ static ngx_conf_num_bounds_t  ngx_http_tracker_per_file_bounds = {
     ngx_conf_check_num_bounds, 0, NGX_HTTP_TRACKER_CHOSEN_MAX
 };
 
+static ngx_conf_num_bounds_t  ngx_http_tracker_after_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_TRACKER_AFTER_MAX
+};
+
 static ngx_conf_num_bounds_t  ngx_http_tracker_interval_bounds = {
     ngx_conf_check_num_bounds, 1, 86400
 };
@@ -117,6 +121,27 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_tracker_loc_conf_t, self_register),
+      NULL },
+
+    { ngx_string("tracker_prepare_after"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, prepare_after),
+      &ngx_http_tracker_after_bounds },
+
+    { ngx_string("tracker_prepare_budget"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, prepare_budget),
+      NULL },
+
+    { ngx_string("tracker_min_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, min_size),
       NULL },
 
     { ngx_string("tracker_locality"),
@@ -318,6 +343,9 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
     conf->per_file = NGX_CONF_UNSET_UINT;
     conf->max_parked = NGX_CONF_UNSET_UINT;
     conf->interval = NGX_CONF_UNSET;
+    conf->prepare_after = NGX_CONF_UNSET_UINT;
+    conf->prepare_budget = NGX_CONF_UNSET;
+    conf->min_size = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -337,6 +365,10 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_parked, prev->max_parked,
                               NGX_CONF_UNSET_UINT);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
+
+    ngx_conf_merge_uint_value(conf->prepare_after, prev->prepare_after, 1);
+    ngx_conf_merge_off_value(conf->prepare_budget, prev->prepare_budget, 0);
+    ngx_conf_merge_off_value(conf->min_size, prev->min_size, 0);
 
     if (conf->locality == NULL) {
         conf->locality = prev->locality;

@@ -35,6 +35,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_tracker_peers_place(ngx_http_request_t *r,
     ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_place_t *place);
+static ngx_int_t ngx_http_tracker_peers_refer(
+    ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_int_t ngx_http_tracker_peers_start(
     ngx_http_tracker_peers_ctx_t *ctx);
 static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
@@ -49,6 +51,8 @@ static ngx_int_t ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
 static ngx_int_t ngx_http_tracker_peers_send(
     ngx_http_tracker_peers_ctx_t *ctx);
+static ngx_int_t ngx_http_tracker_peers_write(
+    ngx_http_tracker_peers_ctx_t *ctx, ngx_http_tracker_list_t *list);
 
 
 /* of this worker */
@@ -105,6 +109,10 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
     ctx->asker.have = (q.left < q.size / 3) ? 2 : (q.left < q.size / 3 * 2);
     ctx->numwant = q.numwant;
 
+    if (ctx->res.size < ctx->conf->min_size) {
+        return ngx_http_tracker_peers_refer(ctx);
+    }
+
     if (q.event == NGX_HTTP_TRACKER_STOPPED) {
         if (q.port && ctx->asker.addr.family) {
             ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
@@ -140,6 +148,26 @@ ngx_http_tracker_peers_place(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* Too small for this: an empty list, so that the CDN alone is used. */
+static ngx_int_t
+ngx_http_tracker_peers_refer(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    ngx_http_tracker_view_t  view;
+    ngx_http_tracker_list_t  list;
+
+    view.nholders = 0;
+    view.root = NULL;
+
+    list.id = ctx->res.id;
+    list.view = &view;
+    list.peers = NULL;
+    list.npeers = 0;
+    list.interval = ctx->conf->interval;
+
+    return ngx_http_tracker_peers_write(ctx, &list);
 }
 
 
@@ -187,6 +215,14 @@ ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
 }
 
 
+/* An IPv6 host has all of its /64. */
+static uint32_t
+ngx_http_tracker_peers_hash(ngx_http_tracker_addr_t *addr)
+{
+    return ngx_murmur_hash2(addr->bytes, addr->family == 6 ? 8 : 4);
+}
+
+
 /*
  * Registers the asker (where peer is not NULL), chooses super peers, tells
  * those that do not know yet, and counts the ones still to be waited for.
@@ -197,11 +233,13 @@ static void
 ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_peer_t *peer)
 {
-    uint32_t                  until;
-    uint64_t                  bit;
-    ngx_int_t                 rc;
-    ngx_http_tracker_view_t   view;
+    ngx_int_t                    rc;
+    ngx_http_tracker_view_t      view;
+    ngx_http_tracker_wish_t      wish;
+    ngx_http_tracker_commit_t    commit;
+    ngx_http_tracker_loc_conf_t *conf;
 
+    conf = ctx->conf;
     ctx->pending = 0;
 
     if (peer && (peer->port == 0 || peer->addr.family == 0)) {
@@ -210,19 +248,25 @@ ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
 
     rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer, &view);
 
-    ngx_http_tracker_roster_choose(ctx->zone, &ctx->res, &ctx->place,
-                                   ctx->conf->per_file, &view);
+    wish.n = conf->per_file;
+    wish.budget = conf->prepare_budget;
+
+    ngx_http_tracker_roster_choose(ctx->zone, &ctx->res, &ctx->place, &wish,
+                                   &view);
 
     if (view.nchosen || view.nstale) {
-        bit = ctx->conf->early ? ngx_http_tracker_slots_bit() : 0;
-        until = ngx_http_tracker_now() + ctx->conf->delay / 1000 + 1;
+        commit.bit = conf->early ? ngx_http_tracker_slots_bit() : 0;
+        commit.until = ngx_http_tracker_now() + conf->delay / 1000 + 1;
+        commit.after = conf->prepare_after;
+        commit.asker = ngx_http_tracker_peers_hash(&ctx->place.addr);
 
-        if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, bit,
-                                          until, &ctx->pending)
+        if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, &commit)
             != NGX_OK)
         {
             rc = NGX_DECLINED;
         }
+
+        ctx->pending = commit.pending;
     }
 
     if (view.nfresh) {
@@ -243,7 +287,10 @@ ngx_http_tracker_peers_tell(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_uint_t                 i;
     ngx_http_tracker_wakes_t   wakes;
 
-    ngx_http_tracker_roster_tell(ctx->zone, ctx->res.id, view, &wakes);
+    ngx_http_tracker_roster_tell(ctx->zone, &ctx->res,
+                                 ctx->conf->prepare_budget ? &ctx->place.addr
+                                                           : NULL,
+                                 view, &wakes);
 
     for (i = 0; i < wakes.n; i++) {
         ngx_http_tracker_slots_wake(wakes.mask[i], wakes.key[i]);
@@ -307,7 +354,6 @@ static ngx_int_t
 ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
 {
     ngx_uint_t                i;
-    ngx_http_tracker_body_t   body;
     ngx_http_tracker_view_t   view;
     ngx_http_tracker_list_t   list;
     ngx_http_tracker_peer_t   peers[NGX_HTTP_TRACKER_NUMWANT_MAX];
@@ -333,10 +379,20 @@ ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
         }
     }
 
+    return ngx_http_tracker_peers_write(ctx, &list);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_write(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_list_t *list)
+{
+    ngx_http_tracker_body_t  body;
+
     ngx_memzero(&body, sizeof(ngx_http_tracker_body_t));
     body.pool = ctx->waiter.request->pool;
 
-    ngx_http_tracker_list_write(&body, ctx->zone, &list,
+    ngx_http_tracker_list_write(&body, ctx->zone, list,
                                 ctx->conf->list_filling);
 
     return ngx_http_tracker_send_body(ctx->waiter.request, &body);

@@ -50,6 +50,14 @@ typedef struct {
 } ngx_http_tracker_place_t;
 
 
+/* Who is to be chosen. */
+
+typedef struct {
+    ngx_uint_t                    n;
+    uint64_t                      budget;      /* bytes an hour; 0: any */
+} ngx_http_tracker_wish_t;
+
+
 /* What a call says about its super peer; the strings are borrowed. */
 
 typedef struct {
@@ -189,22 +197,25 @@ void ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_place_t *place, ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_roster_choose(zone, res, place, want, view):
- * Judge ${view} and choose up to ${want} super peers for the asker. Those of
- * them that do not know of ${res} yet are added to the view as fresh. Where
- * voters disagree, it is one that is to fetch the file once more.
+ * ngx_http_tracker_roster_choose(zone, res, place, wish, view):
+ * Judge ${view} and choose super peers for the asker, as many as wished. Those
+ * of them that do not know of ${res} yet, and that the budget of the asker's
+ * network allows, are added to the view as fresh. Where voters disagree, it is
+ * one that is to fetch the file once more.
  */
 void ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_place_t *place,
-    ngx_uint_t want, ngx_http_tracker_view_t *view);
+    ngx_http_tracker_wish_t *wish, ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_roster_tell(zone, id, view, wakes):
- * Queue a command for those that ${view} has as fresh. The swarm has to know
- * of them by then: a poll that is under way may take the command at once, and
- * one that the swarm does not know of is void.
+ * ngx_http_tracker_roster_tell(zone, res, payer, view, wakes):
+ * Queue a command for those that ${view} has as fresh, for the budget of
+ * ${payer}'s network (NULL: of nobody's). The swarm has to know of them by
+ * then: a poll that is under way may take the command at once, and one that
+ * the swarm does not know of is void.
  */
-void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone, u_char *id,
+void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, ngx_http_tracker_addr_t *payer,
     ngx_http_tracker_view_t *view, ngx_http_tracker_wakes_t *wakes);
 
 /**

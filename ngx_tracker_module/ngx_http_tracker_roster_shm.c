@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_roster_shm.h"
+#include "ngx_http_tracker_budget.h"
 #include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
 
@@ -58,7 +59,8 @@ ngx_http_tracker_roster_add(ngx_conf_t *cf, ngx_http_tracker_zone_t *zone,
 
     name.len = ngx_sprintf(name.data, "%V.roster", &zone->name) - name.data;
 
-    size = ngx_http_tracker_roster_size(zone) + ngx_http_tracker_stat_size();
+    size = ngx_http_tracker_roster_size(zone) + ngx_http_tracker_stat_size()
+           + ngx_http_tracker_budget_size();
     size += size / 64 + 16 * ngx_pagesize;
 
     zone->roster = ngx_shared_memory_add(cf, &name, size, tag);
@@ -93,6 +95,11 @@ ngx_http_tracker_roster_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     roster->stats = ngx_slab_calloc(shpool, ngx_http_tracker_stat_size());
     if (roster->stats == NULL) {
+        return NGX_ERROR;
+    }
+
+    roster->budgets = ngx_slab_calloc(shpool, ngx_http_tracker_budget_size());
+    if (roster->budgets == NULL) {
         return NGX_ERROR;
     }
 

@@ -48,11 +48,15 @@ typedef struct {
 } ngx_http_tracker_super_t;
 
 
+typedef struct ngx_http_tracker_budget_s  ngx_http_tracker_budget_t;
+
+
 typedef struct {
     uint64_t                      busy;
     uint64_t                      epoch;
     uint64_t                      made;        /* of its stripes */
     uint64_t                     *stats;       /* see stat */
+    ngx_http_tracker_budget_t    *budgets;
     uint32_t                      gen;         /* the last one given out */
     uint32_t                      n;           /* entries ever used */
     uint32_t                      max;

@@ -234,6 +234,7 @@ ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
     }
 
     if (swarm->text) {
+        ngx_http_tracker_note_free_locked(s, swarm->text->notes);
         ngx_slab_free_locked(s->shpool, swarm->text);
     }
 

@@ -16,6 +16,7 @@
 
 enum {
     NGX_HTTP_TRACKER_HOLDERS_MAX = 64,
+    NGX_HTTP_TRACKER_AFTER_MAX = 31,    /* tracker_prepare_after */
     NGX_HTTP_TRACKER_VIEW_MAX = NGX_HTTP_TRACKER_HOLDERS_MAX
                                 + NGX_HTTP_TRACKER_CHOSEN_MAX
 };
@@ -80,9 +81,13 @@ typedef struct {
 } ngx_http_tracker_view_t;
 
 
+typedef struct ngx_http_tracker_notes_s  ngx_http_tracker_notes_t;
+
+
 /* The text of a prepare, copied out. */
 
 typedef struct {
+    ngx_http_tracker_notes_t     *notes;       /* the store's own */
     int64_t                       size;
     uint16_t                      url_len;
     uint16_t                      version_len;
@@ -100,6 +105,17 @@ typedef struct {
     uint32_t                      incomplete;
     uint32_t                      downloaded;  /* "completed" was said */
 } ngx_http_tracker_counts_t;
+
+
+/* How a request's choice is to be noted. */
+
+typedef struct {
+    uint64_t                      bit;         /* of the worker that waits */
+    uint32_t                      until;       /* at most */
+    uint32_t                      asker;       /* hash of its address */
+    ngx_uint_t                    after;       /* tracker_prepare_after */
+    ngx_uint_t                    pending;     /* gets who did not answer */
+} ngx_http_tracker_commit_t;
 
 
 /**
@@ -135,18 +151,18 @@ ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_view_t *view);
 
 /**
- * ngx_http_tracker_swarm_commit(zone, res, view, bit, until, pending):
+ * ngx_http_tracker_swarm_commit(zone, res, view, commit):
  * Note the super peers that ${view} has as fresh, free what it found stale,
- * and count in ${pending} those of the chosen who have not answered yet. When
- * there are any, the ${bit} of the worker that will wait (until then at most)
- * is set.
+ * and count in ${commit}->pending those of the chosen who have not answered
+ * yet; when there are any, the worker's bit is set. Who was told by another
+ * request meanwhile is fresh no more, nor is anybody when too few have asked.
  *
  * Errors:     NGX_DECLINED: not noted for want of memory; who was not noted is
  *             fresh no more.
  */
 ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
-    uint64_t bit, uint32_t until, ngx_uint_t *pending);
+    ngx_http_tracker_commit_t *commit);
 
 /**
  * ngx_http_tracker_swarm_pick(zone, id, asker, view, peers, n):

@@ -27,6 +27,15 @@ struct ngx_http_tracker_node_s {
 };
 
 
+typedef struct ngx_http_tracker_asked_s  ngx_http_tracker_asked_t;
+
+/* made for the few resources that need them */
+
+struct ngx_http_tracker_notes_s {
+    ngx_http_tracker_asked_t     *asked;       /* before somebody was told */
+};
+
+
 /* at most 128 bytes, or a small torrent takes twice that */
 
 struct ngx_http_tracker_swarm_s {
@@ -123,6 +132,19 @@ void *ngx_http_tracker_swarm_alloc_locked(ngx_http_tracker_section_t *s,
  */
 ngx_uint_t ngx_http_tracker_swarm_evict_locked(ngx_http_tracker_section_t *s,
     ngx_queue_t *q);
+
+/**
+ * ngx_http_tracker_note_asker_locked(s, res, asker, after):
+ * Note that ${asker} (a hash) asked for ${res}. NGX_OK: at least ${after} (up
+ * to NGX_HTTP_TRACKER_AFTER_MAX) different ones did; else NGX_AGAIN.
+ *
+ * Errors:     NGX_DECLINED: no memory.
+ */
+ngx_int_t ngx_http_tracker_note_asker_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_resource_t *res, uint32_t asker, ngx_uint_t after);
+
+void ngx_http_tracker_note_free_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_notes_t *notes);
 
 void ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_view_t *view);
