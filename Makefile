@@ -1,5 +1,6 @@
-# Shoal. Targets: all (default), module, deps, demo, test, asan, lint,
-# bench-tracker (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
+# Shoal. Targets: all (default), module, static, deps, demo, test, asan, lint,
+# bench-tracker (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands;
+# SAN=1 builds with sanitizers.
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -48,7 +49,8 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit deps demo test asan bench-tracker lint install clean
+.PHONY: all module unit static deps demo test asan bench-tracker lint install \
+    clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/shoal $(BUILD)/superpeer module
@@ -103,6 +105,19 @@ $(BUILD)/$(MODULE): $(NGX_SRC)
 	    CC_OPT='$(CFLAGS) $(SANFLAGS)' LD_OPT='$(SANFLAGS) $(LDFLAGS)' \
 	    V='$(V)' bash ngx_tracker_module/build.sh
 	$(Q)cp $(BUILD)/nginx/$(MODULE) $@
+
+# A small nginx of the distribution's source package, the module compiled in;
+# as on a system without eventfd, which the other builds do not try.
+# nginx 1.22.1 itself does not pass UBSan.
+STATIC_SAN = $(if $(SANFLAGS),-fsanitize=address -fno-omit-frame-pointer)
+STATIC_OPT = $(CFLAGS) $(STATIC_SAN) -DNGX_HTTP_TRACKER_EVENTFD=0 \
+             $(if $(SANFLAGS),-DNGX_DEBUG_PALLOC=1)
+static: $(BUILD)/static/nginx
+
+$(BUILD)/static/nginx: $(NGX_SRC) ngx_tracker_module/static.sh
+	$(say) NGX $@
+	$(Q)BUILDDIR='$(abspath $(BUILD))/static' CC_OPT='$(STATIC_OPT)' \
+	    LD_OPT='$(STATIC_SAN) $(LDFLAGS)' bash ngx_tracker_module/static.sh
 
 deps:
 	$(Q).ci/deps

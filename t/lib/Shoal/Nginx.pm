@@ -5,7 +5,8 @@ package Shoal::Nginx;
 #   my $n = nginx(name => 'edge', http => "server { listen ... }");
 #
 # name; http (text inside http{}); main (text at the top); workers (1);
-# connections (512); module (1: load the tracker module).
+# connections (512); module (1: load the tracker module); binary (another
+# nginx, with the module in it); temp (whose temporary files need a path).
 
 use v5.36;
 use Exporter qw(import);
@@ -28,7 +29,8 @@ sub nginx_conf_test(%o) {
 sub new($class, %o) {
     my $name = ($o{name} // 'nginx') . '-' . ++$serial;
     my $self = bless { workers => 1, connections => 512, http => '',
-                       main => '', events => '', allow => [], %o,
+                       main => '', events => '', allow => [],
+                       temp => [qw(proxy fastcgi uwsgi scgi)], %o,
                        id => $name, dir => tmpdir("nginx/$name") }, $class;
     return $self;
 }
@@ -49,6 +51,8 @@ sub write_conf($self) {
     my $load  = $self->{module}
         ? 'load_module ' . program('ngx_http_tracker_module.so') . ';' : '';
     my $level = $self->{log_level} // 'notice';
+    my $temp  = join "\n    ", map { "${_}_temp_path $d/tmp/$_;" }
+        @{ $self->{temp} };
     mkdir "$d/tmp";
     return spew("$d/nginx.conf", <<"EOC");
 $user
@@ -67,10 +71,7 @@ http {
     access_log off;
     default_type application/octet-stream;
     client_body_temp_path $d/tmp/body;
-    proxy_temp_path $d/tmp/proxy;
-    fastcgi_temp_path $d/tmp/fastcgi;
-    uwsgi_temp_path $d/tmp/uwsgi;
-    scgi_temp_path $d/tmp/scgi;
+    $temp
 $self->{http}
 }
 EOC
@@ -78,13 +79,14 @@ EOC
 
 sub _cmd($self) {
     my $d = $self->{dir};
-    return ('nginx', '-p', "$d/", '-e', "$d/error.log",
+    return ($self->{binary} // 'nginx', '-p', "$d/", '-e', "$d/error.log",
             '-c', "$d/nginx.conf");
 }
 
 sub _env($self) {
-    return {} if !sanitized() || !$self->{module};
-    return { san_env("$self->{dir}/san"), san_preload() };
+    return {} if !sanitized() || !$self->{module} && !$self->{binary};
+    return { san_env("$self->{dir}/san"),
+             $self->{binary} ? () : san_preload() };
 }
 
 # nginx -t: { ok => bool, out => what it printed }
