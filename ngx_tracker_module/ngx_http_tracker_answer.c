@@ -52,24 +52,6 @@ ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size)
 }
 
 
-/* Up to 255: an answer has four of them for each peer. */
-static u_char *
-ngx_http_tracker_put_octet(u_char *p, ngx_uint_t n)
-{
-    if (n >= 100) {
-        *p++ = (u_char) ('0' + n / 100);
-    }
-
-    if (n >= 10) {
-        *p++ = (u_char) ('0' + n / 10 % 10);
-    }
-
-    *p++ = (u_char) ('0' + n % 10);
-
-    return p;
-}
-
-
 u_char *
 ngx_http_tracker_put_uint(u_char *p, uint64_t n)
 {
@@ -122,17 +104,79 @@ ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len)
 }
 
 
+/* Made at the first use: an answer has four octets for each of its peers. */
+
+static struct {
+    u_char                        octet[256][4];   /* with its dot */
+    u_char                        len[256];
+    u_char                        pair[100][2];
+} ngx_http_tracker_digits;
+
+
+static void
+ngx_http_tracker_digits_make(void)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    for (i = 0; i < 100; i++) {
+        ngx_http_tracker_digits.pair[i][0] = (u_char) ('0' + i / 10);
+        ngx_http_tracker_digits.pair[i][1] = (u_char) ('0' + i % 10);
+    }
+
+    for (i = 0; i < 256; i++) {
+        p = ngx_http_tracker_put_uint(ngx_http_tracker_digits.octet[i], i);
+        *p++ = '.';
+        ngx_http_tracker_digits.len[i] =
+                            (u_char) (p - ngx_http_tracker_digits.octet[i]);
+    }
+}
+
+
+static u_char *
+ngx_http_tracker_put_octet(u_char *p, u_char n)
+{
+    /* four bytes in one move; the next ones write over the rest */
+
+    ngx_memcpy(p, ngx_http_tracker_digits.octet[n], 4);
+
+    return p + ngx_http_tracker_digits.len[n];
+}
+
+
+static u_char *
+ngx_http_tracker_put_port(u_char *p, uint32_t n)
+{
+    if (n < 1000) {
+        return ngx_http_tracker_put_uint(p, n);
+    }
+
+    if (n >= 10000) {
+        *p++ = (u_char) ('0' + n / 10000);
+        n %= 10000;
+    }
+
+    ngx_memcpy(p, ngx_http_tracker_digits.pair[n / 100], 2);
+    ngx_memcpy(p + 2, ngx_http_tracker_digits.pair[n % 100], 2);
+
+    return p + 4;
+}
+
+
 u_char *
 ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
     in_port_t port)
 {
-    ngx_uint_t  i;
+    if (ngx_http_tracker_digits.len[0] == 0) {
+        ngx_http_tracker_digits_make();
+    }
 
     if (addr->family == 4) {
-        for (i = 0; i < 4; i++) {
-            p = ngx_http_tracker_put_octet(p, addr->bytes[i]);
-            *p++ = (i < 3) ? '.' : ':';
-        }
+        p = ngx_http_tracker_put_octet(p, addr->bytes[0]);
+        p = ngx_http_tracker_put_octet(p, addr->bytes[1]);
+        p = ngx_http_tracker_put_octet(p, addr->bytes[2]);
+        p = ngx_http_tracker_put_octet(p, addr->bytes[3]);
+        p[-1] = ':';
 
     } else {
         *p++ = '[';
@@ -143,7 +187,7 @@ ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
         *p++ = ':';
     }
 
-    return ngx_http_tracker_put_uint(p, port);
+    return ngx_http_tracker_put_port(p, port);
 }
 
 

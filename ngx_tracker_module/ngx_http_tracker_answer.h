@@ -39,6 +39,7 @@ u_char *ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size);
 u_char *ngx_http_tracker_put_uint(u_char *p, uint64_t n);
 /* the text is UTF-8 (readers refuse a document with anything else) */
 u_char *ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len);
+/* may write up to 3 bytes beyond the end that it returns */
 u_char *ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
     in_port_t port);
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_identity.h"
+#include "ngx_http_tracker_answer.h"
 
 #include <openssl/evp.h>
 
@@ -60,8 +61,15 @@ ngx_http_tracker_identify(ngx_str_t *canonical,
         }
     }
 
-    p = ngx_sprintf(text, "shoal1\n%V\n%V\n%L\n%V\n", &res->provider,
-                    canonical, res->size, &res->version);
+    p = ngx_http_tracker_put_lit(text, "shoal1\n");
+    p = ngx_cpymem(p, res->provider.data, res->provider.len);
+    *p++ = '\n';
+    p = ngx_cpymem(p, canonical->data, canonical->len);
+    *p++ = '\n';
+    p = ngx_http_tracker_put_uint(p, (uint64_t) res->size);
+    *p++ = '\n';
+    p = ngx_cpymem(p, res->version.data, res->version.len);
+    *p++ = '\n';
 
     if (EVP_DigestInit_ex(ctx, NULL, NULL) != 1
         || EVP_DigestUpdate(ctx, text, p - text) != 1

@@ -391,7 +391,7 @@ ngx_http_tracker_peerset_expire_locked(ngx_http_tracker_peerset_t *set,
         table = ngx_http_tracker_set_table(set, set->hand / set->size);
         e = ngx_http_tracker_entry(table, px->alen, i);
 
-        if (e->port && ngx_http_tracker_entry_age(e, px->tick) > px->ttl) {
+        if (e->port && ngx_http_tracker_entry_gone(e, px)) {
             ngx_http_tracker_peerset_remove(set, px, table, i);
             removed++;
             continue;

@@ -50,6 +50,12 @@ enum {
     ((((tick) + 1 - (e)->meta) & NGX_HTTP_TRACKER_SEEN_MASK) > 0              \
      ? (((tick) - (e)->meta) & NGX_HTTP_TRACKER_SEEN_MASK) : 0)
 
+/* its age plus 1 is 0 for one ahead, so that one is not gone */
+
+#define ngx_http_tracker_entry_gone(e, px)                                    \
+    ((((px)->tick + 1 - (e)->meta) & NGX_HTTP_TRACKER_SEEN_MASK)              \
+     > (px)->ttl + 1)
+
 #define ngx_http_tracker_set_places(set)                                      \
     ((ngx_uint_t) (set)->size * ((set)->pages ? (set)->pages : 1))
 

@@ -47,33 +47,36 @@ ngx_http_tracker_pick_walk(ngx_http_tracker_peerset_t *set,
     ngx_http_tracker_px_t *px, ngx_http_tracker_peer_t *asker,
     ngx_http_tracker_entry_t **found, ngx_uint_t max)
 {
-    u_char                    *table;
+    u_char                    *p, *end;
+    size_t                     size;
     uint16_t                   not;
     ngx_uint_t                 i, n, page, left;
     ngx_http_tracker_entry_t  *e;
 
     not = (asker->addr.family == (px->alen == 4 ? 4 : 6)) ? asker->port : 0;
+    size = ngx_http_tracker_entry_size(px->alen);
 
     left = ngx_http_tracker_set_places(set);
 
     i = (ngx_uint_t) ngx_random() % left;
     page = i / set->size;
-    i %= set->size;
 
-    table = ngx_http_tracker_set_table(set, page);
+    p = ngx_http_tracker_set_table(set, page);
+    end = p + set->size * size;
+    p += i % set->size * size;
 
-    for (n = 0; left && n < max; left--, i++) {
+    for (n = 0; left && n < max; left--, p += size) {
 
-        if (i == set->size) {
-            i = 0;
+        if (p == end) {
             page = (page + 1 < set->pages) ? page + 1 : 0;
-            table = ngx_http_tracker_set_table(set, page);
+            p = ngx_http_tracker_set_table(set, page);
+            end = p + set->size * size;
         }
 
-        e = ngx_http_tracker_entry(table, px->alen, i);
+        e = (ngx_http_tracker_entry_t *) p;
 
         if (e->port == 0
-            || ngx_http_tracker_entry_age(e, px->tick) > px->ttl
+            || ngx_http_tracker_entry_gone(e, px)
             || (e->port == not
                 && ngx_memcmp(e->addr, asker->addr.bytes, px->alen) == 0))
         {
@@ -226,8 +229,17 @@ ngx_http_tracker_peerset_pick_locked(ngx_http_tracker_peerset_t *set,
         e = chosen[i];
         peer = &pick->peers[i];
 
-        peer->addr.family = (px->alen == 4) ? 4 : 6;
-        ngx_memcpy(peer->addr.bytes, e->addr, px->alen);
+        /* of a fixed length: no call */
+
+        if (px->alen == 4) {
+            peer->addr.family = 4;
+            ngx_memcpy(peer->addr.bytes, e->addr, 4);
+
+        } else {
+            peer->addr.family = 6;
+            ngx_memcpy(peer->addr.bytes, e->addr, 16);
+        }
+
         peer->port = e->port;
         peer->near = (uint8_t) ngx_http_tracker_entry_near(e);
         peer->have = (uint8_t) ngx_http_tracker_entry_have(e);
