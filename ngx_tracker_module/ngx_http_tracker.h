@@ -101,6 +101,7 @@ typedef struct {
     ngx_flag_t                    early;
     ngx_flag_t                    list_filling;
     ngx_flag_t                    self_register;
+    ngx_http_complex_value_t     *control_name;    /* NULL: any */
     ngx_uint_t                    per_file;
     ngx_http_complex_value_t     *locality;    /* NULL: not known */
     ngx_uint_t                    max_parked;  /* unset: of connections */

@@ -18,6 +18,9 @@ typedef struct {
 } ngx_http_tracker_call_args_t;
 
 
+static ngx_int_t ngx_http_tracker_call_proved(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_str_t *name,
+    ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_call_url(ngx_http_request_t *r,
     ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
     ngx_http_tracker_refusal_t *refusal);
@@ -112,6 +115,13 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
         return rc;
     }
 
+    if (conf->control_name) {
+        rc = ngx_http_tracker_call_proved(r, conf, &a.call.name, refusal);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     missing = (a.call.name.len == 0) ? "name"
               : (a.call.session.len == 0) ? "session"
               : (a.call.seq == 0) ? "seq" : NULL;
@@ -135,6 +145,41 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
 
     *call = a.call;
     *wait = (ngx_msec_t) a.wait;
+
+    return NGX_OK;
+}
+
+
+/* The name that the connection proved: the call's own, or in its place. */
+static ngx_int_t
+ngx_http_tracker_call_proved(ngx_http_request_t *r,
+    ngx_http_tracker_loc_conf_t *conf, ngx_str_t *name,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_str_t  proved;
+
+    if (ngx_http_complex_value(r, conf->control_name, &proved) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_tracker_call_name_valid(&proved)) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
+                                       proved.len ? "the connection proved "
+                                       "one that no super peer can have"
+                                       : "the connection proved none");
+    }
+
+    if (name->len == 0) {
+        *name = proved;
+        return NGX_OK;
+    }
+
+    if (name->len != proved.len
+        || ngx_memcmp(name->data, proved.data, name->len) != 0)
+    {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
+                                       "the connection proved another one");
+    }
 
     return NGX_OK;
 }

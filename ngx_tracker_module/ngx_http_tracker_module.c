@@ -123,6 +123,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       offsetof(ngx_http_tracker_loc_conf_t, self_register),
       NULL },
 
+    { ngx_string("tracker_control_name"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, control_name),
+      NULL },
+
     { ngx_string("tracker_prepare_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -334,6 +341,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
      *     conf->role = NULL;
      *     conf->zone = NULL;
      *     conf->locality = NULL;
+     *     conf->control_name = NULL;
      */
 
     conf->delay = NGX_CONF_UNSET_MSEC;
@@ -372,6 +380,10 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->locality == NULL) {
         conf->locality = prev->locality;
+    }
+
+    if (conf->control_name == NULL) {
+        conf->control_name = prev->control_name;
     }
 
     ngx_http_tracker_role_merge(cf, prev, conf);

@@ -25,7 +25,8 @@ for my $name (@code) {
                 . " tracker_peers swarm; } $example }")
         : "server { listen 127.0.0.1:" . free_port() . "; $example }";
     $conf = "limit_req_zone \$binary_remote_addr zone=askers:1m rate=10r/s;\n$conf";
-    $conf = "map \$remote_addr \$isp { default cn/x; }\n$conf";
+    $conf = "map \$remote_addr $_ { default x; }\n$conf"
+        for '$isp', '$ssl_client_s_dn_cn';
     $conf = "tracker_zone swarm:1m;\n$conf" if $name ne 'tracker_zone';
     $conf = "tracker_origin swarm a.example.com;\n$conf";
     my $t = nginx_conf_test(module => 1, http => $conf);
