@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -109,6 +110,17 @@ print_paths(const struct load *l)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static void
+raise_files(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -119,6 +131,7 @@ main(int argc, char **argv)
         return 2;
     if (l.mode == MODE_PRINT)
         return print_paths(&l);
+    raise_files();
     l.epoll_fd = epoll_create1(0);
     if (l.epoll_fd < 0 || !make_request(&l)) {
         perror("load");

@@ -45,6 +45,7 @@ struct load {
     double rate;      /* park: requests a second */
     double delay_ms;
     double settle_ms;
+    bool values; /* print each one's time */
 
     struct pattern *request;
     int epoll_fd;

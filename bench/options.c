@@ -32,6 +32,7 @@ static const char usage[] =
     "its\n"
     "                      own when all are parked: times count from it\n"
     "  --settle-ms D       how long after the last one was sent (200)\n"
+    "  --values            print each one's time too\n"
     "print: the paths, a line each\n";
 
 enum kind {
@@ -71,6 +72,7 @@ static const struct option {
     { "--delay-ms", KIND_REAL, offsetof(struct load, delay_ms) },
     { "--control", KIND_TEXT, offsetof(struct load, control) },
     { "--settle-ms", KIND_REAL, offsetof(struct load, settle_ms) },
+    { "--values", KIND_SET, offsetof(struct load, values) },
 };
 
 static bool

@@ -273,11 +273,18 @@ print(struct park *p, double *ms)
            ",\"wrong_status\":%" PRIu64 ",\"errors\":%" PRIu64
            ",\"most_open\":%" PRIu64 ",\"early\":%" PRIu64
            ",\"control_status\":%d,\"last_answer_at\":%.6f,"
-           "\"ms\":{\"min\":%.4f,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}}\n",
+           "\"ms\":{\"min\":%.4f,\"p50\":%.4f,\"p99\":%.4f,\"max\":%.4f}",
            p->count, p->answered, p->wrong, p->failed, p->most, early,
            p->control_status, (double) last / 1e9, n ? ms[0] : 0,
            n ? ms[n / 2] : 0, n ? ms[(n - 1) * 99 / 100] : 0,
            n ? ms[n - 1] : 0);
+    if (p->load->values) {
+        fputs(",\"values\":[", stdout);
+        for (uint64_t i = 0; i < n; i++)
+            printf("%s%.4f", i ? "," : "", ms[i]);
+        putchar(']');
+    }
+    puts("}");
 }
 
 int

@@ -7,6 +7,8 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use Shoal::Bench;
+use Shoal::Bench::Memory;
+use Shoal::Bench::Parking;
 use Shoal::Bench::Peers;
 use Shoal::Env qw(is_main);
 use Shoal::Process;
@@ -22,6 +24,6 @@ END {
 
 my $bench = Shoal::Bench->new('tracker');
 
-$bench->part('Shoal::Bench::Peers');
+$bench->part("Shoal::Bench::$_") for qw(Peers Memory Parking);
 
 exit $bench->finish;

@@ -17,7 +17,7 @@ use JSON::PP ();
 use Shoal::Env qw(top build_dir slurp spew);
 use Shoal::Process;
 
-our @EXPORT_OK = qw(median quick cpus);
+our @EXPORT_OK = qw(median percentile quick cpus);
 
 my $quick = $ENV{QUICK} ? 1 : 0;
 my %only  = map { $_ => 1 } split /,/, $ENV{ONLY} // '';
@@ -33,6 +33,12 @@ sub median(@values) {
     my $mid = int(@sorted / 2);
     return $sorted[$mid] if @sorted % 2;
     return ($sorted[$mid - 1] + $sorted[$mid]) / 2;
+}
+
+sub percentile($share, @values) {
+    my @sorted = sort { $a <=> $b } @values;
+    die "percentile of nothing\n" if !@sorted;
+    return $sorted[ int($share * $#sorted) ];
 }
 
 sub goals($name) {

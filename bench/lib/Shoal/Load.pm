@@ -19,7 +19,7 @@ use Shoal::Process qw(run_cmd start_cmd wait_for);
 our @EXPORT_OK = qw(load load_start load_line load_end load_text cpu_ns
     cpu_per_request rss_kib server_cpu);
 
-my %flag = map { $_ => 1 } qw(close random);
+my %flag = map { $_ => 1 } qw(close random values);
 
 # The server's CPU, or undef where there is only one.
 sub server_cpu() { return cpus() > 1 ? 0 : undef }

@@ -10,18 +10,21 @@ package Shoal::Bench::Tracker;
 #   fill($t, swarms => 1000, peers => 50_000);
 #   my @sp = super_peers($t, 2, @ids);
 #
-# More options: peers (directives), connections, body (of /plain), workers.
+# More options: peers (directives), connections, files (open at once), body (of
+# /plain), workers.
 
 use v5.36;
 use parent -norequire, 'Shoal::Tracker';
 use Exporter qw(import);
 use Shoal::Agent qw(agent);
+use Shoal::Env qw(slurp);
 use Shoal::HTTP qw(http);
 use Shoal::Load qw(load server_cpu);
 use Shoal::Process qw(wait_for);
 use Shoal::Tracker;
 
-our @EXPORT_OK = qw(bench_tracker fill peers_url super_peers resource_ids);
+our @EXPORT_OK = qw(bench_tracker fill peers_url super_peers resource_ids
+    zone_bytes);
 
 my $host = 'cdn.example.com';
 my $size = 1073741824;
@@ -30,6 +33,7 @@ my $root = '5a' x 32;
 sub bench_tracker(%o) {
     my $cpu = server_cpu();
     my $main = defined $cpu && !$o{workers} ? 'worker_cpu_affinity 01;' : '';
+    $main .= "worker_rlimit_nofile $o{files};" if $o{files};
     return Shoal::Tracker::new(__PACKAGE__, workers => 1, zone => '512m',
         main => $main, connections => 1024, body => '', log_level => 'warn',
         server => "access_log off;\n keepalive_requests 1000000000;", %o,
@@ -115,6 +119,28 @@ sub super_peers($t, $n, @ids) {
     }
     wait_for { stub($t)->{writing} > $n } 10, 'the polls';
     return @sp;
+}
+
+# Shared memory in use: the pages that the stripes' slab pools have given out.
+# A pool lies at the start of its zone (ngx_slab_pool_t of a 64-bit system).
+sub zone_bytes($t) {
+    no warnings 'portable';     # hex() of 64 bits
+    my ($mib) = $t->{zone} =~ /^(\d+)m$/;
+    my $pid = $t->worker;
+    open my $mem, '<:raw', "/proc/$pid/mem" or die "/proc/$pid/mem: $!\n";
+    my ($zones, $sum) = (0, 0);
+    for my $map (split /\n/, slurp("/proc/$pid/maps")) {
+        my ($from, $to) = $map =~ m{^(\w+)-(\w+) rw-s .*/dev/zero} or next;
+        next if hex($to) - hex($from) != $mib * 1048576 / 16;
+        sysseek $mem, hex $from, 0;
+        sysread $mem, my $pool, 104;
+        my ($pages, $last) = unpack 'x32Q<2', $pool;
+        my ($free) = unpack 'x80Q<', $pool;
+        $sum += 4096 * (($last - $pages) / 24 - $free);
+        $zones++;
+    }
+    die "$zones stripes found\n" if $zones != 16;
+    return $sum;
 }
 
 # nginx's own counts: parked requests are among writing, this call too.
