@@ -33,8 +33,6 @@ typedef struct {
 } ngx_http_tracker_peers_ctx_t;
 
 
-static ngx_int_t ngx_http_tracker_peers_place(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_place_t *place);
 static ngx_int_t ngx_http_tracker_peers_refer(
     ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_int_t ngx_http_tracker_peers_start(
@@ -98,7 +96,7 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_tracker_peers_place(r, ctx->conf, &ctx->place) != NGX_OK) {
+    if (ngx_http_tracker_place(r, ctx->conf, &ctx->place) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -122,32 +120,6 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_tracker_peers_start(ctx);
-}
-
-
-/* A locality that is none is no reason to fail: it may be a client's word. */
-static ngx_int_t
-ngx_http_tracker_peers_place(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_place_t *place)
-{
-    ngx_http_tracker_addr(r->connection->sockaddr, &place->addr);
-
-    ngx_str_null(&place->locality);
-
-    if (conf->locality == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, conf->locality, &place->locality) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!ngx_http_tracker_call_locality_valid(&place->locality)) {
-        ngx_str_null(&place->locality);
-    }
-
-    return NGX_OK;
 }
 
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_tracker.h"
+#include "ngx_http_tracker_place.h"
 #include "ngx_http_tracker_swarm.h"
 
 
@@ -40,14 +41,6 @@ typedef struct {
     uint64_t                      rate_max;    /* 0: no limit */
     uint64_t                      cpu;         /* % of all cores */
 } ngx_http_tracker_load_t;
-
-
-/* Where an asker is. */
-
-typedef struct {
-    ngx_http_tracker_addr_t       addr;
-    ngx_str_t                     locality;    /* empty: not known */
-} ngx_http_tracker_place_t;
 
 
 /* Who is to be chosen. */
