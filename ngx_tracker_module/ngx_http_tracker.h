@@ -86,11 +86,13 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                   zones;       /* ngx_http_tracker_zone_t * */
+    ngx_array_t                   hashes;      /* tracker_info_hashes */
     ngx_shm_zone_t               *slots;
 } ngx_http_tracker_main_conf_t;
 
 
-typedef struct ngx_http_tracker_role_s  ngx_http_tracker_role_t;
+typedef struct ngx_http_tracker_role_s    ngx_http_tracker_role_t;
+typedef struct ngx_http_tracker_hashes_s  ngx_http_tracker_hashes_t;
 
 
 typedef struct {
@@ -109,6 +111,10 @@ typedef struct {
     off_t                         prepare_budget;  /* 0: no limit */
     off_t                         min_size;
     time_t                        interval;
+
+    /* BitTorrent */
+    ngx_http_complex_value_t     *passkey;
+    ngx_http_tracker_hashes_t    *hashes;      /* NULL: any torrent */
 } ngx_http_tracker_loc_conf_t;
 
 
@@ -134,11 +140,13 @@ typedef struct {
 
 
 /**
- * ngx_http_tracker_peers_handler(r), ngx_http_tracker_control_handler(r):
- * Content handlers of tracker_peers and tracker_control.
+ * ngx_http_tracker_NAME_handler(r):
+ * Content handlers of the directives that give a location its role.
  */
 ngx_int_t ngx_http_tracker_peers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_control_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tracker_announce_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tracker_scrape_handler(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_http_tracker_module;

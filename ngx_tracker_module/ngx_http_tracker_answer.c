@@ -191,6 +191,21 @@ ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
 }
 
 
+u_char *
+ngx_http_tracker_put_ip(u_char *p, ngx_http_tracker_addr_t *addr)
+{
+    if (addr->family == 4) {
+        return ngx_http_tracker_put_addr(p, addr, 0) - (sizeof(":0") - 1);
+    }
+
+#if (NGX_HAVE_INET6)
+    p += ngx_inet6_ntop(addr->bytes, p, NGX_INET6_ADDRSTRLEN);
+#endif
+
+    return p;
+}
+
+
 ngx_int_t
 ngx_http_tracker_send_body(ngx_http_request_t *r,
     ngx_http_tracker_body_t *body)
@@ -202,6 +217,20 @@ ngx_http_tracker_send_body(ngx_http_request_t *r,
     }
 
     return ngx_http_tracker_send(r, NGX_HTTP_OK, &type, body->first);
+}
+
+
+ngx_int_t
+ngx_http_tracker_send_buf(ngx_http_request_t *r, ngx_buf_t *b)
+{
+    ngx_chain_t  out;
+
+    static ngx_str_t  type = ngx_string("text/plain");
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_tracker_send(r, NGX_HTTP_OK, &type, &out);
 }
 
 

@@ -39,9 +39,10 @@ u_char *ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size);
 u_char *ngx_http_tracker_put_uint(u_char *p, uint64_t n);
 /* the text is UTF-8 (readers refuse a document with anything else) */
 u_char *ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len);
-/* may write up to 3 bytes beyond the end that it returns */
+/* with port (and IPv6 in brackets); both write up to 3 bytes beyond the end */
 u_char *ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
     in_port_t port);
+u_char *ngx_http_tracker_put_ip(u_char *p, ngx_http_tracker_addr_t *addr);
 
 #define ngx_http_tracker_put_lit(p, literal)                                  \
     ngx_cpymem(p, literal, sizeof(literal) - 1)
@@ -52,6 +53,13 @@ u_char *ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
  */
 ngx_int_t ngx_http_tracker_send_body(ngx_http_request_t *r,
     ngx_http_tracker_body_t *body);
+
+/**
+ * ngx_http_tracker_send_buf(r, b):
+ * Send one buffer as 200 text/plain. Returns what to finalize the request
+ * with.
+ */
+ngx_int_t ngx_http_tracker_send_buf(ngx_http_request_t *r, ngx_buf_t *b);
 
 /**
  * ngx_http_tracker_send_refusal(r, refusal):

@@ -56,13 +56,27 @@ ngx_http_tracker_args_decode(ngx_pool_t *pool, u_char *p, u_char *end,
 }
 
 
+static ngx_uint_t
+ngx_http_tracker_args_control(ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 32 || value->data[i] == 127) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
     u_char *p, u_char *end, void *data, ngx_http_tracker_refusal_t *refusal)
 {
-    u_char     *c;
-    ngx_int_t   rc;
-    ngx_str_t   value;
+    ngx_int_t  rc;
+    ngx_str_t  value;
 
     value.data = p;
     value.len = end - p;
@@ -94,12 +108,12 @@ ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
                                        (char *) arg->name.data, "too long");
     }
 
-    for (c = value.data; c < value.data + value.len; c++) {
-        if (*c < 32 || *c == 127) {
-            return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
-                                           (char *) arg->name.data,
-                                           "has a control character");
-        }
+    if (!(arg->times & NGX_HTTP_TRACKER_ARG_BINARY)
+        && ngx_http_tracker_args_control(&value))
+    {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                       (char *) arg->name.data,
+                                       "has a control character");
     }
 
     refusal->len = 0;
@@ -128,7 +142,7 @@ ngx_http_tracker_args(ngx_http_request_t *r, ngx_http_tracker_arg_t *table,
 {
     u_char                  *p, *end, *next, *eq;
     ngx_int_t                rc;
-    ngx_uint_t               given[NGX_HTTP_TRACKER_ARGS_MAX];
+    ngx_uint_t               times, given[NGX_HTTP_TRACKER_ARGS_MAX];
     ngx_http_tracker_arg_t  *arg;
 
     ngx_memzero(given, sizeof(given));
@@ -160,11 +174,13 @@ ngx_http_tracker_args(ngx_http_request_t *r, ngx_http_tracker_arg_t *table,
             continue;
         }
 
-        if (++given[arg - table] > arg->times) {
+        times = arg->times & ~NGX_HTTP_TRACKER_ARG_BINARY;
+
+        if (++given[arg - table] > times) {
             return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
                                            (char *) arg->name.data,
-                                           arg->times == 1 ? "given twice"
-                                                         : "given too often");
+                                           times == 1 ? "given twice"
+                                                      : "given too often");
         }
 
         rc = ngx_http_tracker_args_take(r, arg, eq < next ? eq + 1 : next,

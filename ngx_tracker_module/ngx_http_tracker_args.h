@@ -13,7 +13,10 @@
 
 
 enum {
-    NGX_HTTP_TRACKER_TEXT_MAX = 128     /* of a message */
+    NGX_HTTP_TRACKER_TEXT_MAX = 128,    /* of a message */
+
+    /* beside "times": any byte may be in it */
+    NGX_HTTP_TRACKER_ARG_BINARY = 0x10000
 };
 
 

@@ -7,6 +7,7 @@
 
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_conf.h"
+#include "ngx_http_tracker_hashes.h"
 #include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
@@ -73,6 +74,34 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_tracker_role_control },
+
+    { ngx_string("tracker_announce"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_role_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_tracker_role_announce },
+
+    { ngx_string("tracker_scrape"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_role_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_tracker_role_scrape },
+
+    { ngx_string("tracker_passkey"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_tracker_loc_conf_t, passkey),
+      NULL },
+
+    { ngx_string("tracker_info_hashes"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_hashes_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("tracker_delay"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -316,7 +345,10 @@ ngx_http_tracker_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&tmcf->zones, cf->pool, 2,
                        sizeof(ngx_http_tracker_zone_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&tmcf->hashes, cf->pool, 2,
+                          sizeof(ngx_http_tracker_hashes_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -342,6 +374,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
      *     conf->zone = NULL;
      *     conf->locality = NULL;
      *     conf->control_name = NULL;
+     *     conf->passkey = NULL;
      */
 
     conf->delay = NGX_CONF_UNSET_MSEC;
@@ -354,6 +387,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
     conf->prepare_after = NGX_CONF_UNSET_UINT;
     conf->prepare_budget = NGX_CONF_UNSET;
     conf->min_size = NGX_CONF_UNSET;
+    conf->hashes = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -373,6 +407,11 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_parked, prev->max_parked,
                               NGX_CONF_UNSET_UINT);
     ngx_conf_merge_sec_value(conf->interval, prev->interval, 60);
+    ngx_conf_merge_ptr_value(conf->hashes, prev->hashes, NULL);
+
+    if (conf->passkey == NULL) {
+        conf->passkey = prev->passkey;
+    }
 
     ngx_conf_merge_uint_value(conf->prepare_after, prev->prepare_after, 1);
     ngx_conf_merge_off_value(conf->prepare_budget, prev->prepare_budget, 0);

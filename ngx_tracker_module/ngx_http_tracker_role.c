@@ -21,6 +21,20 @@ ngx_http_tracker_role_t  ngx_http_tracker_role_control = {
     0, 0
 };
 
+ngx_http_tracker_role_t  ngx_http_tracker_role_announce = {
+    ngx_http_tracker_announce_handler,
+    ngx_string("GET, HEAD"),
+    ngx_http_tracker_contradicts("tracker_announce"),
+    1, 0
+};
+
+ngx_http_tracker_role_t  ngx_http_tracker_role_scrape = {
+    ngx_http_tracker_scrape_handler,
+    ngx_string("GET, HEAD"),
+    ngx_http_tracker_contradicts("tracker_scrape"),
+    0, 0
+};
+
 
 char *
 ngx_http_tracker_role_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

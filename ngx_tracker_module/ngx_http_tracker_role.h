@@ -24,6 +24,8 @@ struct ngx_http_tracker_role_s {
 /* for the command table: "post" of ngx_http_tracker_role_set() */
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_peers;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_control;
+extern ngx_http_tracker_role_t  ngx_http_tracker_role_announce;
+extern ngx_http_tracker_role_t  ngx_http_tracker_role_scrape;
 
 
 /**

@@ -28,8 +28,6 @@ bad('twice', "$zone tracker_zone z:2m;", 'zone "z" is declared twice');
 bad('not in a server', $server->('tracker_zone z:1m;'), '"tracker_zone" directive is not allowed here');
 
 bad('unknown zone (peers)', $peers, 'unknown tracker zone "z", no "tracker_zone" declares it');
-bad('unknown zone (control)', $server->('location /c { tracker_control q; }'),
-    'unknown tracker zone "q"');
 bad('unknown zone (origin)', 'tracker_origin q a.example.com;', 'unknown tracker zone "q"');
 bad('unknown zone (super peer)', 'tracker_superpeer q sp1;', 'unknown tracker zone "q"');
 bad('no origin', "$zone $peers", 'no "tracker_origin" for zone "z", which "tracker_peers" names');
@@ -52,14 +50,14 @@ bad("preset $_", "$sp sp1 $_;", 'invalid parameter "' . $_ . '"')
         'locality=', 'weight=1';
 bad('preset long url', "$sp sp1 url=http://sp1/?" . 'x' x 256 . ';', 'invalid parameter');
 
-bad('peers twice', $zone . $server->('location / { tracker_peers z; tracker_peers z; }'),
-    '"tracker_peers" directive is duplicate');
-bad('control twice', $zone . $server->('location / { tracker_control z; tracker_control z; }'),
-    '"tracker_control" directive is duplicate');
-bad('both', $zone . $server->('location / { tracker_peers z; tracker_control z; }'),
-    '"tracker_control" directive contradicts "tracker_peers" in the same location');
-bad('both, the other way', $zone . $server->('location / { tracker_control z; tracker_peers z; }'),
-    '"tracker_peers" directive contradicts "tracker_control" in the same location');
+my @handlers = qw(tracker_peers tracker_control tracker_announce tracker_scrape);
+for my $one (@handlers) {
+    for my $two (@handlers) {
+        bad("$one, $two", $zone . $server->("location / { $one z; $two z; }"), "\"$two\" directive "
+            . ($one eq $two ? 'is duplicate' : "contradicts \"$one\" in the same location"));
+    }
+    bad("$one of no zone", $server->("location / { $one z; }"), 'unknown tracker zone "z"');
+}
 
 bad('delay', 'tracker_delay soon;', '"tracker_delay" directive invalid value');
 bad('delay twice', 'tracker_delay 1s; tracker_delay 2s;', '"tracker_delay" directive is duplicate');
@@ -75,6 +73,8 @@ good('all forms', "$zone tracker_origin z a.com *.b.com a.com:8080 [::1] [::1]:8
 good('two zones', "$zone tracker_zone y:2m; tracker_origin y a.com; tracker_origin z a.com; $peers"
     . ' tracker_delay 1s; tracker_early off; tracker_list_filling off; tracker_register on;'
     . ' tracker_superpeers_per_file 8; tracker_interval 5m;');
+good('BitTorrent without an origin', $zone
+    . $server->('location /a { tracker_announce z; } location /s { tracker_scrape z; }'));
 good('module without a zone', '');
 
 subtest 'conf-examples' => sub {

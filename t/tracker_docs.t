@@ -11,6 +11,8 @@ my @docs = sort $docs =~ /^## (\w+)$/mg;
 is_deeply(\@docs, \@code, 'each has its section');
 is_deeply([ sort $docs =~ /^\| \[(\w+)\]/mg ], \@code, 'and its line in the table');
 
+my $list = spew(tmpdir('lists') . '/torrents.list', "# none\n");
+
 for my $name (@code) {
     my ($section) = $docs =~ /^## $name\n(.*?)(?=^## |\z)/ms;
     like($section, qr/^\| Syntax \| `$name /m, "$name: syntax");
@@ -27,6 +29,8 @@ for my $name (@code) {
     $conf = "limit_req_zone \$binary_remote_addr zone=askers:1m rate=10r/s;\n$conf";
     $conf = "map \$remote_addr $_ { default x; }\n$conf"
         for '$isp', '$ssl_client_s_dn_cn';
+    $conf = "map \$arg_passkey \$member { default 0; }\n$conf";
+    $conf =~ s/torrents\.list/$list/;
     $conf = "tracker_zone swarm:1m;\n$conf" if $name ne 'tracker_zone';
     $conf = "tracker_origin swarm a.example.com;\n$conf";
     my $t = nginx_conf_test(module => 1, http => $conf);
