@@ -30,7 +30,11 @@ ngx_http_tracker_body_room(ngx_http_tracker_body_t *body, size_t size)
         return NULL;
     }
 
-    b = ngx_create_temp_buf(body->pool, ngx_max(size, NGX_HTTP_TRACKER_PIECE));
+    /* the first one is often the only one */
+
+    b = ngx_create_temp_buf(body->pool,
+                            body->last ? ngx_max(size, NGX_HTTP_TRACKER_PIECE)
+                                       : size);
     if (b == NULL) {
         body->failed = 1;
         return NULL;

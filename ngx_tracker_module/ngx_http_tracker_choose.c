@@ -39,6 +39,7 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
 
     view->nchosen = 0;
     view->nfresh = 0;
+    view->npending = 0;
     view->nstale = 0;
 
     for (i = 0; i < view->nholders; i++) {
@@ -271,6 +272,7 @@ ngx_http_tracker_choose_mark(ngx_http_tracker_best_t *best,
 
         view->nchosen++;
         view->nfresh += h->fresh;
+        view->npending += (h->said.state != NGX_HTTP_TRACKER_COMPLETE);
     }
 }
 

@@ -5,11 +5,13 @@
 
 static ngx_uint_t ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
     ngx_uint_t filling, ngx_http_tracker_listed_t *listed);
-static void ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_list_t *list);
-static void ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
+static size_t ngx_http_tracker_list_room(ngx_http_tracker_list_t *list,
     ngx_http_tracker_listed_t *listed, ngx_uint_t n);
-static void ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
+static u_char *ngx_http_tracker_list_head(u_char *p,
+    ngx_http_tracker_list_t *list);
+static u_char *ngx_http_tracker_list_supers(u_char *p,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n);
+static u_char *ngx_http_tracker_list_peers(u_char *p,
     ngx_http_tracker_list_t *list);
 
 
@@ -18,6 +20,7 @@ ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_list_t *list,
     ngx_uint_t filling)
 {
+    u_char                     *p;
     ngx_uint_t                  n;
     ngx_http_tracker_listed_t   listed[NGX_HTTP_TRACKER_LISTED_MAX];
 
@@ -27,9 +30,45 @@ ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
         ngx_http_tracker_roster_list(zone, listed, n);
     }
 
-    ngx_http_tracker_list_head(body, list);
-    ngx_http_tracker_list_supers(body, listed, n);
-    ngx_http_tracker_list_peers(body, list);
+    p = ngx_http_tracker_body_room(body,
+                                   ngx_http_tracker_list_room(list, listed,
+                                                              n));
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_http_tracker_list_head(p, list);
+    p = ngx_http_tracker_list_supers(p, listed, n);
+    p = ngx_http_tracker_list_peers(p, list);
+
+    ngx_http_tracker_body_wrote(body, p);
+}
+
+
+static size_t
+ngx_http_tracker_list_room(ngx_http_tracker_list_t *list,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    /* head and brackets, with id, root and two numbers */
+
+    size = 384;
+
+    for (i = 0; i < n; i++) {
+        size += ngx_http_tracker_json_len(listed[i].len)
+                + sizeof("{\"url\":,\"state\":\"filling\"},");
+    }
+
+    for (i = 0; i < list->npeers; i++) {
+        size += sizeof("{\"addr\":\"\",\"complete\":false},")
+                + (list->peers[i].addr.family == 4
+                   ? sizeof("255.255.255.255:65535")
+                   : NGX_INET6_ADDRSTRLEN + sizeof("[]:65535"));
+    }
+
+    return size;
 }
 
 
@@ -75,17 +114,9 @@ ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
 }
 
 
-static void
-ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_list_t *list)
+static u_char *
+ngx_http_tracker_list_head(u_char *p, ngx_http_tracker_list_t *list)
 {
-    u_char  *p;
-
-    p = ngx_http_tracker_body_room(body, 256);
-    if (p == NULL) {
-        return;
-    }
-
     p = ngx_http_tracker_put_lit(p, "{\"id\":\"");
     p = ngx_hex_dump(p, list->id, NGX_HTTP_TRACKER_ID_LEN);
     p = ngx_http_tracker_put_lit(p, "\",\"interval\":");
@@ -99,22 +130,15 @@ ngx_http_tracker_list_head(ngx_http_tracker_body_t *body,
         *p++ = '}';
     }
 
-    ngx_http_tracker_body_wrote(body, p);
+    return p;
 }
 
 
-static void
-ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_listed_t *listed, ngx_uint_t n)
+static u_char *
+ngx_http_tracker_list_supers(u_char *p, ngx_http_tracker_listed_t *listed,
+    ngx_uint_t n)
 {
-    u_char      *p;
-    ngx_uint_t   i, listing;
-
-    p = ngx_http_tracker_body_room(body, 32 + n
-            * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX) + 32));
-    if (p == NULL) {
-        return;
-    }
+    ngx_uint_t  i, listing;
 
     p = ngx_http_tracker_put_lit(p, ",\"super\":[");
 
@@ -145,24 +169,14 @@ ngx_http_tracker_list_supers(ngx_http_tracker_body_t *body,
 
     *p++ = ']';
 
-    ngx_http_tracker_body_wrote(body, p);
+    return p;
 }
 
 
-static void
-ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_list_t *list)
+static u_char *
+ngx_http_tracker_list_peers(u_char *p, ngx_http_tracker_list_t *list)
 {
-    u_char      *p;
-    ngx_uint_t   i;
-
-    p = ngx_http_tracker_body_room(body,
-              32 + list->npeers * (NGX_INET6_ADDRSTRLEN
-                                   + sizeof("{\"addr\":\"[]:65535\","
-                                            "\"complete\":false},")));
-    if (p == NULL) {
-        return;
-    }
+    ngx_uint_t  i;
 
     p = ngx_http_tracker_put_lit(p, ",\"peers\":[");
 
@@ -184,7 +198,5 @@ ngx_http_tracker_list_peers(ngx_http_tracker_body_t *body,
         }
     }
 
-    p = ngx_http_tracker_put_lit(p, "]}\n");
-
-    ngx_http_tracker_body_wrote(body, p);
+    return ngx_http_tracker_put_lit(p, "]}\n");
 }

@@ -104,11 +104,10 @@ ngx_http_tracker_swarm_leave_locked(ngx_http_tracker_section_t *s,
 /* The asker's own family first: it reaches that one for sure. */
 static ngx_uint_t
 ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
-    ngx_http_tracker_peer_t *asker, ngx_http_tracker_peer_t *peers,
-    ngx_uint_t n)
+    ngx_http_tracker_pick_t *pick)
 {
     ngx_uint_t                   i, k, found;
-    ngx_http_tracker_pick_t      pick;
+    ngx_http_tracker_pick_t      rest;
     ngx_http_tracker_peerset_t  *set;
 
     if (s->swarm == NULL) {
@@ -116,19 +115,19 @@ ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
     }
 
     found = 0;
-    i = (asker->addr.family == 6);
+    rest = *pick;
+    i = (pick->asker->addr.family == 6);
 
-    for (k = 0; k < 2 && found < n; k++, i = !i) {
+    for (k = 0; k < 2 && found < pick->n; k++, i = !i) {
 
         set = i ? s->swarm->v6 : &s->swarm->v4;
 
         if (set) {
-            pick.asker = asker;
-            pick.peers = peers + found;
-            pick.n = n - found;
+            rest.peers = pick->peers + found;
+            rest.n = pick->n - found;
 
             found += ngx_http_tracker_peerset_pick_locked(set, &s->px[i],
-                                                          &pick);
+                                                          &rest);
         }
     }
 
@@ -139,7 +138,7 @@ ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
 ngx_int_t
 ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
-    ngx_http_tracker_view_t *view)
+    ngx_http_tracker_view_t *view, ngx_http_tracker_pick_t *pick)
 {
     ngx_int_t                   rc;
     ngx_http_tracker_section_t  s;
@@ -159,29 +158,13 @@ ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
 
     ngx_http_tracker_swarm_copy_locked(&s, view);
 
+    if (pick) {
+        pick->n = ngx_http_tracker_swarm_pick_locked(&s, pick);
+    }
+
     ngx_http_tracker_stripe_unlock(zone, res->id);
 
     return rc;
-}
-
-
-ngx_uint_t
-ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_peer_t *asker, ngx_http_tracker_view_t *view,
-    ngx_http_tracker_peer_t *peers, ngx_uint_t n)
-{
-    ngx_uint_t                  found;
-    ngx_http_tracker_section_t  s;
-
-    ngx_http_tracker_swarm_open(zone, id, &s);
-
-    ngx_http_tracker_swarm_copy_locked(&s, view);
-
-    found = ngx_http_tracker_swarm_pick_locked(&s, asker, peers, n);
-
-    ngx_http_tracker_stripe_unlock(zone, id);
-
-    return found;
 }
 
 
@@ -207,7 +190,12 @@ ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_counts_t *counts)
 {
     ngx_uint_t                  found, fresh;
+    ngx_http_tracker_pick_t     pick;
     ngx_http_tracker_section_t  s;
+
+    pick.asker = peer;
+    pick.peers = peers;
+    pick.n = n;
 
     ngx_memzero(counts, sizeof(ngx_http_tracker_counts_t));
     found = 0;
@@ -233,7 +221,7 @@ ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone, u_char *id,
 
         if (s.swarm) {
             s.swarm->downloaded += fresh;
-            found = ngx_http_tracker_swarm_pick_locked(&s, peer, peers, n);
+            found = ngx_http_tracker_swarm_pick_locked(&s, &pick);
         }
     }
 

@@ -33,12 +33,23 @@ typedef struct {
 } ngx_http_tracker_peers_ctx_t;
 
 
+/* What an answer is made of. */
+
+typedef struct {
+    ngx_http_tracker_view_t       view;        /* judged */
+    ngx_http_tracker_pick_t       pick;
+    ngx_http_tracker_peer_t       peers[NGX_HTTP_TRACKER_NUMWANT_MAX];
+} ngx_http_tracker_found_t;
+
+
 static ngx_int_t ngx_http_tracker_peers_refer(
     ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_int_t ngx_http_tracker_peers_start(
     ngx_http_tracker_peers_ctx_t *ctx);
-static void ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
-    ngx_http_tracker_peer_t *peer);
+static ngx_uint_t ngx_http_tracker_peers_choose(
+    ngx_http_tracker_peers_ctx_t *ctx, ngx_http_tracker_found_t *found);
+static ngx_int_t ngx_http_tracker_peers_commit(
+    ngx_http_tracker_peers_ctx_t *ctx, ngx_http_tracker_view_t *view);
 static void ngx_http_tracker_peers_tell(ngx_http_tracker_peers_ctx_t *ctx,
     ngx_http_tracker_view_t *view);
 static ngx_uint_t ngx_http_tracker_peers_room(
@@ -49,6 +60,8 @@ static ngx_int_t ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
 static ngx_int_t ngx_http_tracker_peers_send(
     ngx_http_tracker_peers_ctx_t *ctx);
+static ngx_int_t ngx_http_tracker_peers_give(
+    ngx_http_tracker_peers_ctx_t *ctx, ngx_http_tracker_found_t *found);
 static ngx_int_t ngx_http_tracker_peers_write(
     ngx_http_tracker_peers_ctx_t *ctx, ngx_http_tracker_list_t *list);
 
@@ -147,15 +160,18 @@ static ngx_int_t
 ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
 {
     ngx_int_t                   rc;
+    ngx_uint_t                  done;
     ngx_http_request_t         *r;
+    ngx_http_tracker_found_t    found;
     ngx_http_tracker_waiter_t  *w;
 
     r = ctx->waiter.request;
 
-    ngx_http_tracker_peers_choose(ctx, &ctx->asker);
+    done = ngx_http_tracker_peers_choose(ctx, &found);
 
     if (ctx->conf->delay == 0 || (ctx->conf->early && ctx->pending == 0)) {
-        return ngx_http_tracker_peers_send(ctx);
+        return done ? ngx_http_tracker_peers_give(ctx, &found)
+                    : ngx_http_tracker_peers_send(ctx);
     }
 
     w = &ctx->waiter;
@@ -196,59 +212,90 @@ ngx_http_tracker_peers_hash(ngx_http_tracker_addr_t *addr)
 
 
 /*
- * Registers the asker (where peer is not NULL), chooses super peers, tells
- * those that do not know yet, and counts the ones still to be waited for.
+ * Chooses super peers, tells those that do not know yet, and counts the ones
+ * still to be waited for. With "found" the asker is registered too, and peers
+ * are picked; the result is 1 when all that was found still stands at the end.
  * Locked sections one after the other; what changes in between is found by the
  * commit, or by the wake that it causes.
  */
-static void
+static ngx_uint_t
 ngx_http_tracker_peers_choose(ngx_http_tracker_peers_ctx_t *ctx,
-    ngx_http_tracker_peer_t *peer)
+    ngx_http_tracker_found_t *found)
 {
-    ngx_int_t                    rc;
-    ngx_http_tracker_view_t      view;
-    ngx_http_tracker_wish_t      wish;
-    ngx_http_tracker_commit_t    commit;
-    ngx_http_tracker_loc_conf_t *conf;
+    ngx_int_t                 rc;
+    ngx_http_tracker_peer_t  *peer;
+    ngx_http_tracker_view_t   own, *view;
+    ngx_http_tracker_pick_t  *pick;
+    ngx_http_tracker_wish_t   wish;
 
-    conf = ctx->conf;
     ctx->pending = 0;
 
-    if (peer && (peer->port == 0 || peer->addr.family == 0)) {
-        peer = NULL;
+    view = &own;
+    peer = NULL;
+    pick = NULL;
+
+    if (found) {
+        view = &found->view;
+
+        pick = &found->pick;
+        pick->asker = &ctx->asker;
+        pick->peers = found->peers;
+        pick->n = ctx->numwant;
+
+        peer = (ctx->asker.port && ctx->asker.addr.family) ? &ctx->asker
+                                                           : NULL;
     }
 
-    rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer, &view);
+    rc = ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, peer, view, pick);
 
-    wish.n = conf->per_file;
-    wish.budget = conf->prepare_budget;
+    wish.n = ctx->conf->per_file;
+    wish.budget = ctx->conf->prepare_budget;
 
     ngx_http_tracker_roster_choose(ctx->zone, &ctx->res, &ctx->place, &wish,
-                                   &view);
+                                   view);
 
-    if (view.nchosen || view.nstale) {
-        commit.bit = conf->early ? ngx_http_tracker_slots_bit() : 0;
-        commit.until = ngx_http_tracker_now() + conf->delay / 1000 + 1;
-        commit.after = conf->prepare_after;
-        commit.asker = ngx_http_tracker_peers_hash(&ctx->place.addr);
-
-        if (ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, &view, &commit)
-            != NGX_OK)
-        {
-            rc = NGX_DECLINED;
-        }
-
-        ctx->pending = commit.pending;
+    if (view->npending == 0 && view->nfresh == 0 && view->nstale == 0
+        && rc == NGX_OK)
+    {
+        return 1;
     }
 
-    if (view.nfresh) {
-        ngx_http_tracker_peers_tell(ctx, &view);
+    if ((view->nchosen || view->nstale)
+        && ngx_http_tracker_peers_commit(ctx, view) != NGX_OK)
+    {
+        rc = NGX_DECLINED;
+    }
+
+    if (view->nfresh) {
+        ngx_http_tracker_peers_tell(ctx, view);
     }
 
     if (rc != NGX_OK) {
         ngx_http_tracker_stripe_full(ctx->zone,
                                      ctx->waiter.request->connection->log);
     }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_commit(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_view_t *view)
+{
+    ngx_int_t                  rc;
+    ngx_http_tracker_commit_t  commit;
+
+    commit.bit = ctx->conf->early ? ngx_http_tracker_slots_bit() : 0;
+    commit.until = ngx_http_tracker_now() + ctx->conf->delay / 1000 + 1;
+    commit.after = ctx->conf->prepare_after;
+    commit.asker = ngx_http_tracker_peers_hash(&ctx->place.addr);
+
+    rc = ngx_http_tracker_swarm_commit(ctx->zone, &ctx->res, view, &commit);
+
+    ctx->pending = commit.pending;
+
+    return rc;
 }
 
 
@@ -281,7 +328,7 @@ ngx_http_tracker_peers_ready(ngx_http_tracker_waiter_t *w)
         return 0;
     }
 
-    ngx_http_tracker_peers_choose(ctx, NULL);
+    (void) ngx_http_tracker_peers_choose(ctx, NULL);
 
     return ctx->pending == 0;
 }
@@ -325,27 +372,42 @@ ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
 static ngx_int_t
 ngx_http_tracker_peers_send(ngx_http_tracker_peers_ctx_t *ctx)
 {
-    ngx_uint_t                i;
-    ngx_http_tracker_view_t   view;
-    ngx_http_tracker_list_t   list;
-    ngx_http_tracker_peer_t   peers[NGX_HTTP_TRACKER_NUMWANT_MAX];
+    ngx_http_tracker_found_t  found;
+
+    found.pick.asker = &ctx->asker;
+    found.pick.peers = found.peers;
+    found.pick.n = ctx->numwant;
+
+    (void) ngx_http_tracker_swarm_look(ctx->zone, &ctx->res, NULL, &found.view,
+                                       &found.pick);
+
+    ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->place,
+                                  &found.view);
+
+    return ngx_http_tracker_peers_give(ctx, &found);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_give(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_found_t *found)
+{
+    ngx_uint_t                  i;
+    ngx_http_tracker_list_t     list;
+    ngx_http_tracker_holder_t  *h;
 
     list.id = ctx->res.id;
-    list.view = &view;
-    list.peers = peers;
-
-    list.npeers = ngx_http_tracker_swarm_pick(ctx->zone, ctx->res.id,
-                                              &ctx->asker, &view, peers,
-                                              ctx->numwant);
-
-    ngx_http_tracker_roster_judge(ctx->zone, ctx->res.id, &ctx->place, &view);
-
+    list.view = &found->view;
+    list.peers = found->peers;
+    list.npeers = found->pick.n;
     list.interval = ctx->conf->interval;
 
-    for (i = 0; i < view.nholders; i++) {
-        if (view.holders[i].valid && view.holders[i].alive
-            && (view.holders[i].said.state == NGX_HTTP_TRACKER_PREPARING
-                || view.holders[i].said.state == NGX_HTTP_TRACKER_FILLING))
+    for (i = 0; i < found->view.nholders; i++) {
+        h = &found->view.holders[i];
+
+        if (h->valid && h->alive
+            && (h->said.state == NGX_HTTP_TRACKER_PREPARING
+                || h->said.state == NGX_HTTP_TRACKER_FILLING))
         {
             list.interval = ngx_min(list.interval, NGX_HTTP_TRACKER_SOON);
         }

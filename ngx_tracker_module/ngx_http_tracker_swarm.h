@@ -73,6 +73,7 @@ typedef struct {
     ngx_uint_t                    nholders;
     ngx_uint_t                    nchosen;
     ngx_uint_t                    nfresh;
+    ngx_uint_t                    npending;    /* chosen, not complete yet */
     ngx_uint_t                    nstale;      /* to be freed */
     u_char                       *root;        /* NULL: none to be told */
     ngx_uint_t                    votes;       /* for it */
@@ -138,17 +139,17 @@ ngx_int_t ngx_http_tracker_swarm_scrape(ngx_http_tracker_zone_t *zone,
     u_char *id, ngx_http_tracker_counts_t *counts);
 
 /**
- * ngx_http_tracker_swarm_look(zone, res, peer, view):
- * Copy what is known of ${res}'s super peers to ${view}. With a ${peer}, it is
- * registered first, for which the swarm is made where needed; peers that were
- * not seen for the zone's ttl are dropped, a few a call.
+ * ngx_http_tracker_swarm_look(zone, res, peer, view, pick):
+ * Copy what is known of ${res}'s super peers to ${view}, and peers as ${pick}
+ * says, whose n is how many they are then. With a ${peer}, it is registered
+ * first, for which the swarm is made where needed.
  *
  * Errors:     NGX_DECLINED: the peer could not be registered, for want of
- *             memory; the view is filled all the same.
+ *             memory; view and pick are filled all the same.
  */
 ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_peer_t *peer,
-    ngx_http_tracker_view_t *view);
+    ngx_http_tracker_view_t *view, ngx_http_tracker_pick_t *pick);
 
 /**
  * ngx_http_tracker_swarm_commit(zone, res, view, commit):
@@ -163,15 +164,6 @@ ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
 ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
     ngx_http_tracker_commit_t *commit);
-
-/**
- * ngx_http_tracker_swarm_pick(zone, id, asker, view, peers, n):
- * For an answer: the super peers, and up to ${n} peers, see peerset_pick.
- * Returns how many peers.
- */
-ngx_uint_t ngx_http_tracker_swarm_pick(ngx_http_tracker_zone_t *zone,
-    u_char *id, ngx_http_tracker_peer_t *asker, ngx_http_tracker_view_t *view,
-    ngx_http_tracker_peer_t *peers, ngx_uint_t n);
 
 /**
  * ngx_http_tracker_swarm_leave(zone, id, peer):

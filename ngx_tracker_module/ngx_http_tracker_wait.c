@@ -327,8 +327,9 @@ ngx_http_tracker_wait_drain(void)
 
 /*
  * Looks again at those who were woken, and answers those whose time is over,
- * so many a turn that nobody else has to wait for all of them. Answering one may take others away (HTTP/2), so the
- * head of the queue is read anew each time.
+ * so many a turn that nobody else has to wait for all of them. Answering one
+ * may take others away (HTTP/2), so the head of the queue is read anew each
+ * time.
  */
 static void
 ngx_http_tracker_wait_fire(ngx_event_t *ev)
