@@ -34,7 +34,7 @@ sub report(@how) {
 Shoal::Bench::Peers::cost($store, $place) for 1 .. 2;
 my $perf = start_cmd(qw(perf record -q -e cpu-clock -F 1999 --call-graph),
     'dwarf,16384', '-p', $store->{tracker}->worker, '-o', $data)->any_status;
-Shoal::Bench::Peers::cost($store, $place) for 1 .. 6;
+Shoal::Bench::Peers::cost($store, $place) for 1 .. 12;
 $perf->stop('INT', 60);
 
 printf "== %s: own share\n", $place;

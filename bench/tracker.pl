@@ -7,6 +7,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use Shoal::Bench;
+use Shoal::Bench::Announce;
 use Shoal::Bench::Memory;
 use Shoal::Bench::Parking;
 use Shoal::Bench::Peers;
@@ -24,6 +25,7 @@ END {
 
 my $bench = Shoal::Bench->new('tracker');
 
-$bench->part("Shoal::Bench::$_") for qw(Peers Memory Parking);
+$bench->part("Shoal::Bench::$_") for qw(Peers Announce Memory
+    Parking);
 
 exit $bench->finish;

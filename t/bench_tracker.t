@@ -7,12 +7,13 @@ use lib "$FindBin::Bin/../bench/lib";
 use JSON::PP ();
 use Shoal::Test;
 use Shoal::Bench;
+use Shoal::Bench::Announce;
 use Shoal::Bench::Memory;
 use Shoal::Bench::Parking;
 use Shoal::Bench::Peers;
 use Shoal::Load qw(load load_text cpu_per_request);
 
-my @parts = qw(Peers Memory Parking);
+my @parts = qw(Peers Announce Memory Parking);
 my $goals = JSON::PP->new->decode(slurp(top() . '/bench/goals.json'));
 my @ids = map { $_->{id} } @{ $goals->{tracker} };
 is_deeply([ sort map { "Shoal::Bench::$_"->ids } @parts ], [ sort @ids ],

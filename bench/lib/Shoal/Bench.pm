@@ -17,13 +17,18 @@ use JSON::PP ();
 use Shoal::Env qw(top build_dir slurp spew);
 use Shoal::Process;
 
-our @EXPORT_OK = qw(median percentile quick cpus);
+our @EXPORT_OK = qw(median percentile quick rounds slice cpus);
 
 my $quick = $ENV{QUICK} ? 1 : 0;
 my %only  = map { $_ => 1 } split /,/, $ENV{ONLY} // '';
 
 # QUICK=1: a look within three minutes, with smaller stores and fewer rounds.
 sub quick() { return $quick }
+
+# Comparisons: many short rounds, so that both sides of one see the same
+# machine. How many, and the seconds of one side.
+sub rounds() { return $quick ? 7 : 21 }
+sub slice()  { return $quick ? 0.4 : 0.8 }
 
 sub cpus() { return scalar(() = slurp('/proc/cpuinfo') =~ /^processor/mg) }
 

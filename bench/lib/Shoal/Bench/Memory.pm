@@ -9,6 +9,7 @@ use Shoal::Bench::Tracker qw(bench_tracker fill zone_bytes);
 my %kind = (
     bytes_per_peer => 'HTTP resources, IPv4',
     bytes_per_peer6 => 'HTTP resources, IPv6',
+    torrent_bytes_per_peer => 'torrents, IPv4',
 );
 
 sub ids($class) {
@@ -23,7 +24,8 @@ sub run($class, $b) {
         my $t = bench_tracker(zone => quick() ? '16m' : '128m');
         my $empty = zone_bytes($t);
         fill($t, swarms => $peers / $each, peers => $peers,
-             v6 => scalar($kind =~ /6$/));
+             v6 => scalar($kind =~ /6$/),
+             torrents => scalar($kind =~ /^torrent/));
         $b->result($id, value => (zone_bytes($t) - $empty) / $peers,
             against => "$kind{$kind}: $peers peers, $each a swarm");
         $t->stop;

@@ -4,7 +4,7 @@ package Shoal::Bench::Peers;
 # against few.
 
 use v5.36;
-use Shoal::Bench qw(quick median);
+use Shoal::Bench qw(quick median rounds slice);
 use Shoal::Bench::Tracker qw(bench_tracker fill peers_url super_peers
     resource_ids);
 use Shoal::HTTP qw(http);
@@ -53,18 +53,17 @@ sub cost($store, $place) {
     my $t = $store->{tracker};
     my ($ns, $r) = cpu_per_request($t->worker, $t->server,
         url => hot_url($place, $store->{step}), random => 1, space => $hot,
-        connections => 16, seconds => quick() ? 0.7 : 1.5);
+        connections => 16, seconds => slice());
     return $ns;
 }
 
 sub ids($class) { return qw(peers_cpu_ratio peers_growth) }
 
 sub run($class, $b) {
-    my $rounds = quick() ? 5 : 11;
     my $few = store($hot);
     my $many = store(quick() ? 10_000 : 100_000);
     my (@ratio, @growth, @us);
-    for (1 .. $rounds) {
+    for (1 .. rounds()) {
         my $plain = cost($many, '/plain');
         my $peers = cost($many, '/peers');
         push @ratio, $peers / $plain;

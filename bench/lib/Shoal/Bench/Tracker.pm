@@ -5,12 +5,13 @@ package Shoal::Bench::Tracker;
 #   /peers     as deployed          /load    the asker's address is that of
 #   /plain     "return 200"                  X-Real-IP; nothing is prepared
 #   /control   super peers' calls   /stub    nginx's own connection counts
+#   /announce  BitTorrent           /load-announce, as /load
 #
 #   my $t = bench_tracker(zone => '512m', delay => '300ms');
 #   fill($t, swarms => 1000, peers => 50_000);
 #   my @sp = super_peers($t, 2, @ids);
 #
-# More options: peers (directives), connections, files (open at once), body (of
+# More options: peers, announce (directives), connections, files (open at once), body (of
 # /plain), workers.
 
 use v5.36;
@@ -35,7 +36,7 @@ sub bench_tracker(%o) {
     my $main = defined $cpu && !$o{workers} ? 'worker_cpu_affinity 01;' : '';
     $main .= "worker_rlimit_nofile $o{files};" if $o{files};
     return Shoal::Tracker::new(__PACKAGE__, workers => 1, zone => '512m',
-        main => $main, connections => 1024, body => '', log_level => 'warn',
+        main => $main, connections => 1024, body => '', announce => '', log_level => 'warn',
         server => "access_log off;\n keepalive_requests 1000000000;", %o,
     )->start;
 }
@@ -65,6 +66,17 @@ sub write_conf($self) {
             tracker_control swarm;
             tracker_register on;
         }
+        location = /announce {
+            tracker_announce swarm;
+            tracker_interval 1d;
+            $self->{announce}
+        }
+        location = /load-announce {
+            real_ip_header X-Real-IP;
+            set_real_ip_from 127.0.0.0/8;
+            tracker_announce swarm;
+            tracker_interval 1d;
+        }
         location = /stub {
             stub_status;
         }
@@ -85,15 +97,18 @@ sub peers_url($place, $n, $more) {
 
 # Registers peers (v6 => 1: of IPv6 addresses) with addresses and ports that
 # look random, round the swarms, so that all of them grow side by side.
+# torrents => 1: by BitTorrent announces.
 sub fill($t, %o) {
     my $step = $o{step} // 1;
     my $ip = $o{v6} ? '{r:ip6}' : '{r%3000000000+16777216:ip}';
-    my $port = 'port={r/3%50000+10000}&left={r/7%4*65536}';
-    return load(run => $t->server, requests => $o{peers},
+    my $args = 'port={r/3%50000+10000}&left={r/7%4*65536}&numwant=0';
+    my $url = $o{torrents}
+        ? "/load-announce?info_hash={k%$o{swarms}:id}&$args&compact=1"
+            . '&peer_id=-SH0100-{k+100000000000}&uploaded=0&downloaded=0'
+        : peers_url('/load', "{k%$o{swarms}*$step+1000000}", $args);
+    return load(run => $t->server, requests => $o{peers}, url => $url,
         first => $o{first} // 0, connections => 32,
-        header => "X-Real-IP: $ip",
-        url => peers_url('/load', "{k%$o{swarms}*$step+1000000}",
-                         "$port&numwant=0"));
+        header => "X-Real-IP: $ip");
 }
 
 # The ids of resources by number, as the tracker computes them; nothing is
