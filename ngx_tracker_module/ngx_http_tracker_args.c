@@ -286,6 +286,43 @@ ngx_http_tracker_arg_uint64(void *data, ngx_uint_t offset, ngx_str_t *value,
 }
 
 
+/* SUPER,PEER,CDN: three numbers. */
+ngx_int_t
+ngx_http_tracker_arg_bytes(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    u_char      *p, *end, *next;
+    uint64_t    *bytes = (uint64_t *) ((u_char *) data + offset);
+    ngx_uint_t   n;
+
+    end = value->data + value->len;
+
+    for (p = value->data, n = 0; n < 3; p = next + 1, n++) {
+
+        next = ngx_strlchr(p, end, ',');
+
+        if (n == 2 && next == NULL) {
+            next = end;
+        }
+
+        if (next == NULL
+            || ngx_http_tracker_number(p, next - p, NGX_HTTP_TRACKER_INT64_MAX,
+                                       &bytes[n])
+               != NGX_OK)
+        {
+            break;
+        }
+    }
+
+    if (n == 3 && p == end + 1) {
+        return NGX_OK;
+    }
+
+    return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                   "not SUPER,PEER,CDN in bytes");
+}
+
+
 ngx_int_t
 ngx_http_tracker_arg_port(void *data, ngx_uint_t offset, ngx_str_t *value,
     ngx_http_tracker_refusal_t *refusal)

@@ -71,6 +71,8 @@ ngx_int_t ngx_http_tracker_arg_text(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 ngx_int_t ngx_http_tracker_arg_uint64(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+ngx_int_t ngx_http_tracker_arg_bytes(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 ngx_int_t ngx_http_tracker_arg_port(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -85,6 +86,11 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_call_args[] = {
     ngx_http_tracker_call_arg("cpu", NGX_HTTP_TRACKER_ARG_MAX,
                               ngx_http_tracker_arg_percent, call.load.cpu),
 
+    ngx_http_tracker_call_arg("got", 3 * NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_bytes,
+                              call.bytes[NGX_HTTP_TRACKER_GOT_SUPER]),
+
+    ngx_http_tracker_call_uint64("sent", call.bytes[NGX_HTTP_TRACKER_SENT]),
     ngx_http_tracker_call_uint64("cursor", call.cursor),
     ngx_http_tracker_call_uint64("capacity", call.load.capacity),
     ngx_http_tracker_call_uint64("free", call.load.free),
@@ -108,6 +114,7 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
 
     ngx_memzero(&a, sizeof(ngx_http_tracker_call_args_t));
     ngx_memset(&a.call.load, 0xff, sizeof(ngx_http_tracker_load_t));
+    ngx_memset(a.call.bytes, 0xff, sizeof(a.call.bytes));
     ngx_str_set(&a.call.locality, "");
 
     rc = ngx_http_tracker_args(r, ngx_http_tracker_call_args, &a, refusal);
@@ -241,7 +248,8 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_call_t *call,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_refusal_t *refusal)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
 
     rc = ngx_http_tracker_roster_begin(zone, call, turn);
 
@@ -253,6 +261,13 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
     if (rc == NGX_BUSY) {
         return ngx_http_tracker_refuse(refusal, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        NULL, "too many super peers");
+    }
+
+    for (i = 0; i < NGX_HTTP_TRACKER_BYTES; i++) {
+        if (turn->bytes[i]) {
+            ngx_http_tracker_stat_add(zone, NGX_HTTP_TRACKER_STAT_BYTES + i,
+                                      turn->bytes[i]);
+        }
     }
 
     if (turn->wake) {

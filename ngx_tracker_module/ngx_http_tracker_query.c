@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_tracker_arg_version(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_bad(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
-static ngx_int_t ngx_http_tracker_arg_got(void *data, ngx_uint_t offset,
-    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 
 
 static ngx_http_tracker_arg_t  ngx_http_tracker_query_args[] = {
@@ -66,7 +64,8 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_query_args[] = {
       ngx_http_tracker_arg_bad, 0 },
 
     { ngx_string("got"), NGX_HTTP_TRACKER_SMALL, 1,
-      ngx_http_tracker_arg_got, 0 },
+      ngx_http_tracker_arg_bytes,
+      offsetof(ngx_http_tracker_query_t, got) },
 
     ngx_http_tracker_arg_null
 };
@@ -335,40 +334,4 @@ invalid:
 
     return ngx_http_tracker_refuse(refusal, 0, NULL,
                                    "not dead,ADDR:PORT or wrong,ADDR:PORT");
-}
-
-
-/* SUPER,PEER,CDN; checked, and not used yet. */
-static ngx_int_t
-ngx_http_tracker_arg_got(void *data, ngx_uint_t offset, ngx_str_t *value,
-    ngx_http_tracker_refusal_t *refusal)
-{
-    u_char      *p, *end, *next;
-    uint64_t     bytes;
-    ngx_uint_t   n;
-
-    end = value->data + value->len;
-    n = 0;
-
-    for (p = value->data; p <= end; p = next + 1) {
-
-        next = ngx_strlchr(p, end, ',');
-        next = next ? next : end;
-
-        if (++n > 3
-            || ngx_http_tracker_number(p, next - p, NGX_HTTP_TRACKER_INT64_MAX,
-                                       &bytes)
-               != NGX_OK)
-        {
-            n = 0;
-            break;
-        }
-    }
-
-    if (n == 3) {
-        return NGX_OK;
-    }
-
-    return ngx_http_tracker_refuse(refusal, 0, NULL,
-                                   "not SUPER,PEER,CDN in bytes");
 }

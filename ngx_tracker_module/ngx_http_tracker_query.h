@@ -19,6 +19,7 @@ typedef struct {
     uint64_t                      size;
     uint64_t                      left;
     uint64_t                      numwant;
+    uint64_t                      got[3];      /* super peers, peers, CDN */
     in_port_t                     port;
     ngx_str_t                     version;
     ngx_str_t                     provider;

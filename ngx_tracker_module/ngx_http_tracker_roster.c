@@ -93,6 +93,33 @@ ngx_http_tracker_roster_load_locked(ngx_http_tracker_super_t *super,
 }
 
 
+/*
+ * Totals, so that a call that comes twice counts once. Where a session begins
+ * here they only set the mark: it may be older than this tracker.
+ */
+static void
+ngx_http_tracker_roster_bytes_locked(ngx_http_tracker_super_t *super,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_TRACKER_BYTES; i++) {
+
+        if (call->bytes[i] == (uint64_t) -1) {
+            continue;
+        }
+
+        if (super->bytes[i] == (uint64_t) -1) {
+            super->bytes[i] = call->bytes[i];
+
+        } else if (call->bytes[i] > super->bytes[i]) {
+            turn->bytes[i] = call->bytes[i] - super->bytes[i];
+            super->bytes[i] = call->bytes[i];
+        }
+    }
+}
+
+
 static void
 ngx_http_tracker_roster_take_locked(ngx_http_tracker_super_t *super,
     ngx_http_tracker_call_t *call)
@@ -135,6 +162,7 @@ ngx_http_tracker_roster_session_locked(ngx_http_tracker_super_t *super,
 
     super->seq = 0;
     super->announcing = 0;
+    ngx_memset(super->bytes, 0xff, sizeof(super->bytes));
     super->serial++;
     super->slot = -1;
 }
@@ -175,6 +203,7 @@ ngx_http_tracker_roster_begin(ngx_http_tracker_zone_t *zone,
 
     ngx_http_tracker_roster_session_locked(super, call, turn);
     ngx_http_tracker_roster_take_locked(super, call);
+    ngx_http_tracker_roster_bytes_locked(super, call, turn);
 
     turn->super = super - roster->supers;
     turn->epoch = roster->epoch;

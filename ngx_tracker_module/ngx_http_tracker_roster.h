@@ -43,6 +43,17 @@ typedef struct {
 } ngx_http_tracker_load_t;
 
 
+/* Bytes by source since its start, in this order; all ones: not said. */
+
+enum {
+    NGX_HTTP_TRACKER_GOT_SUPER = 0,
+    NGX_HTTP_TRACKER_GOT_PEER,
+    NGX_HTTP_TRACKER_GOT_CDN,
+    NGX_HTTP_TRACKER_SENT,
+    NGX_HTTP_TRACKER_BYTES
+};
+
+
 /* Who is to be chosen. */
 
 typedef struct {
@@ -63,6 +74,7 @@ typedef struct {
     uint64_t                      epoch;       /* 0: none given */
     uint64_t                      cursor;
     ngx_http_tracker_load_t       load;
+    uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];
     ngx_http_tracker_full_e       full;
     unsigned                      poll:1;
 } ngx_http_tracker_call_t;
@@ -77,6 +89,7 @@ typedef struct {
     uint64_t                      epoch;
     uint64_t                      head;        /* when the call began */
     uint64_t                      wake;        /* workers with an older poll */
+    uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];   /* new */
     unsigned                      take:1;      /* its lines are new */
     unsigned                      replaced:1;  /* of another session */
 } ngx_http_tracker_turn_t;

@@ -34,6 +34,7 @@ typedef struct {
     int64_t                       slot;        /* -1: no poll is parked */
     uint64_t                      pid;
     ngx_http_tracker_load_t       said;
+    uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];
     ngx_http_tracker_addr_t       addr;
     uint8_t                       load;        /* %, rank_load() */
     uint8_t                       name_len;

@@ -35,6 +35,12 @@ typedef enum {
     NGX_HTTP_TRACKER_STAT_SCRAPES_BAD,
     NGX_HTTP_TRACKER_STAT_SCRAPES_DENIED,
 
+    /* as super peers tell them; in the order of NGX_HTTP_TRACKER_GOT_SUPER */
+    NGX_HTTP_TRACKER_STAT_BYTES,           /* got from super peers */
+    NGX_HTTP_TRACKER_STAT_BYTES_PEER,      /* from peers */
+    NGX_HTTP_TRACKER_STAT_BYTES_CDN,       /* from CDN nodes */
+    NGX_HTTP_TRACKER_STAT_BYTES_SENT,
+
     NGX_HTTP_TRACKER_STATS_MAX
 } ngx_http_tracker_stat_e;
 

@@ -13,12 +13,17 @@ struct news;
 struct news_item;
 struct resource;
 
-/** What a poll tells of this machine. */
+/** What calls tell of this machine. */
 struct agent_load {
     uint64_t capacity; /* bytes of cache */
     uint64_t free;     /* bytes */
-    uint64_t bytes;    /* uploaded since the start */
     unsigned active;   /* uploads now */
+    uint64_t active_max;
+    uint64_t rate_max; /* bytes a second up; 0: no limit */
+    uint64_t sent;     /* bytes since the start */
+    uint64_t got[3];   /* likewise: from super peers, peers, CDN nodes */
+    uint64_t cpu_us;   /* likewise, of this process */
+    unsigned cores;
 };
 
 /** Called from the agent's threads. */

@@ -20,25 +20,38 @@ enum {
     NEWS_TIMEOUT_MS = 15000
 };
 
+/* Totals, of which the tracker takes the difference to the last call: one
+ * that is repeated counts nothing twice. */
+static void
+query_load(struct tracker_link *l, char *out, size_t cap)
+{
+    struct agent *a = l->agent;
+    struct agent_load load;
+
+    memset(&load, 0, sizeof(load));
+    a->ops->load(a->ops->ctx, &load);
+    pthread_mutex_lock(&a->lock);
+    meter_look(&a->meter, clock_ms(), load.sent, load.cpu_us, load.cores);
+    uint64_t rate = a->meter.rate;
+    unsigned cpu = a->meter.cpu;
+    pthread_mutex_unlock(&a->lock);
+    snprintf(
+        out, cap,
+        "&capacity=%" PRIu64 "&free=%" PRIu64 "&active=%u&active_max=%" PRIu64
+        "&rate=%" PRIu64 "&rate_max=%" PRIu64 "&cpu=%u&got=%" PRIu64
+        ",%" PRIu64 ",%" PRIu64 "&sent=%" PRIu64,
+        load.capacity, load.free, load.active, load.active_max, rate,
+        load.rate_max, cpu, load.got[0], load.got[1], load.got[2], load.sent);
+}
+
 void
 link_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
            char out[QUERY_MAX])
 {
     const struct config *c = l->agent->config;
-    struct agent_load load;
-    uint64_t now = clock_ms(), rate = 0;
     int n;
 
-    memset(&load, 0, sizeof(load));
-    l->agent->ops->load(l->agent->ops->ctx, &load);
     pthread_mutex_lock(&l->agent->lock);
-    if (wait_ms > 0) {
-        if (l->rate_ms != 0 && now > l->rate_ms) {
-            rate = (load.bytes - l->rate_bytes) * 1000 / (now - l->rate_ms);
-        }
-        l->rate_bytes = load.bytes;
-        l->rate_ms = now;
-    }
     n = snprintf(out, QUERY_MAX,
                  "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
                  c->name, l->session, seq, wait_ms, (unsigned) l->agent->port);
@@ -54,12 +67,7 @@ link_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
     if (full != NULL) {
         n += snprintf(out + n, QUERY_MAX - (size_t) n, "&full=%s", full);
     }
-    n += snprintf(out + n, QUERY_MAX - (size_t) n,
-                  "&capacity=%" PRIu64 "&free=%" PRIu64 "&active=%u",
-                  load.capacity, load.free, load.active);
-    if (wait_ms > 0) {
-        snprintf(out + n, QUERY_MAX - (size_t) n, "&rate=%" PRIu64, rate);
-    }
+    query_load(l, out + n, QUERY_MAX - (size_t) n);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent.h"
+#include "meter.h"
 
 struct call;
 struct config_tracker;
@@ -39,7 +40,6 @@ struct tracker_link {
     uint64_t seq;      /* of the last call with news */
     uint64_t answered; /* the highest answered one */
     uint64_t prepares;
-    uint64_t rate_bytes, rate_ms; /* at the last poll, for its rate */
     char poll_error[AGENT_ERROR_MAX], news_error[AGENT_ERROR_MAX];
 };
 
@@ -53,6 +53,7 @@ struct agent {
     struct tracker_link *links;
     size_t count;
     unsigned threads; /* that have not ended */
+    struct meter meter;
 };
 
 /* What an answer said, less the commands, which are handled at once. */

@@ -1,6 +1,7 @@
 /* The super peer: starts its parts in order, waits for a signal, stops them
  * in reverse. */
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -133,6 +134,25 @@ on_announce(void *ctx, struct news *all)
 }
 
 static void
+on_load_machine(struct superpeer *s, struct agent_load *out)
+{
+    struct prefetch_stats fetched;
+    struct rusage used;
+    cpu_set_t cpus;
+
+    prefetch_get_stats(s->prefetch, &fetched);
+    out->got[2] = fetched.bytes; /* it reads from CDN nodes alone */
+    if (getrusage(RUSAGE_SELF, &used) == 0) {
+        out->cpu_us =
+            (uint64_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000
+            + (uint64_t) (used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    }
+    out->cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+                     ? (unsigned) CPU_COUNT(&cpus)
+                     : 1;
+}
+
+static void
 on_load(void *ctx, struct agent_load *out)
 {
     struct superpeer *s = ctx;
@@ -143,8 +163,11 @@ on_load(void *ctx, struct agent_load *out)
     serve_get_stats(s->serve, &serve);
     out->capacity = cache.size;
     out->free = cache.size > cache.used ? cache.size - cache.used : 0;
-    out->bytes = serve.bytes;
+    out->sent = serve.bytes;
     out->active = serve.active;
+    out->active_max = s->config.connections;
+    out->rate_max = s->config.upload_rate;
+    on_load_machine(s, out);
 }
 
 /* ---- start and stop ---- */

@@ -49,11 +49,16 @@ subtest 'arguments' => sub {
     $call->('full', 'full: not first, more or last', full => 'all');
     $call->('full poll', 'full: not with wait_ms', full => 'last', wait_ms => 1);
     $call->('locality', 'locality: not a path of labels', locality => 'a b');
+    $call->('got', 'got: not SUPER,PEER,CDN in bytes', got => $_)
+        for '', '1', '1,2', '1,2,', '1,2,3,4', '1,2,3,', '1,2,x', ',,', '-1,0,0',
+        '0,0,9223372036854775808';
+    $call->('sent', 'sent: not a number from 0 to 9223372036854775807', sent => -1);
     refused('GET', 'method: not POST', 405,
         http(GET => $t->control_url, headers => { Authorization => 'Bearer sesame' }));
     is($t->control($sp->args, token => 'guess')->{status}, 403, 'wrong token');
     my $r = $sp->call('', name => 'x' x 64, scheme => 'https', capacity => 1,
-        free => 1, active => 0, rate => 0, locality => 'cn/x', bogus => 1);
+        free => 1, active => 0, rate => 0, cpu => 100, active_max => 1,
+        rate_max => 2**40, got => '1,2,9223372036854775807', sent => 7, locality => 'cn/x', bogus => 1);
     is($r->{status}, 200, 'all of them');
     like($r->{body}, qr/^\{"epoch":"[0-9a-f]{16}","cursor":0\}\n$/, 'answer');
 };
