@@ -7,25 +7,21 @@
 #include "ngx_http_tracker_swarm_shm.h"
 
 
+#define ngx_http_tracker_swarm_set(swarm, i)                                  \
+    ((i) ? &(swarm)->v6 : &(swarm)->v4)
+
+
 static ngx_int_t
 ngx_http_tracker_swarm_put_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_peer_t *peer)
 {
-    if (peer->addr.family == 4) {
-        return ngx_http_tracker_peerset_put_locked(&s->swarm->v4, &s->px[0],
-                                                   peer);
-    }
+    ngx_uint_t  i;
 
-    if (s->swarm->v6 == NULL) {
+    i = (peer->addr.family == 6);
 
-        s->swarm->v6 = ngx_http_tracker_swarm_alloc_locked(s,
-                                          sizeof(ngx_http_tracker_peerset_t));
-        if (s->swarm->v6 == NULL) {
-            return NGX_DECLINED;
-        }
-    }
-
-    return ngx_http_tracker_peerset_put_locked(s->swarm->v6, &s->px[1], peer);
+    return ngx_http_tracker_peerset_put_locked(
+                                        ngx_http_tracker_swarm_set(s->swarm, i),
+                                        &s->px[i], peer);
 }
 
 
@@ -81,19 +77,19 @@ static ngx_uint_t
 ngx_http_tracker_swarm_leave_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_peer_t *peer)
 {
-    ngx_uint_t                   i, rc;
-    ngx_http_tracker_peerset_t  *set;
+    ngx_uint_t  i, rc;
 
-    i = (peer->addr.family == 6);
-    set = (s->swarm == NULL) ? NULL : i ? s->swarm->v6 : &s->swarm->v4;
-
-    if (set == NULL) {
+    if (s->swarm == NULL) {
         return 0;
     }
 
+    i = (peer->addr.family == 6);
+
     ngx_http_tracker_swarm_count_locked(s, s->swarm, -1);
 
-    rc = ngx_http_tracker_peerset_del_locked(set, &s->px[i], peer);
+    rc = ngx_http_tracker_peerset_del_locked(
+                                        ngx_http_tracker_swarm_set(s->swarm, i),
+                                        &s->px[i], peer);
 
     ngx_http_tracker_swarm_count_locked(s, s->swarm, 1);
 
@@ -106,9 +102,8 @@ static ngx_uint_t
 ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_pick_t *pick)
 {
-    ngx_uint_t                   i, k, found;
-    ngx_http_tracker_pick_t      rest;
-    ngx_http_tracker_peerset_t  *set;
+    ngx_uint_t               i, k, found;
+    ngx_http_tracker_pick_t  rest;
 
     if (s->swarm == NULL) {
         return 0;
@@ -120,15 +115,12 @@ ngx_http_tracker_swarm_pick_locked(ngx_http_tracker_section_t *s,
 
     for (k = 0; k < 2 && found < pick->n; k++, i = !i) {
 
-        set = i ? s->swarm->v6 : &s->swarm->v4;
+        rest.peers = pick->peers + found;
+        rest.n = pick->n - found;
 
-        if (set) {
-            rest.peers = pick->peers + found;
-            rest.n = pick->n - found;
-
-            found += ngx_http_tracker_peerset_pick_locked(set, &s->px[i],
-                                                          &rest);
-        }
+        found += ngx_http_tracker_peerset_pick_locked(
+                                        ngx_http_tracker_swarm_set(s->swarm, i),
+                                        &s->px[i], &rest);
     }
 
     return found;
@@ -172,14 +164,9 @@ static void
 ngx_http_tracker_swarm_counts_locked(ngx_http_tracker_swarm_t *swarm,
     ngx_http_tracker_counts_t *counts)
 {
-    counts->complete = swarm->v4.complete;
-    counts->incomplete = swarm->v4.n - swarm->v4.complete;
+    counts->complete = swarm->v4.complete + swarm->v6.complete;
+    counts->incomplete = swarm->v4.n + swarm->v6.n - counts->complete;
     counts->downloaded = swarm->downloaded;
-
-    if (swarm->v6) {
-        counts->complete += swarm->v6->complete;
-        counts->incomplete += swarm->v6->n - swarm->v6->complete;
-    }
 }
 
 

@@ -94,7 +94,7 @@ ngx_http_tracker_peerset_fit(size_t alen, ngx_uint_t n,
     set->size = (uint16_t) (NGX_HTTP_TRACKER_TABLE_PAGE / entry);
     n = ngx_min(n, NGX_HTTP_TRACKER_PEERS_MAX);
 
-    set->pages = (uint16_t) ngx_min(n * 20 / (set->size * 13) + 1,
+    set->pages = (uint16_t) ngx_min(n * 4 / (set->size * 3) + 1,
                                     NGX_HTTP_TRACKER_PEERS_MAX / set->size);
 }
 
@@ -219,12 +219,12 @@ ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
 }
 
 
-/* Pages are searched fast while a fifth is free; a small table may fill up. */
+/* Pages are searched fast while some is free; a small table may fill up. */
 static ngx_uint_t
 ngx_http_tracker_peerset_crowded(ngx_http_tracker_peerset_t *set)
 {
     return set->pages
-           && (set->n + 1) * 16 > ngx_http_tracker_set_places(set) * 13;
+           && (set->n + 1) * 8 > ngx_http_tracker_set_places(set) * 7;
 }
 
 
@@ -238,8 +238,13 @@ ngx_http_tracker_peerset_put_locked(ngx_http_tracker_peerset_t *set,
 
     addr = peer->addr.bytes;
 
-    e = set->slots ? ngx_http_tracker_peerset_find(set, px, addr, peer->port)
-                   : NULL;
+    if (set->slots) {
+        e = ngx_http_tracker_peerset_find(set, px, addr, peer->port);
+
+    } else {
+        e = NULL;
+        set->shift = (uint8_t) px->shift;
+    }
 
     if ((e == NULL || (e->port == 0 && ngx_http_tracker_peerset_crowded(set)))
         && ngx_http_tracker_peerset_resize(set, px, set->n + 1) == NGX_OK)
@@ -426,14 +431,19 @@ ngx_http_tracker_peerset_shift(uint32_t ttl)
 
 void
 ngx_http_tracker_peerset_shift_locked(ngx_http_tracker_peerset_t *set,
-    ngx_http_tracker_px_t *px, ngx_uint_t from, ngx_uint_t to, uint32_t now)
+    ngx_http_tracker_px_t *px, uint32_t now)
 {
     u_char                    *table;
-    uint32_t                   seen;
+    uint32_t                   seen, tick;
     ngx_uint_t                 i, places;
     ngx_http_tracker_entry_t  *e;
 
-    places = set->slots ? ngx_http_tracker_set_places(set) : 0;
+    if (set->slots == NULL || set->shift == px->shift) {
+        return;
+    }
+
+    places = ngx_http_tracker_set_places(set);
+    tick = now >> set->shift;
 
     for (i = 0; i < places; i++) {
         table = ngx_http_tracker_set_table(set, i / set->size);
@@ -441,10 +451,13 @@ ngx_http_tracker_peerset_shift_locked(ngx_http_tracker_peerset_t *set,
 
         /* at the end of that tick: not gone before its time */
 
-        seen = (now >> from) - ngx_http_tracker_entry_age(e, now >> from);
-        seen = ngx_min(((seen + 1) << from) - 1, now);
+        seen = tick - ngx_http_tracker_entry_age(e, tick);
+        seen = ngx_min(((seen + 1) << set->shift) - 1, now);
 
         e->meta = (uint16_t) ((e->meta & ~NGX_HTTP_TRACKER_SEEN_MASK)
-                              | (seen >> to & NGX_HTTP_TRACKER_SEEN_MASK));
+                              | (seen >> px->shift
+                                 & NGX_HTTP_TRACKER_SEEN_MASK));
     }
+
+    set->shift = (uint8_t) px->shift;
 }

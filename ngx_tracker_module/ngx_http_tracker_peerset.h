@@ -35,9 +35,11 @@ typedef struct {
     u_char                       *slots;       /* the table, or u_char *[] */
     uint32_t                      n;
     uint32_t                      complete;
-    uint32_t                      hand;        /* of the expiry */
+    uint16_t                      hand;        /* of the expiry */
     uint16_t                      size;        /* places of one table */
     uint16_t                      pages;       /* 0: slots is the table */
+    uint8_t                       shift;       /* of its ticks */
+    uint8_t                       unused;
 } ngx_http_tracker_peerset_t;
 
 
@@ -48,7 +50,8 @@ typedef struct {
     uint64_t                      seed;        /* strangers choose the ports */
     uint32_t                      tick;        /* now */
     uint32_t                      ttl;         /* in ticks */
-    size_t                        alen;        /* of an address: 4 or 16 */
+    uint32_t                      shift;       /* a tick: 2^shift s */
+    uint32_t                      alen;        /* of an address: 4 or 16 */
 } ngx_http_tracker_px_t;
 
 
@@ -111,11 +114,11 @@ ngx_uint_t ngx_http_tracker_peerset_pick_locked(
     ngx_http_tracker_pick_t *pick);
 
 /**
- * ngx_http_tracker_peerset_shift_locked(set, px, from, to, now):
- * The ticks were of 2^${from} seconds and are of 2^${to} from now on.
+ * ngx_http_tracker_peerset_shift_locked(set, px, now):
+ * Give the set the ticks of ${px}; it may be of before a reload.
  */
 void ngx_http_tracker_peerset_shift_locked(ngx_http_tracker_peerset_t *set,
-    ngx_http_tracker_px_t *px, ngx_uint_t from, ngx_uint_t to, uint32_t now);
+    ngx_http_tracker_px_t *px, uint32_t now);
 
 void ngx_http_tracker_peerset_free_locked(ngx_http_tracker_peerset_t *set,
     ngx_slab_pool_t *shpool);

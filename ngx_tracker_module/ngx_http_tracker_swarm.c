@@ -48,6 +48,7 @@ ngx_http_tracker_swarm_enter(ngx_http_tracker_zone_t *zone, u_char *id,
         s->px[i].seed = s->stripe->seed;
         s->px[i].tick = ngx_http_tracker_now() >> zone->shift;
         s->px[i].ttl = (zone->ttl + unit - 1) >> zone->shift;
+        s->px[i].shift = zone->shift;
         s->px[i].alen = i ? 16 : 4;
     }
 }
@@ -57,25 +58,12 @@ void
 ngx_http_tracker_swarm_shift_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_swarm_t *swarm)
 {
-    ngx_uint_t                   i;
-    ngx_http_tracker_peerset_t  *set;
+    uint32_t  now;
 
-    if (swarm->shift == s->zone->shift) {
-        return;
-    }
+    now = ngx_http_tracker_now();
 
-    for (i = 0; i < 2; i++) {
-        set = i ? swarm->v6 : &swarm->v4;
-
-        if (set) {
-            ngx_http_tracker_peerset_shift_locked(set, &s->px[i],
-                                                  swarm->shift,
-                                                  s->zone->shift,
-                                                  ngx_http_tracker_now());
-        }
-    }
-
-    swarm->shift = (uint8_t) s->zone->shift;
+    ngx_http_tracker_peerset_shift_locked(&swarm->v4, &s->px[0], now);
+    ngx_http_tracker_peerset_shift_locked(&swarm->v6, &s->px[1], now);
 }
 
 
@@ -140,12 +128,9 @@ ngx_http_tracker_swarm_count_locked(ngx_http_tracker_section_t *s,
     tally = &s->stripe->tally;
 
     tally->peers[0] += sign * swarm->v4.n;
+    tally->peers[1] += sign * swarm->v6.n;
     tally->complete[0] += sign * swarm->v4.complete;
-
-    if (swarm->v6) {
-        tally->peers[1] += sign * swarm->v6->n;
-        tally->complete[1] += sign * swarm->v6->complete;
-    }
+    tally->complete[1] += sign * swarm->v6.complete;
 }
 
 
@@ -155,23 +140,14 @@ ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
 {
     ngx_uint_t  n;
 
-    if (swarm->v4.n == 0 && swarm->v6 == NULL) {
+    if (swarm->v4.n + swarm->v6.n == 0) {
         return 0;
     }
 
     ngx_http_tracker_swarm_count_locked(s, swarm, -1);
 
     n = ngx_http_tracker_peerset_expire_locked(&swarm->v4, &s->px[0], places);
-
-    if (swarm->v6) {
-        n += ngx_http_tracker_peerset_expire_locked(swarm->v6, &s->px[1],
-                                                    places);
-        if (swarm->v6->n == 0) {
-            ngx_http_tracker_peerset_free_locked(swarm->v6, s->shpool);
-            ngx_slab_free_locked(s->shpool, swarm->v6);
-            swarm->v6 = NULL;
-        }
-    }
+    n += ngx_http_tracker_peerset_expire_locked(&swarm->v6, &s->px[1], places);
 
     ngx_http_tracker_swarm_count_locked(s, swarm, 1);
 
@@ -223,11 +199,7 @@ ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
     }
 
     ngx_http_tracker_peerset_free_locked(&swarm->v4, s->shpool);
-
-    if (swarm->v6) {
-        ngx_http_tracker_peerset_free_locked(swarm->v6, s->shpool);
-        ngx_slab_free_locked(s->shpool, swarm->v6);
-    }
+    ngx_http_tracker_peerset_free_locked(&swarm->v6, s->shpool);
 
     while (swarm->holders) {
         ngx_http_tracker_swarm_drop_locked(s, swarm, swarm->holders);
@@ -311,8 +283,7 @@ ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
 
         ngx_memcpy(swarm->id, s->id, NGX_HTTP_TRACKER_ID_LEN);
         swarm->used = ngx_http_tracker_now();
-        swarm->torrent = (uint8_t) s->torrent;
-        swarm->shift = (uint8_t) s->zone->shift;
+        swarm->torrent = s->torrent & 1;
 
         bucket = &s->stripe->buckets[ngx_http_tracker_swarm_bucket(s->stripe,
                                                                    s->id)];

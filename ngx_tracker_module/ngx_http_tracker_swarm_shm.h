@@ -45,12 +45,11 @@ struct ngx_http_tracker_swarm_s {
     ngx_http_tracker_text_t      *text;        /* NULL: not known yet */
     ngx_http_tracker_node_t      *holders;
     ngx_http_tracker_peerset_t    v4;
-    ngx_http_tracker_peerset_t   *v6;          /* NULL: none yet */
+    ngx_http_tracker_peerset_t    v6;
     uint32_t                      used;
     uint32_t                      until;       /* the last waiter's deadline */
-    uint32_t                      downloaded;
-    uint8_t                       torrent;
-    uint8_t                       shift;       /* of the ticks in its sets */
+    uint32_t                      torrent:1;
+    uint32_t                      downloaded:31;
     u_char                        id[NGX_HTTP_TRACKER_ID_LEN];
 };
 

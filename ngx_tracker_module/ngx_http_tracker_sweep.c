@@ -84,8 +84,7 @@ ngx_http_tracker_sweep_swarm(ngx_http_tracker_section_t *s,
     ngx_http_tracker_sweep_holders(s, swarm, sw);
 
     if (idle > NGX_HTTP_TRACKER_IDLE + s->zone->ttl
-        || (idle > NGX_HTTP_TRACKER_IDLE && swarm->v4.n == 0
-            && swarm->v6 == NULL))
+        || (idle > NGX_HTTP_TRACKER_IDLE && swarm->v4.n + swarm->v6.n == 0))
     {
         if (swarm->holders == NULL && !ngx_http_tracker_swarm_waited(swarm)) {
             ngx_http_tracker_swarm_free_locked(s, swarm);
