@@ -129,6 +129,8 @@ typedef struct {
 } ngx_http_tracker_resource_t;
 
 
+#define NGX_HTTP_TRACKER_VERSION    "0.1"
+
 #define NGX_HTTP_TRACKER_INT64_MAX  0x7fffffffffffffffull
 
 
@@ -147,6 +149,7 @@ ngx_int_t ngx_http_tracker_peers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_control_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_announce_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_scrape_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tracker_metrics_handler(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_http_tracker_module;

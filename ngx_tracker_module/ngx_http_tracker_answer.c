@@ -216,11 +216,19 @@ ngx_http_tracker_send_body(ngx_http_request_t *r,
 {
     static ngx_str_t  type = ngx_string("application/json");
 
+    return ngx_http_tracker_send_typed(r, &type, body);
+}
+
+
+ngx_int_t
+ngx_http_tracker_send_typed(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_http_tracker_body_t *body)
+{
     if (body->failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_tracker_send(r, NGX_HTTP_OK, &type, body->first);
+    return ngx_http_tracker_send(r, NGX_HTTP_OK, type, body->first);
 }
 
 

@@ -62,6 +62,13 @@ ngx_int_t ngx_http_tracker_send_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_tracker_send_buf(ngx_http_request_t *r, ngx_buf_t *b);
 
 /**
+ * ngx_http_tracker_send_typed(r, type, body):
+ * The same as ${type}.
+ */
+ngx_int_t ngx_http_tracker_send_typed(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_http_tracker_body_t *body);
+
+/**
  * ngx_http_tracker_send_refusal(r, refusal):
  * Send its line as text. Returns what to finalize the request with.
  */

@@ -7,6 +7,7 @@
 
 #include "ngx_http_tracker_budget.h"
 #include "ngx_http_tracker_rank.h"
+#include "ngx_http_tracker_stat.h"
 
 
 enum {
@@ -373,4 +374,6 @@ ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone,
     }
 
     ngx_http_tracker_roster_unlock(zone);
+
+    ngx_http_tracker_stat_add(zone, NGX_HTTP_TRACKER_STAT_SENT, wakes->n);
 }

@@ -9,6 +9,7 @@
 #include "ngx_http_tracker_answer.h"
 #include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_lines.h"
+#include "ngx_http_tracker_trace.h"
 #include "ngx_http_tracker_prepare.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
@@ -30,8 +31,8 @@ typedef struct {
     ngx_http_tracker_turn_t       turn;
     ngx_http_tracker_lines_t      lines;
     ngx_http_tracker_refusal_t    refusal;
+    ngx_http_tracker_trace_t      trace;
     ngx_msec_t                    wait;
-    unsigned                      parked:1;
 } ngx_http_tracker_control_ctx_t;
 
 
@@ -71,6 +72,8 @@ ngx_http_tracker_control_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_set_ctx(r, &ctx->trace, ngx_http_tracker_module);
+
     rc = ngx_http_tracker_control_start(r, ctx);
 
     if (rc == NGX_DECLINED) {
@@ -86,7 +89,7 @@ ngx_http_tracker_control_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_set_ctx(r, ctx, ngx_http_tracker_module);
+    ctx->trace.poll = ctx->call.poll;
 
     r->request_body_no_buffering = 1;
 
@@ -133,9 +136,14 @@ static void
 ngx_http_tracker_control_body(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
+    ngx_http_tracker_trace_t         *trace;
     ngx_http_tracker_control_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_tracker_module);
+    trace = ngx_http_get_module_ctx(r, ngx_http_tracker_module);
+
+    ctx = (ngx_http_tracker_control_ctx_t *)
+              ((u_char *) trace
+               - offsetof(ngx_http_tracker_control_ctx_t, trace));
 
     rc = ngx_http_tracker_control_read(r, ctx);
 
@@ -302,6 +310,7 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
     }
 
     if (!ctx->call.poll) {
+        ctx->trace.reason = NGX_HTTP_TRACKER_REASON_NOW;
         return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
                                              &ctx->turn);
     }
@@ -319,6 +328,7 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
     w->leave = ngx_http_tracker_control_leave;
 
     if (ngx_http_tracker_control_ready(w)) {
+        ctx->trace.reason = NGX_HTTP_TRACKER_REASON_READY;
         return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
                                              &ctx->turn);
     }
@@ -327,8 +337,7 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
                                     NGX_HTTP_TRACKER_POLL_SPARE);
 
     if (rc == NGX_OK) {
-        ctx->parked = 1;
-        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_POLLS, 1);
+        ngx_http_tracker_trace_parked(ctx->zone, &ctx->trace);
         return NGX_AGAIN;
     }
 
@@ -337,6 +346,8 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
     if (rc != NGX_DECLINED) {
         return rc;
     }
+
+    ctx->trace.reason = ngx_http_tracker_trace_unparked();
 
     return ngx_http_tracker_prepare_send(r, ctx->zone, &ctx->call,
                                          &ctx->turn);
@@ -362,11 +373,7 @@ ngx_http_tracker_control_leave(ngx_http_tracker_waiter_t *w)
 
     ctx = (ngx_http_tracker_control_ctx_t *) w;
 
-    if (ctx->parked) {
-        ctx->parked = 0;
-        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_POLLS, -1);
-    }
-
+    ngx_http_tracker_trace_left(ctx->zone, &ctx->trace);
     ngx_http_tracker_roster_unwait(ctx->zone, &ctx->turn);
 }
 
@@ -378,6 +385,8 @@ ngx_http_tracker_control_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_control_ctx_t  *ctx;
 
     ctx = (ngx_http_tracker_control_ctx_t *) w;
+
+    ctx->trace.reason = ngx_http_tracker_trace_why(why);
 
     return ngx_http_tracker_prepare_send(w->request, ctx->zone, &ctx->call,
                                          &ctx->turn);

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_tracker_swarm_shm.h"
+#include "ngx_http_tracker_stat.h"
 
 
 static ngx_http_tracker_node_t *
@@ -71,6 +72,11 @@ ngx_http_tracker_swarm_tell_locked(ngx_http_tracker_section_t *s,
     if (node) {
         if (ngx_memcmp(&node->said, &h->said, sizeof(h->said)) != 0) {
             return NGX_DONE;
+        }
+
+        if (node->said.state == NGX_HTTP_TRACKER_PREPARING) {
+            ngx_http_tracker_stat_add(s->zone, NGX_HTTP_TRACKER_STAT_EXPIRED,
+                                      1);
         }
 
     } else {
@@ -212,6 +218,27 @@ ngx_http_tracker_swarm_differs_locked(ngx_http_tracker_section_t *s,
 }
 
 
+/* How a prepare ended, if this is the end of one. */
+static void
+ngx_http_tracker_swarm_outcome_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_node_t *node, ngx_http_tracker_said_t *said)
+{
+    if (node->said.state != NGX_HTTP_TRACKER_PREPARING
+        && node->said.state != NGX_HTTP_TRACKER_FILLING)
+    {
+        return;
+    }
+
+    if (said->state == NGX_HTTP_TRACKER_COMPLETE) {
+        ngx_http_tracker_stat_add(s->zone, NGX_HTTP_TRACKER_STAT_READY, 1);
+
+    } else if (said->state == NGX_HTTP_TRACKER_REFUSED) {
+        ngx_http_tracker_stat_add(s->zone, NGX_HTTP_TRACKER_STAT_REFUSED
+                                           + said->reason, 1);
+    }
+}
+
+
 static ngx_int_t
 ngx_http_tracker_swarm_store_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_node_t *node, ngx_http_tracker_said_t *said,
@@ -232,6 +259,8 @@ ngx_http_tracker_swarm_store_locked(ngx_http_tracker_section_t *s,
 
         ngx_memzero(&node->said, sizeof(ngx_http_tracker_said_t));
     }
+
+    ngx_http_tracker_swarm_outcome_locked(s, node, said);
 
     news = said->rooted
            && (!node->said.rooted

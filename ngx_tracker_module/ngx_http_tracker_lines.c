@@ -9,13 +9,14 @@ static const char *ngx_http_tracker_line_parse(u_char *p, u_char *end,
     u_char *id, ngx_http_tracker_said_t *said);
 static const char *ngx_http_tracker_line_complete(u_char *p, u_char *end,
     ngx_http_tracker_said_t *said);
-static const char *ngx_http_tracker_line_refused(u_char *p, u_char *end);
+static const char *ngx_http_tracker_line_refused(u_char *p, u_char *end,
+    ngx_http_tracker_said_t *said);
 
 
-static ngx_str_t  ngx_http_tracker_reasons[] = {
+ngx_str_t  ngx_http_tracker_refusal_words[NGX_HTTP_TRACKER_REFUSAL_WORDS] = {
     ngx_string("origin"), ngx_string("notfound"), ngx_string("noagree"),
     ngx_string("toolarge"), ngx_string("private"), ngx_string("busy"),
-    ngx_string("failed"), ngx_null_string
+    ngx_string("failed")
 };
 
 
@@ -189,7 +190,7 @@ ngx_http_tracker_line_parse(u_char *p, u_char *end, u_char *id,
 
     default: /* '?' */
         said->state = NGX_HTTP_TRACKER_REFUSED;
-        return ngx_http_tracker_line_refused(p, end);
+        return ngx_http_tracker_line_refused(p, end, said);
     }
 }
 
@@ -229,14 +230,19 @@ ngx_http_tracker_line_complete(u_char *p, u_char *end,
 
 
 static const char *
-ngx_http_tracker_line_refused(u_char *p, u_char *end)
+ngx_http_tracker_line_refused(u_char *p, u_char *end,
+    ngx_http_tracker_said_t *said)
 {
-    ngx_str_t  *reason;
+    ngx_str_t   *word;
+    ngx_uint_t   i;
 
-    for (reason = ngx_http_tracker_reasons; reason->len; reason++) {
-        if (reason->len == (size_t) (end - p)
-            && ngx_memcmp(reason->data, p, reason->len) == 0)
+    for (i = 0; i < NGX_HTTP_TRACKER_REFUSAL_WORDS; i++) {
+        word = &ngx_http_tracker_refusal_words[i];
+
+        if (word->len == (size_t) (end - p)
+            && ngx_memcmp(word->data, p, word->len) == 0)
         {
+            said->reason = (uint8_t) i;
             return NULL;
         }
     }

@@ -10,6 +10,7 @@
 
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_args.h"
+#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_swarm.h"
 
 
@@ -29,6 +30,9 @@ typedef struct {
 typedef void (*ngx_http_tracker_line_pt)(void *data, u_char *id,
     ngx_http_tracker_said_t *said);
 
+
+/* the reasons of a refusal; said.reason is an index into them */
+extern ngx_str_t  ngx_http_tracker_refusal_words[];
 
 /**
  * ngx_http_tracker_lines_feed(lines, p, end, handler, data, refusal):

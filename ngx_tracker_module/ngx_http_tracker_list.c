@@ -10,7 +10,8 @@ static size_t ngx_http_tracker_list_room(ngx_http_tracker_list_t *list,
 static u_char *ngx_http_tracker_list_head(u_char *p,
     ngx_http_tracker_list_t *list);
 static u_char *ngx_http_tracker_list_supers(u_char *p,
-    ngx_http_tracker_listed_t *listed, ngx_uint_t n);
+    ngx_http_tracker_list_t *list, ngx_http_tracker_listed_t *listed,
+    ngx_uint_t n);
 static u_char *ngx_http_tracker_list_peers(u_char *p,
     ngx_http_tracker_list_t *list);
 
@@ -38,7 +39,7 @@ ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
     }
 
     p = ngx_http_tracker_list_head(p, list);
-    p = ngx_http_tracker_list_supers(p, listed, n);
+    p = ngx_http_tracker_list_supers(p, list, listed, n);
     p = ngx_http_tracker_list_peers(p, list);
 
     ngx_http_tracker_body_wrote(body, p);
@@ -135,8 +136,8 @@ ngx_http_tracker_list_head(u_char *p, ngx_http_tracker_list_t *list)
 
 
 static u_char *
-ngx_http_tracker_list_supers(u_char *p, ngx_http_tracker_listed_t *listed,
-    ngx_uint_t n)
+ngx_http_tracker_list_supers(u_char *p, ngx_http_tracker_list_t *list,
+    ngx_http_tracker_listed_t *listed, ngx_uint_t n)
 {
     ngx_uint_t  i, listing;
 
@@ -150,11 +151,9 @@ ngx_http_tracker_list_supers(u_char *p, ngx_http_tracker_listed_t *listed,
             continue;
         }
 
-        if (listing) {
+        if (listing++) {
             *p++ = ',';
         }
-
-        listing = 1;
 
         p = ngx_http_tracker_put_lit(p, "{\"url\":");
         p = ngx_http_tracker_put_json(p, listed[i].url, listed[i].len);
@@ -168,6 +167,8 @@ ngx_http_tracker_list_supers(u_char *p, ngx_http_tracker_listed_t *listed,
     }
 
     *p++ = ']';
+
+    list->nsupers = listing;
 
     return p;
 }

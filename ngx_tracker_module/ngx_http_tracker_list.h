@@ -25,6 +25,7 @@ typedef struct {
     ngx_http_tracker_peer_t      *peers;
     ngx_uint_t                    npeers;
     ngx_uint_t                    interval;
+    ngx_uint_t                    nsupers;     /* set: how many are listed */
 } ngx_http_tracker_list_t;
 
 

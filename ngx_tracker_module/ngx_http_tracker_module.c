@@ -8,6 +8,7 @@
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_conf.h"
 #include "ngx_http_tracker_hashes.h"
+#include "ngx_http_tracker_trace.h"
 #include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
@@ -19,6 +20,7 @@ static ngx_int_t ngx_http_tracker_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_tracker_init_process(ngx_cycle_t *cycle);
 static void ngx_http_tracker_exit_process(ngx_cycle_t *cycle);
 static ngx_uint_t ngx_http_tracker_sweep(void *data);
+static ngx_int_t ngx_http_tracker_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_tracker_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_tracker_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -102,6 +104,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("tracker_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_role_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_tracker_role_metrics },
 
     { ngx_string("tracker_delay"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -192,8 +201,8 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_tracker_module_ctx = {
-    NULL,                                  /* preconfiguration */
-    ngx_http_tracker_conf_check,           /* postconfiguration */
+    ngx_http_tracker_variables,            /* preconfiguration */
+    ngx_http_tracker_postconfiguration,    /* postconfiguration */
 
     ngx_http_tracker_create_main_conf,     /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -330,6 +339,24 @@ ngx_http_tracker_sweep(void *data)
     }
 
     return died;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_int_t                      rc;
+    ngx_http_tracker_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_tracker_module);
+
+    rc = ngx_http_tracker_conf_check(cf);
+
+    if (rc != NGX_OK || tmcf->zones.nelts == 0) {
+        return rc;
+    }
+
+    return ngx_http_tracker_trace_init(cf);
 }
 
 

@@ -9,9 +9,9 @@
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_query.h"
 #include "ngx_http_tracker_roster.h"
-#include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
+#include "ngx_http_tracker_trace.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -28,6 +28,7 @@ typedef struct {
     ngx_http_tracker_resource_t   res;
     ngx_http_tracker_peer_t       asker;
     ngx_http_tracker_place_t      place;       /* of the asker */
+    ngx_http_tracker_trace_t      trace;
     ngx_uint_t                    numwant;
     ngx_uint_t                    pending;     /* chosen, not yet answered */
 } ngx_http_tracker_peers_ctx_t;
@@ -109,6 +110,9 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->trace.id = ctx->res.id;
+    ngx_http_set_ctx(r, &ctx->trace, ngx_http_tracker_module);
+
     if (ngx_http_tracker_place(r, ctx->conf, &ctx->place) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -120,6 +124,8 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
     ctx->asker.have = (q.left < q.size / 3) ? 2 : (q.left < q.size / 3 * 2);
     ctx->numwant = q.numwant;
 
+    ngx_http_tracker_stat_got(ctx->zone, q.got, q.size);
+
     if (ctx->res.size < ctx->conf->min_size) {
         return ngx_http_tracker_peers_refer(ctx);
     }
@@ -128,6 +134,8 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         if (q.port && ctx->asker.addr.family) {
             ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
         }
+
+        ctx->trace.reason = NGX_HTTP_TRACKER_REASON_STOPPED;
 
         return ngx_http_tracker_peers_send(ctx);
     }
@@ -152,6 +160,8 @@ ngx_http_tracker_peers_refer(ngx_http_tracker_peers_ctx_t *ctx)
     list.npeers = 0;
     list.interval = ctx->conf->interval;
 
+    ctx->trace.reason = NGX_HTTP_TRACKER_REASON_SMALL;
+
     return ngx_http_tracker_peers_write(ctx, &list);
 }
 
@@ -170,6 +180,13 @@ ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
     done = ngx_http_tracker_peers_choose(ctx, &found);
 
     if (ctx->conf->delay == 0 || (ctx->conf->early && ctx->pending == 0)) {
+
+        ctx->trace.reason = (ctx->conf->delay == 0)
+                            ? NGX_HTTP_TRACKER_REASON_NOW
+                            : found.view.nchosen
+                              ? NGX_HTTP_TRACKER_REASON_READY
+                              : NGX_HTTP_TRACKER_REASON_NOBODY;
+
         return done ? ngx_http_tracker_peers_give(ctx, &found)
                     : ngx_http_tracker_peers_send(ctx);
     }
@@ -190,12 +207,14 @@ ngx_http_tracker_peers_start(ngx_http_tracker_peers_ctx_t *ctx)
         r->main->count++;
 
         ngx_http_tracker_peers_parked++;
-        ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_PARKED, 1);
+        ngx_http_tracker_trace_parked(ctx->zone, &ctx->trace);
 
         return NGX_DONE;
     }
 
     if (rc == NGX_DECLINED) {
+        ctx->trace.reason = ngx_http_tracker_trace_unparked();
+
         return ngx_http_tracker_peers_send(ctx);
     }
 
@@ -357,7 +376,7 @@ ngx_http_tracker_peers_leave(ngx_http_tracker_waiter_t *w)
     ctx = (ngx_http_tracker_peers_ctx_t *) w;
 
     ngx_http_tracker_peers_parked--;
-    ngx_http_tracker_stat_add(ctx->zone, NGX_HTTP_TRACKER_STAT_PARKED, -1);
+    ngx_http_tracker_trace_left(ctx->zone, &ctx->trace);
 }
 
 
@@ -365,7 +384,13 @@ static ngx_int_t
 ngx_http_tracker_peers_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why)
 {
-    return ngx_http_tracker_peers_send((ngx_http_tracker_peers_ctx_t *) w);
+    ngx_http_tracker_peers_ctx_t  *ctx;
+
+    ctx = (ngx_http_tracker_peers_ctx_t *) w;
+
+    ctx->trace.reason = ngx_http_tracker_trace_why(why);
+
+    return ngx_http_tracker_peers_send(ctx);
 }
 
 
@@ -428,6 +453,10 @@ ngx_http_tracker_peers_write(ngx_http_tracker_peers_ctx_t *ctx,
 
     ngx_http_tracker_list_write(&body, ctx->zone, list,
                                 ctx->conf->list_filling);
+
+    ctx->trace.supers = (uint32_t) list->nsupers;
+    ctx->trace.peers = (uint32_t) list->npeers;
+    ctx->trace.listed = 1;
 
     return ngx_http_tracker_send_body(ctx->waiter.request, &body);
 }

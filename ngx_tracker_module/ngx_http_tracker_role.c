@@ -11,28 +11,35 @@ ngx_http_tracker_role_t  ngx_http_tracker_role_peers = {
     ngx_http_tracker_peers_handler,
     ngx_string("GET, HEAD"),
     ngx_http_tracker_contradicts("tracker_peers"),
-    1, 1
+    1, 1, NGX_HTTP_TRACKER_KIND_PEERS
 };
 
 ngx_http_tracker_role_t  ngx_http_tracker_role_control = {
     ngx_http_tracker_control_handler,
     ngx_string("POST"),
     ngx_http_tracker_contradicts("tracker_control"),
-    0, 0
+    0, 0, NGX_HTTP_TRACKER_KIND_CONTROL
+};
+
+ngx_http_tracker_role_t  ngx_http_tracker_role_metrics = {
+    ngx_http_tracker_metrics_handler,
+    ngx_string("GET, HEAD"),
+    ngx_http_tracker_contradicts("tracker_metrics"),
+    0, 0, NGX_HTTP_TRACKER_KIND_METRICS
 };
 
 ngx_http_tracker_role_t  ngx_http_tracker_role_announce = {
     ngx_http_tracker_announce_handler,
     ngx_string("GET, HEAD"),
     ngx_http_tracker_contradicts("tracker_announce"),
-    1, 0
+    1, 0, NGX_HTTP_TRACKER_KIND_ANNOUNCE
 };
 
 ngx_http_tracker_role_t  ngx_http_tracker_role_scrape = {
     ngx_http_tracker_scrape_handler,
     ngx_string("GET, HEAD"),
     ngx_http_tracker_contradicts("tracker_scrape"),
-    0, 0
+    0, 0, NGX_HTTP_TRACKER_KIND_SCRAPE
 };
 
 

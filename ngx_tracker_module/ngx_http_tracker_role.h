@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_tracker.h"
+#include "ngx_http_tracker_stat.h"
 
 
 struct ngx_http_tracker_role_s {
@@ -18,6 +19,7 @@ struct ngx_http_tracker_role_s {
     char                         *contradicts; /* for whoever comes second */
     unsigned                      registers:1; /* its interval counts */
     unsigned                      origins:1;   /* needs tracker_origin */
+    ngx_http_tracker_kind_e       kind;        /* as requests are counted */
 };
 
 
@@ -26,6 +28,7 @@ extern ngx_http_tracker_role_t  ngx_http_tracker_role_peers;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_control;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_announce;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_scrape;
+extern ngx_http_tracker_role_t  ngx_http_tracker_role_metrics;
 
 
 /**

@@ -103,6 +103,7 @@ ngx_http_tracker_roster_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    roster->started = (uint64_t) ngx_time();
     roster->max = ngx_http_tracker_roster_max(zone);
     roster->epoch = ngx_http_tracker_roster_epoch();
 

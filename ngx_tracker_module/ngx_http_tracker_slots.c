@@ -126,7 +126,7 @@ ngx_http_tracker_slots_claim(ngx_shm_zone_t *zone, ngx_log_t *log)
         slot = &ngx_http_tracker_slots[i];
         pid = __atomic_load_n(&slot->pid, __ATOMIC_SEQ_CST);
 
-        if (pid && (kill((ngx_pid_t) pid, 0) == 0 || ngx_errno != NGX_ESRCH)) {
+        if (ngx_http_tracker_slots_alive(i)) {
             continue;
         }
 
@@ -321,4 +321,20 @@ ngx_http_tracker_slots_lives(ngx_int_t slot, ngx_pid_t pid)
                             __ATOMIC_SEQ_CST);
 
     return owner == (uint64_t) pid;
+}
+
+
+ngx_uint_t
+ngx_http_tracker_slots_alive(ngx_uint_t slot)
+{
+    uint64_t  pid;
+
+    if (slot >= NGX_HTTP_TRACKER_SLOTS) {
+        return 0;
+    }
+
+    pid = __atomic_load_n(&ngx_http_tracker_slots[slot].pid,
+                          __ATOMIC_SEQ_CST);
+
+    return pid && (kill((ngx_pid_t) pid, 0) == 0 || ngx_errno != NGX_ESRCH);
 }

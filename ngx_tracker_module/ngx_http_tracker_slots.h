@@ -79,5 +79,11 @@ void ngx_http_tracker_slots_wake_all(void);
 ngx_int_t ngx_http_tracker_slots_own(void);
 ngx_uint_t ngx_http_tracker_slots_lives(ngx_int_t slot, ngx_pid_t pid);
 
+/**
+ * ngx_http_tracker_slots_alive(slot):
+ * Has ${slot} an owner, and is that one still there?
+ */
+ngx_uint_t ngx_http_tracker_slots_alive(ngx_uint_t slot);
+
 
 #endif /* _NGX_HTTP_TRACKER_SLOTS_H_INCLUDED_ */

@@ -142,7 +142,16 @@ ngx_http_tracker_stripe_lock(ngx_http_tracker_zone_t *zone, u_char *id,
 static ngx_http_tracker_stripe_t *
 ngx_http_tracker_stripe_reset(ngx_slab_pool_t *shpool)
 {
+    ngx_http_tracker_tally_t    tally;
     ngx_http_tracker_stripe_t  *stripe;
+
+    ngx_memzero(&tally, sizeof(ngx_http_tracker_tally_t));
+
+    stripe = shpool->data;
+
+    if (stripe) {
+        tally = stripe->tally;
+    }
 
     shpool->data = NULL;
     ngx_memory_barrier();
@@ -154,6 +163,13 @@ ngx_http_tracker_stripe_reset(ngx_slab_pool_t *shpool)
 
     stripe = ngx_http_tracker_stripe_create(shpool);
     stripe->lost = NGX_HTTP_TRACKER_LOST_DIED;
+
+    /* counters never go down */
+
+    stripe->tally.evicted = tally.evicted;
+    stripe->tally.expired = tally.expired;
+    stripe->tally.refused = tally.refused;
+    stripe->tally.gone = tally.gone;
 
     ngx_memory_barrier();
     shpool->data = stripe;

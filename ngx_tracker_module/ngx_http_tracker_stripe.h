@@ -32,6 +32,7 @@ typedef struct {
     uint64_t                      evicted;     /* swarms, for want of memory */
     uint64_t                      expired;     /* swarms nobody asked for */
     uint64_t                      refused;     /* peers not registered */
+    uint64_t                      gone;        /* peers not seen again */
 } ngx_http_tracker_tally_t;
 
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_swarm_shm.h"
+#include "ngx_http_tracker_stat.h"
 
 
 /* The seed keeps who can make ids at will from filling one bucket. */
@@ -150,6 +151,7 @@ ngx_http_tracker_swarm_expire_locked(ngx_http_tracker_section_t *s,
     n += ngx_http_tracker_peerset_expire_locked(&swarm->v6, &s->px[1], places);
 
     ngx_http_tracker_swarm_count_locked(s, swarm, 1);
+    s->stripe->tally.gone += n;
 
     return n;
 }
@@ -160,6 +162,10 @@ ngx_http_tracker_swarm_drop_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_swarm_t *swarm, ngx_http_tracker_node_t *node)
 {
     ngx_http_tracker_node_t  **p;
+
+    if (node->said.state == NGX_HTTP_TRACKER_PREPARING) {
+        ngx_http_tracker_stat_add(s->zone, NGX_HTTP_TRACKER_STAT_EXPIRED, 1);
+    }
 
     p = &swarm->holders;
 

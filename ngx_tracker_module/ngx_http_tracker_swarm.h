@@ -39,7 +39,7 @@ typedef enum {
 } ngx_http_tracker_state_e;
 
 
-/* What one super peer said of one resource. */
+/* What one super peer said of one resource; without padding: is compared. */
 
 typedef struct {
     uint32_t                      super;       /* index in the roster */
@@ -48,7 +48,7 @@ typedef struct {
     uint8_t                       state;
     uint8_t                       rooted;      /* has a root */
     uint8_t                       vote;        /* all bytes from CDN nodes */
-    uint8_t                       unused;      /* no padding: is compared */
+    uint8_t                       reason;      /* of a refusal, see lines */
     u_char                        root[NGX_HTTP_TRACKER_ROOT_LEN];
 } ngx_http_tracker_said_t;
 

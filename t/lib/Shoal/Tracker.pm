@@ -15,7 +15,8 @@ package Shoal::Tracker;
 use v5.36;
 use parent -norequire, 'Shoal::Nginx';
 use Exporter qw(import);
-use Shoal::HTTP qw(http_start http_raw url_encode);
+use Shoal::HTTP qw(http http_start http_raw url_encode);
+use Shoal::Metrics qw(parse_metrics);
 use Shoal::Net qw(free_port);
 use Shoal::Nginx;
 
@@ -52,6 +53,7 @@ sub write_conf($self) {
             $register
             $self->{control}
         }
+        location = /metrics { tracker_metrics swarm; }
 EOC
     $self->{http} = <<"EOC";
     tracker_zone swarm:$self->{zone};
@@ -79,6 +81,12 @@ sub base($self)  { return "http://$self->{addr}:$self->{port}" }
 # What shoal --tracker gets, and what a super peer's trackers: gets.
 sub url($self)         { return $self->base . '/peers' }
 sub control_url($self) { return $self->base . '/control' }
+
+# What /metrics says: { 'NAME{LABELS without the zone}' => value }.
+sub metrics($self) {
+    return parse_metrics(http(GET => $self->base . '/metrics')->{body})
+        ->{value};
+}
 
 sub ask_start($self, %args) {
     my %o = map { $_ => delete $args{$_} }
