@@ -22,18 +22,39 @@ ngx_http_tracker_refuse(ngx_http_tracker_refusal_t *refusal,
 }
 
 
+/* of a hex digit; 16 and more of another byte */
+static ngx_uint_t
+ngx_http_tracker_args_digit(u_char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : 16;
+}
+
+
+/* "percent" is the first one. */
 static ngx_int_t
-ngx_http_tracker_args_decode(ngx_pool_t *pool, u_char *p, u_char *end,
+ngx_http_tracker_args_decode(ngx_pool_t *pool, u_char *percent,
     ngx_str_t *value)
 {
-    u_char  *d;
+    u_char      *p, *d, *end;
+    ngx_uint_t   high, low;
 
-    d = ngx_pnalloc(pool, end - p);
+    p = percent;
+    end = value->data + value->len;
+
+    d = ngx_pnalloc(pool, value->len);
     if (d == NULL) {
         return NGX_ERROR;
     }
 
+    ngx_memcpy(d, value->data, p - value->data);
     value->data = d;
+    d += value->len - (end - p);
 
     while (p < end) {
 
@@ -42,11 +63,18 @@ ngx_http_tracker_args_decode(ngx_pool_t *pool, u_char *p, u_char *end,
             continue;
         }
 
-        if (end - p < 3 || ngx_http_tracker_hex(p + 1, d, 1) != NGX_OK) {
+        if (end - p < 3) {
             return NGX_DECLINED;
         }
 
-        d++;
+        high = ngx_http_tracker_args_digit(p[1]);
+        low = ngx_http_tracker_args_digit(p[2]);
+
+        if (high > 15 || low > 15) {
+            return NGX_DECLINED;
+        }
+
+        *d++ = (u_char) (high << 4 | low);
         p += 3;
     }
 
@@ -75,13 +103,16 @@ static ngx_int_t
 ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
     u_char *p, u_char *end, void *data, ngx_http_tracker_refusal_t *refusal)
 {
-    ngx_int_t  rc;
-    ngx_str_t  value;
+    u_char     *percent;
+    ngx_int_t   rc;
+    ngx_str_t   value;
 
     value.data = p;
     value.len = end - p;
 
-    if (ngx_strlchr(p, end, '%')) {
+    percent = memchr(p, '%', end - p);
+
+    if (percent) {
 
         /* what is too long needs no decoding */
 
@@ -89,7 +120,7 @@ ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
             rc = NGX_OK;
 
         } else {
-            rc = ngx_http_tracker_args_decode(r->pool, p, end, &value);
+            rc = ngx_http_tracker_args_decode(r->pool, percent, &value);
         }
 
         if (rc == NGX_DECLINED) {
@@ -152,12 +183,12 @@ ngx_http_tracker_args(ngx_http_request_t *r, ngx_http_tracker_arg_t *table,
 
     for (p = r->args.data; p < end; p = next + 1) {
 
-        next = ngx_strlchr(p, end, '&');
+        next = memchr(p, '&', end - p);
         if (next == NULL) {
             next = end;
         }
 
-        eq = ngx_strlchr(p, next, '=');
+        eq = memchr(p, '=', next - p);
         if (eq == NULL) {
             eq = next;
         }

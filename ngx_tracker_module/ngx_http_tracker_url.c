@@ -41,6 +41,13 @@ static ngx_str_t  ngx_http_tracker_counts[] = {
 };
 
 
+/* What stays as it is: "!" to "~" without %"<>\^`{|} */
+
+static uint32_t  ngx_http_tracker_plain[] = {
+    0x00000000, 0xafffffda, 0xafffffff, 0x47fffffe, 0, 0, 0, 0
+};
+
+
 static void
 ngx_http_tracker_put(ngx_http_tracker_writer_t *w, u_char c)
 {
@@ -61,6 +68,30 @@ ngx_http_tracker_put_escaped(ngx_http_tracker_writer_t *w, u_char c)
     ngx_http_tracker_put(w, '%');
     ngx_http_tracker_put(w, hex[c >> 4]);
     ngx_http_tracker_put(w, hex[c & 15]);
+}
+
+
+/* Leading bytes that stay as they are, at once; returns what follows. */
+static u_char *
+ngx_http_tracker_put_plain(ngx_http_tracker_writer_t *w, u_char *p,
+    u_char *end)
+{
+    u_char  *start;
+
+    start = p;
+
+    while (p < end && ngx_http_tracker_plain[*p >> 5] >> (*p & 31) & 1) {
+        p++;
+    }
+
+    if (p - start > w->end - w->p) {
+        w->full = 1;
+        return p;
+    }
+
+    w->p = ngx_cpymem(w->p, start, p - start);
+
+    return p;
 }
 
 
@@ -287,37 +318,32 @@ ngx_http_tracker_url_component(u_char *p, u_char *end,
     u_char     c;
     ngx_int_t  value;
 
-    while (p < end) {
+    for ( ;; ) {
+        p = ngx_http_tracker_put_plain(w, p, end);
+
+        if (p == end) {
+            return;
+        }
+
         c = *p++;
 
-        if (c == '%') {
-            value = (end - p < 2) ? NGX_ERROR : ngx_hextoi(p, 2);
+        value = (c != '%' || end - p < 2) ? NGX_ERROR : ngx_hextoi(p, 2);
 
-            if (value == NGX_ERROR) {
-                ngx_http_tracker_put_escaped(w, c);
-                continue;
-            }
-
-            c = (u_char) value;
-            p += 2;
-
-            if (ngx_http_tracker_alnum(c)
-                || c == '-' || c == '.' || c == '_' || c == '~')
-            {
-                ngx_http_tracker_put(w, c);
-
-            } else {
-                ngx_http_tracker_put_escaped(w, c);
-            }
-
+        if (value == NGX_ERROR) {
+            ngx_http_tracker_put_escaped(w, c);
             continue;
         }
 
-        if (c < '!' || c > '~' || ngx_strchr("\"<>\\^`{|}", c)) {
-            ngx_http_tracker_put_escaped(w, c);
+        c = (u_char) value;
+        p += 2;
+
+        if (ngx_http_tracker_alnum(c)
+            || c == '-' || c == '.' || c == '_' || c == '~')
+        {
+            ngx_http_tracker_put(w, c);
 
         } else {
-            ngx_http_tracker_put(w, c);
+            ngx_http_tracker_put_escaped(w, c);
         }
     }
 }
