@@ -1,14 +1,16 @@
 #!/usr/bin/perl
 
-# Where the time of a peer-list request goes: perf on the worker under the load
-# of the peers part. Prints each function's own share, then those with what
-# they call. usage: bench/profile.pl [/peers|/plain]
+# Where the time of a request goes: perf on the worker under the load of the
+# benches. Prints each function's own share, then those with what they call.
+# usage: bench/profile.pl [peers|plain|announce|announce-keepalive]
 
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
+use Shoal::Bench::Announce;
 use Shoal::Bench::Peers;
 use Shoal::Env qw(is_main tmpdir);
+use Shoal::Load qw(load_text);
 use Shoal::Process qw(run_cmd start_cmd);
 
 END {
@@ -20,9 +22,31 @@ END {
     }
 }
 
-my $place = shift // '/peers';
-my $store = Shoal::Bench::Peers::store(20_000);
-my $data  = tmpdir() . '/perf.data';
+my %load = (
+    peers => sub { peers('/peers') },
+    plain => sub { peers('/plain') },
+    announce => sub { announce(close => 1) },
+    'announce-keepalive' => sub { announce() },
+);
+my $what = shift // 'peers';
+die "usage: bench/profile.pl [", join('|', sort keys %load), "]\n"
+    if !$load{$what};
+
+# The worker, and code that loads it for a while.
+sub peers($place) {
+    my $store = Shoal::Bench::Peers::store(20_000);
+    return ($store->{tracker}->worker,
+            sub { Shoal::Bench::Peers::cost($store, $place) });
+}
+
+sub announce(%o) {
+    my $list = join '', map { "$_\n" } load_text('{k:hex}', 1000);
+    my $who = Shoal::Bench::Announce::fill(
+        Shoal::Bench::Announce::advised($list));
+    return ($who->{pid}, sub { Shoal::Bench::Announce::cost($who, %o) });
+}
+
+my $data = tmpdir() . '/perf.data';
 
 sub report(@how) {
     my ($st, $out) = run_cmd({ deadline => 300 }, qw(perf report -i), $data,
@@ -31,13 +55,14 @@ sub report(@how) {
     return;
 }
 
-Shoal::Bench::Peers::cost($store, $place) for 1 .. 2;
+my ($pid, $cost) = $load{$what}->();
+$cost->() for 1 .. 2;
 my $perf = start_cmd(qw(perf record -q -e cpu-clock -F 1999 --call-graph),
-    'dwarf,16384', '-p', $store->{tracker}->worker, '-o', $data)->any_status;
-Shoal::Bench::Peers::cost($store, $place) for 1 .. 12;
+    'dwarf,16384', '-p', $pid, '-o', $data)->any_status;
+$cost->() for 1 .. 12;
 $perf->stop('INT', 60);
 
-printf "== %s: own share\n", $place;
+print "== $what: own share\n";
 report('overhead,sym', '--no-children');
-printf "== %s: with what is called\n", $place;
+print "== $what: with what is called\n";
 report('overhead_children,overhead,sym', '--children');
