@@ -74,6 +74,28 @@ back_off(struct tracker_state *tr, const char *why)
     tr->ask_ms = clock_ms() + wait;
 }
 
+/*
+ * What was taken since it was told last, by kind of source. What is thrown
+ * away later was told all the same: it is not told twice when it comes again.
+ */
+static void
+count_bytes(const struct transfer *t, struct tracker_state *tr,
+            uint64_t got[3])
+{
+    uint64_t sums[3] = { 0 };
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        sums[s->kind == SOURCE_SUPER  ? 0
+             : s->kind == SOURCE_PEER ? 1
+                                      : 2] += s->used;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        got[i] = sums[i] > tr->told[i] ? sums[i] - tr->told[i] : 0;
+    }
+}
+
 static void
 ask_tracker(struct transfer *t, unsigned index, const char *event,
             unsigned total_ms)
@@ -84,7 +106,6 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
                                .left = t->map.size - transfer_held(t),
                                .port = t->o.port,
                                .event = event };
-    uint64_t sums[3] = { 0 };
 
     int err = locate(t, tr, &addr);
     if (err == LOOKUP_PENDING) {
@@ -95,17 +116,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
                                          : "cannot resolve its host");
         return;
     }
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *s = t->sources[i];
-
-        sums[s->kind == SOURCE_SUPER  ? 0
-             : s->kind == SOURCE_PEER ? 1
-                                      : 2] += s->used;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        ask.got[i] = sums[i] > tr->told[i] ? sums[i] - tr->told[i] : 0;
-        tr->told[i] = sums[i];
-    }
+    count_bytes(t, tr, ask.got);
     char *url = tracker_url(tr->url, &ask);
     struct http_options o = { .url = url,
                               .addr = &addr,
@@ -121,6 +132,10 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     }
     job->body_max = TRACKER_ANSWER_MAX;
     job->tracker = index;
+    for (size_t i = 0; i < 3; i++) {
+        tr->told[i] += ask.got[i];
+        tr->under[i] = ask.got[i];
+    }
     tr->asked = true;
     tr->registered = t->o.port != 0;
 }
@@ -237,8 +252,12 @@ ask_done(struct job *job, int err, const char *why)
         err = SHOAL_EHTTP;
     }
     if (err != 0) {
+        for (size_t i = 0; i < 3; i++) {
+            tr->told[i] -= tr->under[i];
+        }
         tracker_failed(tr, job, why);
     } else {
+        tr->answered = true;
         tr->failures = 0;
         tr->state[0] = '\0';
         tr->ask_ms = clock_ms() + a->interval * 1000;
@@ -280,7 +299,13 @@ ask_leave(struct transfer *t)
     uint64_t end = clock_ms() + LEAVE_MS;
 
     for (unsigned i = 0; i < t->n_trackers; i++) {
-        if (t->trackers[i].registered) {
+        struct tracker_state *tr = &t->trackers[i];
+        uint64_t got[3];
+
+        count_bytes(t, tr, got);
+        if (tr->registered
+            || (tr->answered && tr->failures == 0
+                && got[0] + got[1] + got[2] > 0)) {
             ask_tracker(t, i, "stopped", LEAVE_MS);
         }
     }

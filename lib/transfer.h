@@ -116,8 +116,9 @@ struct transfer *transfer_create(const struct transfer_options *options);
 int transfer_run(struct transfer *t);
 
 /**
- * transfer_free(t): also takes this host off the trackers' lists, for which
- * it waits up to 200 ms where a port was registered. NULL is a no-op.
+ * transfer_free(t): also takes this host off the trackers' lists and tells
+ * those that answered before what was taken since, for which it waits up to
+ * 200 ms. NULL is a no-op.
  */
 void transfer_free(struct transfer *t);
 

@@ -132,10 +132,12 @@ struct tracker_state {
     char *url;
     struct lookup *lookup; /* of its host; NULL: begin one */
     bool asked;            /* under way */
+    bool answered; /* once at least */
     bool registered;
     unsigned failures;
-    uint64_t ask_ms;  /* when next */
-    uint64_t told[3]; /* bytes told so far: super, peer, CDN */
+    uint64_t ask_ms;   /* when next */
+    uint64_t told[3];  /* bytes told so far: super, peer, CDN */
+    uint64_t under[3]; /* of them, in the request under way */
     char state[160];
 };
 
@@ -371,7 +373,8 @@ void ask_start(struct transfer *t);
 void ask_tick(struct transfer *t);
 void ask_done(struct job *job, int err, const char *why);
 
-/** ask_leave(t): take this host off their lists, within 200 ms. */
+/** ask_leave(t): take this host off their lists, and tell those that answer
+ *  what was taken since, within 200 ms. */
 void ask_leave(struct transfer *t);
 
 /* published.c */
