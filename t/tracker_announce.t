@@ -5,16 +5,20 @@ use v5.36;
 use IO::Socket::IP;
 use Shoal::Bencode qw(bdecode);
 use Shoal::Test;
-use Shoal::Torrent qw(announce failure info_hash bt_query bt_answer);
+use Shoal::Torrent qw(announce scrape failure info_hash bt_query bt_answer);
 
 my $six = eval { IO::Socket::IP->new(LocalHost => '::1', Listen => 1) } ? 1 : 0;
 my $port6 = free_port($six ? '::1' : '127.0.0.1');
 
-my $t = tracker(workers => 2,
-    http => 'tracker_zone short:1m; tracker_origin short cdn.example.com;'
+my $t = tracker(workers => 2, delay => '0',
+    http => 'map $arg_where $where { default ""; ~^[a-z]+$ $arg_where; }'
+        . 'tracker_zone short:1m; tracker_zone full:1m;'
         . 'large_client_header_buffers 4 16k;',
     server => ($six ? "listen [::1]:$port6;" : '') . q{
-        location = /announce { tracker_announce swarm; tracker_interval 30m; }
+        location = /announce { tracker_announce swarm; tracker_interval 30m;
+                               tracker_locality $where; }
+        location = /scrape   { tracker_scrape swarm; }
+        location = /full     { tracker_announce full; }
         location = /short    { tracker_announce short; tracker_interval 2s; }
         location = /odd      { tracker_announce short; tracker_interval 1s; }
         location = /if       { if ($arg_port) { set $x 1; }
@@ -136,6 +140,70 @@ subtest 'events' => sub {
     announce($t, 'e', @me);
     is_deeply(announce($t, 'e', from => '127.0.0.12')->{peers},
         [ '127.0.0.11:4000' ], 'and come back');
+};
+
+subtest 'numbers' => sub {
+    my $numbers = sub ($a) { join ' ', $a->@{qw(complete incomplete downloaded)} };
+    my $say = sub ($n, $what, $want, %o) {
+        is($numbers->(announce($t, 'c', from => "127.0.0.1$n", %o)), $want, $what);
+    };
+    $say->(1, 'a leecher', '0 1 0', event => 'started', left => 9);
+    $say->(2, 'a seed was complete before', '1 1 0', event => 'started', left => 0);
+    $say->(3, 'without left: a leecher', '1 2 0', left => undef);
+    $say->(1, 'completed', '2 1 1', event => 'completed', left => 0);
+    $say->(1, 'again', '2 1 1', event => 'completed', left => 0);
+    $say->(1, 'and on', '2 1 1', left => 0);
+    $say->(3, 'completed without left', '3 0 2', event => 'completed', left => undef);
+    $say->(3, 'lost some: a leecher again', '2 1 2', left => 5);
+    $say->(4, 'paused: complete in what it wants', '2 2 2', event => 'paused', left => 5);
+    $say->(1, 'a seed stops', '1 2 2', event => 'stopped', left => 0);
+    $say->(1, 'again', '1 2 2', event => 'stopped', left => 0);
+    $say->(3, 'a leecher stops', '1 1 2', event => 'stopped', left => 5);
+    my $s = scrape($t, info_hash('c'))->{files};
+    is($numbers->($s->{ info_hash('c') }), '1 1 2', 'in a scrape');
+    $say->($_, "peer $_ stops", $_ == 2 ? '0 1 2' : '0 0 2', event => 'stopped')
+        for 2, 4;
+    $say->(1, 'what was is remembered', '1 0 2', left => 0);
+};
+
+subtest 'torrents and resources' => sub {
+    my %f = (url => 'http://cdn.example.com/a', size => 1000);
+    $t->ask(%f, from => '127.0.0.21', port => 4000);
+    my $hash = pack 'H*', $t->ask(%f)->json->{id};
+    my $a = announce($t, undef, hash => $hash, from => '127.0.0.22', port => 4001);
+    is_deeply([ $a->@{qw(peers incomplete)} ], [ [], 1 ], 'by the same id');
+    is_deeply([ map { $_->{addr} } @{ $t->ask(%f)->json->{peers} } ],
+        [ '127.0.0.21:4000' ], 'are apart');
+    announce($t, undef, hash => $hash, from => '127.0.0.21', port => 4000,
+        event => 'stopped');
+    is(@{ $t->ask(%f)->json->{peers} }, 1, 'when one stops, too');
+    is(scrape($t, $hash)->{files}{$hash}{incomplete}, 1, 'and in a scrape');
+};
+
+subtest 'locality' => sub {
+    announce($t, 'l', from => "127.0.0.$_", where => 'a') for 1 .. 40;
+    announce($t, 'l', from => "127.0.1.$_", where => 'b') for 1 .. 15;
+    # all of them are looked at
+    my @near = grep { /^127\.0\.1\./ } @{ announce($t, 'l', from => '127.0.2.1',
+        where => 'b', numwant => 15)->{peers} };
+    cmp_ok(@near, '>=', 9, 'mostly those of the same one');
+};
+
+subtest 'a full zone' => sub {
+    # more than 1m has room for
+    my ($r, $bad) = (undef, 0);
+    for my $n (1 .. 8000) {
+        $r = http_start(GET => $t->base . '/' . bt_query('full', info_hash =>
+            info_hash("full $n"), port => $n, left => 1, compact => 1),
+            keepalive => 1, $r && $n % 500 ? (on => $r) : (),
+            from => '127.0.0.31')->wait(5);
+        $bad++ if bt_answer($r)->{interval} != 60;
+    }
+    is($bad, 0, 'every announce is answered');
+    is_deeply(announce($t, 'full 8000', path => 'full')->{peers},
+        [ '127.0.0.31:8000' ], 'what was used last is known');
+    is_deeply(announce($t, 'full 1', path => 'full')->{peers}, [],
+        'what was used first is not');
 };
 
 subtest 'bad arguments' => sub {

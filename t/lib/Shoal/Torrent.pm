@@ -38,14 +38,15 @@ sub bt_answer($r) {
     return bdecode($r->{body});
 }
 
-# from, base, path, method; the rest are arguments, info_hash by name.
+# from, base, path, hash (instead of the name's); the rest are arguments.
 sub announce($t, $name, %o) {
     my ($from, $base) = delete @o{qw(from base)};
     my $path = delete $o{path} // 'announce';
+    my $hash = delete $o{hash} // info_hash($name);
     %o = (peer_id => '-XX0000-abcdefghijkl', port => 6881, uploaded => 0,
         downloaded => 0, left => 1000, compact => 1, %o);
     my $url = ($base // $t->base) . '/'
-        . bt_query($path, info_hash => info_hash($name), map { $_ => $o{$_} }
+        . bt_query($path, info_hash => $hash, map { $_ => $o{$_} }
             sort keys %o);
     my $a = bt_answer(http(GET => $url, from => $from));
     $a->{bytes} = length($a->{peers} // '');
