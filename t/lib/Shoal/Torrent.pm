@@ -6,15 +6,18 @@ package Shoal::Torrent;
 #   $a->{peers}, $a->{peers6}                # lists of ADDR:PORT, sorted
 #   my $s = scrape($t, info_hash('h'));      # {files}{HASH}{complete}
 #   my $f = failure($t, 'announce?port=1');  # the reason
+#   my ($torrent, $hash) = make_torrent($file, $announce_url);
 
 use v5.36;
 use Exporter qw(import);
 use Digest::SHA qw(sha1);
 use Socket qw(inet_ntop AF_INET AF_INET6);
-use Shoal::Bencode qw(bdecode);
+use Shoal::Bencode qw(bdecode bencode);
+use Shoal::Env qw(slurp spew);
 use Shoal::HTTP qw(http url_encode);
 
-our @EXPORT_OK = qw(info_hash announce scrape failure bt_query bt_answer);
+our @EXPORT_OK = qw(info_hash announce scrape failure bt_query bt_answer
+    make_torrent);
 
 # Of a torrent by a name that the test gives it.
 sub info_hash($name) { return sha1("torrent $name") }
@@ -71,6 +74,19 @@ sub expand($list, $family) {
         my $ip = inet_ntop($family, $addr);
         ($family == AF_INET6 ? "[$ip]" : $ip) . ":$port";
     } unpack "(a$len)*", $list ];
+}
+
+# Next to the file; (path, info-hash). Private: no other way to find peers.
+sub make_torrent($file, $url) {
+    my ($pieces, $data) = ('', slurp($file));
+    my $len = 16384;
+    for (my $i = 0; $i < length $data; $i += $len) {
+        $pieces .= sha1(substr $data, $i, $len);
+    }
+    my $info = { name => $file =~ s{.*/}{}r, length => length $data,
+        'piece length' => $len, pieces => $pieces, private => 1 };
+    spew("$file.torrent", bencode({ announce => $url, info => $info }));
+    return ("$file.torrent", sha1(bencode($info)));
 }
 
 sub scrape($t, @hashes) {
