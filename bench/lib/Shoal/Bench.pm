@@ -15,6 +15,7 @@ use v5.36;
 use Exporter qw(import);
 use JSON::PP ();
 use Shoal::Env qw(top build_dir slurp spew);
+use Shoal::Nginx;
 use Shoal::Process;
 
 our @EXPORT_OK = qw(median percentile quick rounds slice cpus);
@@ -131,9 +132,11 @@ sub finish($self) {
     say $_ for $self->table;
     say 'QUICK=1: a look, not a measurement' if $quick;
     say "written: $path";
-    my @missing = @{ $self->{missing} };
-    say STDERR "bench: not measured: @missing" if @missing;
-    return @missing ? 1 : 0;
+    my @faults = map { $_->faults } Shoal::Nginx->all_nginx;
+    push @faults, "not measured: @{ $self->{missing} }"
+        if @{ $self->{missing} };
+    say STDERR "bench: $_" for @faults;
+    return @faults ? 1 : 0;
 }
 
 1;

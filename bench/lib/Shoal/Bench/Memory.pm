@@ -4,7 +4,7 @@ package Shoal::Bench::Memory;
 
 use v5.36;
 use Shoal::Bench qw(quick);
-use Shoal::Bench::Tracker qw(bench_tracker fill zone_bytes);
+use Shoal::Bench::Tracker qw(bench_tracker fill metrics);
 
 my %kind = (
     bytes_per_peer => 'HTTP resources, IPv4',
@@ -22,11 +22,12 @@ sub run($class, $b) {
     for my $id ($class->ids) {
         my ($kind, $each) = $id =~ /^(.*)_(\d+)$/;
         my $t = bench_tracker(zone => quick() ? '16m' : '128m');
-        my $empty = zone_bytes($t);
+        my $empty = metrics($t)->{used};
         fill($t, swarms => $peers / $each, peers => $peers,
              v6 => scalar($kind =~ /6$/),
              torrents => scalar($kind =~ /^torrent/));
-        $b->result($id, value => (zone_bytes($t) - $empty) / $peers,
+        my $now = metrics($t);
+        $b->result($id, value => ($now->{used} - $empty) / $now->{peers},
             against => "$kind{$kind}: $peers peers, $each a swarm");
         $t->stop;
     }

@@ -6,6 +6,7 @@ package Shoal::Bench::Tracker;
 #   /plain     "return 200"                  X-Real-IP; nothing is prepared
 #   /control   super peers' calls   /stub    nginx's own connection counts
 #   /announce  BitTorrent           /load-announce, as /load
+#   /metrics   the tracker's own
 #
 #   my $t = bench_tracker(zone => '512m', delay => '300ms');
 #   fill($t, swarms => 1000, peers => 50_000);
@@ -18,14 +19,14 @@ use v5.36;
 use parent -norequire, 'Shoal::Tracker';
 use Exporter qw(import);
 use Shoal::Agent qw(agent);
-use Shoal::Env qw(slurp);
 use Shoal::HTTP qw(http);
 use Shoal::Load qw(load server_cpu);
+use Shoal::Metrics qw(parse_metrics);
 use Shoal::Process qw(wait_for);
 use Shoal::Tracker;
 
 our @EXPORT_OK = qw(bench_tracker fill peers_url super_peers resource_ids
-    zone_bytes);
+    metrics);
 
 my $host = 'cdn.example.com';
 my $size = 1073741824;
@@ -77,6 +78,9 @@ sub write_conf($self) {
             tracker_announce swarm;
             tracker_interval 1d;
         }
+        location = /metrics {
+            tracker_metrics swarm;
+        }
         location = /stub {
             stub_status;
         }
@@ -106,9 +110,15 @@ sub fill($t, %o) {
         ? "/load-announce?info_hash={k%$o{swarms}:id}&$args&compact=1"
             . '&peer_id=-SH0100-{k+100000000000}&uploaded=0&downloaded=0'
         : peers_url('/load', "{k%$o{swarms}*$step+1000000}", $args);
-    return load(run => $t->server, requests => $o{peers}, url => $url,
+    my $before = metrics($t)->{peers};
+    load(run => $t->server, requests => $o{peers}, url => $url,
         first => $o{first} // 0, connections => 32,
         header => "X-Real-IP: $ip");
+    my $stored = metrics($t)->{peers} - $before;
+    # two of one address and port are one
+    die "$stored of $o{peers} peers are stored\n"
+        if $stored > $o{peers} || $stored < 0.999 * $o{peers};
+    return;
 }
 
 # The ids of resources by number, as the tracker computes them; nothing is
@@ -136,26 +146,12 @@ sub super_peers($t, $n, @ids) {
     return @sp;
 }
 
-# Shared memory in use: the pages that the stripes' slab pools have given out.
-# A pool lies at the start of its zone (ngx_slab_pool_t of a 64-bit system).
-sub zone_bytes($t) {
-    no warnings 'portable';     # hex() of 64 bits
-    my ($mib) = $t->{zone} =~ /^(\d+)m$/;
-    my $pid = $t->worker;
-    open my $mem, '<:raw', "/proc/$pid/mem" or die "/proc/$pid/mem: $!\n";
-    my ($zones, $sum) = (0, 0);
-    for my $map (split /\n/, slurp("/proc/$pid/maps")) {
-        my ($from, $to) = $map =~ m{^(\w+)-(\w+) rw-s .*/dev/zero} or next;
-        next if hex($to) - hex($from) != $mib * 1048576 / 16;
-        sysseek $mem, hex $from, 0;
-        sysread $mem, my $pool, 104;
-        my ($pages, $last) = unpack 'x32Q<2', $pool;
-        my ($free) = unpack 'x80Q<', $pool;
-        $sum += 4096 * (($last - $pages) / 24 - $free);
-        $zones++;
-    }
-    die "$zones stripes found\n" if $zones != 16;
-    return $sum;
+# What the tracker tells of itself: bytes of shared memory in use, peers.
+sub metrics($t) {
+    my $m = parse_metrics(http(GET => $t->base . '/metrics')->{body})->{value};
+    my $peers = 0;
+    $peers += $m->{$_} for grep { /^shoal_tracker_peers\{/ } keys %$m;
+    return { used => $m->{shoal_tracker_zone_used_bytes}, peers => $peers };
 }
 
 # nginx's own counts: parked requests are among writing, this call too.
