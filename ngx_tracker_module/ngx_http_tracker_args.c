@@ -423,13 +423,91 @@ ngx_http_tracker_hex(u_char *p, u_char *out, size_t n)
 }
 
 
+#if (NGX_HAVE_INET6)
+
+/* An IPv4 address that is mapped into IPv6 is IPv4. */
+static void
+ngx_http_tracker_addr6(u_char *p, ngx_http_tracker_addr_t *addr)
+{
+    if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *) p)) {
+        addr->family = 4;
+        ngx_memcpy(addr->bytes, p + 12, 4);
+        return;
+    }
+
+    addr->family = 6;
+    ngx_memcpy(addr->bytes, p, 16);
+}
+
+#endif
+
+
+ngx_int_t
+ngx_http_tracker_host(u_char *p, u_char *end, ngx_http_tracker_addr_t *addr,
+    in_port_t *port)
+{
+    u_char     *last;
+    uint64_t    n;
+    in_addr_t   inaddr;
+#if (NGX_HAVE_INET6)
+    struct in6_addr  in6;
+#endif
+
+    ngx_memzero(addr, sizeof(ngx_http_tracker_addr_t));
+    *port = 0;
+
+    last = ngx_strlchr(p, end, (p < end && *p == '[') ? ']' : ':');
+
+    if (p < end && *p == '[') {
+
+        if (last == NULL) {
+            return NGX_ERROR;
+        }
+
+#if (NGX_HAVE_INET6)
+        if (ngx_inet6_addr(p + 1, last - p - 1, in6.s6_addr) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_tracker_addr6(in6.s6_addr, addr);
+        last++;
+#else
+        return NGX_ERROR;
+#endif
+
+    } else {
+
+        last = last ? last : end;
+
+        inaddr = ngx_inet_addr(p, last - p);
+        if (inaddr == INADDR_NONE) {
+            return NGX_ERROR;
+        }
+
+        addr->family = 4;
+        ngx_memcpy(addr->bytes, &inaddr, 4);
+    }
+
+    if (last == end) {
+        return NGX_OK;
+    }
+
+    if (*last != ':'
+        || ngx_http_tracker_number(last + 1, end - last - 1, 65535, &n)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *port = (in_port_t) n;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_tracker_addr(struct sockaddr *sockaddr, ngx_http_tracker_addr_t *addr)
 {
-#if (NGX_HAVE_INET6)
-    u_char  *p;
-#endif
-
     ngx_memzero(addr, sizeof(ngx_http_tracker_addr_t));
 
     switch (sockaddr->sa_family) {
@@ -442,16 +520,9 @@ ngx_http_tracker_addr(struct sockaddr *sockaddr, ngx_http_tracker_addr_t *addr)
 
 #if (NGX_HAVE_INET6)
     case AF_INET6:
-        p = ((struct sockaddr_in6 *) sockaddr)->sin6_addr.s6_addr;
-
-        if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *) p)) {
-            addr->family = 4;
-            ngx_memcpy(addr->bytes, p + 12, 4);
-            break;
-        }
-
-        addr->family = 6;
-        ngx_memcpy(addr->bytes, p, 16);
+        ngx_http_tracker_addr6(
+                     ((struct sockaddr_in6 *) sockaddr)->sin6_addr.s6_addr,
+                     addr);
         break;
 #endif
     }

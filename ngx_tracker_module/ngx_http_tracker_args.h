@@ -90,6 +90,14 @@ ngx_int_t ngx_http_tracker_number(u_char *p, size_t len, uint64_t max,
 ngx_int_t ngx_http_tracker_hex(u_char *p, u_char *out, size_t n);
 
 /**
+ * ngx_http_tracker_host(p, end, addr, port):
+ * Parse ADDR[:PORT] or [ADDR][:PORT], in figures; without a port it is 0.
+ * Errors: NGX_ERROR.
+ */
+ngx_int_t ngx_http_tracker_host(u_char *p, u_char *end,
+    ngx_http_tracker_addr_t *addr, in_port_t *port);
+
+/**
  * ngx_http_tracker_addr(sockaddr, addr):
  * Take the address out; an IPv4 address mapped into IPv6 is IPv4.
  */

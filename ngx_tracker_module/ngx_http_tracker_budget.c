@@ -14,8 +14,7 @@ enum {
 struct ngx_http_tracker_budget_s {
     uint64_t                      spent;       /* bytes */
     uint32_t                      since;       /* 0: unused */
-    u_char                        family;
-    u_char                        prefix[6];
+    u_char                        network[NGX_HTTP_TRACKER_NETWORK_LEN];
 };
 
 
@@ -32,15 +31,14 @@ static ngx_http_tracker_budget_t *
 ngx_http_tracker_budget_find_locked(ngx_http_tracker_roster_t *roster,
     ngx_http_tracker_addr_t *addr, ngx_uint_t make)
 {
-    u_char                      prefix[6];
+    u_char                      network[NGX_HTTP_TRACKER_NETWORK_LEN];
     uint32_t                    hash, now;
     ngx_uint_t                  i;
     ngx_http_tracker_budget_t  *b, *set, *oldest;
 
-    ngx_memzero(prefix, sizeof(prefix));
-    ngx_memcpy(prefix, addr->bytes, addr->family == 4 ? 3 : 6);
+    ngx_http_tracker_network(addr, network);
 
-    hash = ngx_murmur_hash2(prefix, sizeof(prefix));
+    hash = ngx_murmur_hash2(network, sizeof(network));
     set = roster->budgets + hash % NGX_HTTP_TRACKER_BUDGET_SETS
                             * NGX_HTTP_TRACKER_BUDGET_WAYS;
 
@@ -57,8 +55,8 @@ ngx_http_tracker_budget_find_locked(ngx_http_tracker_roster_t *roster,
             b->since = 0;
         }
 
-        if (b->since && b->family == addr->family
-            && ngx_memcmp(b->prefix, prefix, sizeof(prefix)) == 0)
+        if (b->since
+            && ngx_memcmp(b->network, network, sizeof(network)) == 0)
         {
             return b;
         }
@@ -74,8 +72,7 @@ ngx_http_tracker_budget_find_locked(ngx_http_tracker_roster_t *roster,
 
     oldest->spent = 0;
     oldest->since = now;
-    oldest->family = addr->family;
-    ngx_memcpy(oldest->prefix, prefix, sizeof(prefix));
+    ngx_memcpy(oldest->network, network, sizeof(network));
 
     return oldest;
 }

@@ -22,6 +22,7 @@ typedef struct {
 static ngx_int_t ngx_http_tracker_call_proved(ngx_http_request_t *r,
     ngx_http_tracker_loc_conf_t *conf, ngx_str_t *name,
     ngx_http_tracker_refusal_t *refusal);
+static void ngx_http_tracker_call_where(ngx_http_tracker_call_t *call);
 static ngx_int_t ngx_http_tracker_call_url(ngx_http_request_t *r,
     ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
     ngx_http_tracker_refusal_t *refusal);
@@ -213,6 +214,7 @@ ngx_http_tracker_call_url(ngx_http_request_t *r,
 
         if (preset->url.len) {
             a->call.url = preset->url;
+            ngx_http_tracker_call_where(&a->call);
             return NGX_OK;
         }
 
@@ -238,8 +240,49 @@ ngx_http_tracker_call_url(ngx_http_request_t *r,
     p = ngx_http_tracker_put_addr(p, &a->call.addr, a->port);
 
     a->call.url.len = p - a->call.url.data;
+    a->call.url_addr = a->call.addr;
+    a->call.url_port = a->port;
 
     return NGX_OK;
+}
+
+
+/* The port of a preset's URL; its address, when it has one. */
+static void
+ngx_http_tracker_call_where(ngx_http_tracker_call_t *call)
+{
+    u_char      *p, *end, *query, *colon;
+    uint64_t     port;
+    ngx_uint_t   tls;
+
+    tls = (call->url.data[4] == 's');
+
+    p = call->url.data + (tls ? sizeof("https://") : sizeof("http://")) - 1;
+    end = call->url.data + call->url.len;
+
+    query = ngx_strlchr(p, end, '?');
+    end = query ? query : end;
+
+    if (ngx_http_tracker_host(p, end, &call->url_addr, &call->url_port)
+        != NGX_OK)
+    {
+        ngx_memzero(&call->url_addr, sizeof(ngx_http_tracker_addr_t));
+        call->url_port = 0;
+
+        colon = ngx_strlchr(p, end, ':');
+
+        if (colon
+            && ngx_http_tracker_number(colon + 1, end - colon - 1, 65535,
+                                       &port)
+               == NGX_OK)
+        {
+            call->url_port = (in_port_t) port;
+        }
+    }
+
+    if (call->url_port == 0) {
+        call->url_port = tls ? 443 : 80;
+    }
 }
 
 

@@ -7,6 +7,7 @@
 
 #include "ngx_http_tracker_budget.h"
 #include "ngx_http_tracker_rank.h"
+#include "ngx_http_tracker_report.h"
 #include "ngx_http_tracker_stat.h"
 
 
@@ -52,6 +53,7 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
         h->valid = 0;
         h->avoid = 0;
         h->outvoted = 0;
+        h->reported = 0;
         h->chosen = 0;
         h->fresh = 0;
         h->alive = ngx_http_tracker_roster_alive(super);
@@ -80,7 +82,14 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
         }
 
         h->rank = ngx_http_tracker_rank(super, id, place, h->said.state);
+
+        if (ngx_http_tracker_report_of(view, h->said.super, super->born)) {
+            h->reported = 1;
+            ngx_http_tracker_rank_spare(h->rank);
+        }
     }
+
+    ngx_http_tracker_vote(view);
 }
 
 
@@ -93,8 +102,6 @@ ngx_http_tracker_roster_judge(ngx_http_tracker_zone_t *zone, u_char *id,
     roster = ngx_http_tracker_roster_lock(zone);
     ngx_http_tracker_choose_judge_locked(roster, id, place, view);
     ngx_http_tracker_roster_unlock(zone);
-
-    ngx_http_tracker_vote(view);
 }
 
 
@@ -201,6 +208,10 @@ ngx_http_tracker_choose_others_locked(ngx_http_tracker_roster_t *roster,
         h.rank = ngx_http_tracker_rank(super, res->id, place, 0);
         h.alive = 1;
         h.fresh = 1;
+
+        if (ngx_http_tracker_report_of(view, i, super->born)) {
+            ngx_http_tracker_rank_spare(h.rank);
+        }
 
         ngx_http_tracker_choose_insert(best, &h);
     }
@@ -322,7 +333,6 @@ ngx_http_tracker_roster_choose(ngx_http_tracker_zone_t *zone,
     roster = ngx_http_tracker_roster_lock(zone);
 
     ngx_http_tracker_choose_judge_locked(roster, res->id, place, view);
-    ngx_http_tracker_vote(view);
 
     best.n = 0;
     best.want = view->split ? ngx_min(wish->n, 1) : wish->n;

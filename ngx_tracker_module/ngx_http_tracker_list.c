@@ -1,5 +1,6 @@
 
 #include "ngx_http_tracker_list.h"
+#include "ngx_http_tracker_report.h"
 #include "ngx_http_tracker_roster.h"
 
 
@@ -111,7 +112,7 @@ ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
         listed[k].holder = h;
     }
 
-    return n;
+    return view->nbad ? ngx_http_tracker_report_listed(listed, n) : n;
 }
 
 

@@ -8,6 +8,7 @@
 #include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_query.h"
+#include "ngx_http_tracker_report.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
@@ -130,6 +131,11 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         return ngx_http_tracker_peers_refer(ctx);
     }
 
+    if (q.nbad) {
+        ngx_http_tracker_report(ctx->zone, &ctx->res, &ctx->place, q.bad,
+                                q.nbad);
+    }
+
     if (q.event == NGX_HTTP_TRACKER_STOPPED) {
         if (q.port && ctx->asker.addr.family) {
             ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
@@ -152,6 +158,7 @@ ngx_http_tracker_peers_refer(ngx_http_tracker_peers_ctx_t *ctx)
     ngx_http_tracker_list_t  list;
 
     view.nholders = 0;
+    view.nbad = 0;
     view.root = NULL;
 
     list.id = ctx->res.id;
@@ -424,7 +431,10 @@ ngx_http_tracker_peers_give(ngx_http_tracker_peers_ctx_t *ctx,
     list.id = ctx->res.id;
     list.view = &found->view;
     list.peers = found->peers;
-    list.npeers = found->pick.n;
+    list.npeers = found->view.nbad
+                  ? ngx_http_tracker_report_peers(&found->view, found->peers,
+                                                  found->pick.n)
+                  : found->pick.n;
     list.interval = ctx->conf->interval;
 
     for (i = 0; i < found->view.nholders; i++) {

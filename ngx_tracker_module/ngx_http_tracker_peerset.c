@@ -341,6 +341,22 @@ ngx_http_tracker_peerset_shrink(ngx_http_tracker_peerset_t *set,
 
 
 ngx_uint_t
+ngx_http_tracker_peerset_has_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_http_tracker_addr_t *addr, in_port_t port)
+{
+    ngx_http_tracker_entry_t  *e;
+
+    if (set->slots == NULL) {
+        return 0;
+    }
+
+    e = ngx_http_tracker_peerset_find(set, px, addr->bytes, port);
+
+    return e && e->port;
+}
+
+
+ngx_uint_t
 ngx_http_tracker_peerset_del_locked(ngx_http_tracker_peerset_t *set,
     ngx_http_tracker_px_t *px, ngx_http_tracker_peer_t *peer)
 {

@@ -88,6 +88,13 @@ ngx_int_t ngx_http_tracker_peerset_put_locked(ngx_http_tracker_peerset_t *set,
     ngx_http_tracker_px_t *px, ngx_http_tracker_peer_t *peer);
 
 /**
+ * ngx_http_tracker_peerset_has_locked(set, px, addr, port):
+ * Is that one there?
+ */
+ngx_uint_t ngx_http_tracker_peerset_has_locked(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_http_tracker_addr_t *addr, in_port_t port);
+
+/**
  * ngx_http_tracker_peerset_del_locked(set, px, peer):
  * Returns 1 when it was there, 2 when it was complete.
  */

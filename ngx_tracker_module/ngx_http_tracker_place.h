@@ -17,6 +17,17 @@ typedef struct {
 } ngx_http_tracker_place_t;
 
 
+enum {
+    NGX_HTTP_TRACKER_NETWORK_LEN = 7
+};
+
+
+/**
+ * ngx_http_tracker_network(addr, network):
+ * The address's /24 or /48, in a form that can be compared, to ${network}.
+ */
+void ngx_http_tracker_network(ngx_http_tracker_addr_t *addr, u_char *network);
+
 /**
  * ngx_http_tracker_place(r, conf, place):
  * The address that the request comes from, and what tracker_locality says. A

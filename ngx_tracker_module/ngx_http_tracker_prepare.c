@@ -153,8 +153,8 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
     for (i = 0; i < view->nholders && n < NGX_HTTP_TRACKER_OTHERS_MAX; i++) {
         h = &view->holders[i];
 
-        if (h->valid && h->alive && !h->outvoted && !view->split
-            && h->said.super != turn->super
+        if (h->valid && h->alive && !h->outvoted && !h->reported
+            && !view->split && h->said.super != turn->super
             && (h->said.state == NGX_HTTP_TRACKER_COMPLETE
                 || h->said.state == NGX_HTTP_TRACKER_FILLING))
         {

@@ -60,7 +60,7 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_query_args[] = {
       ngx_http_tracker_arg_numwant,
       offsetof(ngx_http_tracker_query_t, numwant) },
 
-    { ngx_string("bad"), NGX_HTTP_TRACKER_SMALL, 8,
+    { ngx_string("bad"), NGX_HTTP_TRACKER_SMALL, NGX_HTTP_TRACKER_BAD_MAX,
       ngx_http_tracker_arg_bad, 0 },
 
     { ngx_string("got"), NGX_HTTP_TRACKER_SMALL, 1,
@@ -78,7 +78,7 @@ ngx_http_tracker_query(ngx_http_request_t *r, ngx_array_t *origins,
 {
     ngx_int_t  rc;
 
-    ngx_memzero(q, sizeof(ngx_http_tracker_query_t));
+    ngx_memzero(q, offsetof(ngx_http_tracker_query_t, bad));
 
     ngx_str_set(&q->version, "");
     ngx_str_set(&q->provider, "");
@@ -283,55 +283,42 @@ ngx_http_tracker_arg_version(void *data, ngx_uint_t offset, ngx_str_t *value,
 }
 
 
-/* KIND,ADDR:PORT; checked, and not used yet. */
+/* KIND,ADDR:PORT; at most as often as there is room. */
 static ngx_int_t
 ngx_http_tracker_arg_bad(void *data, ngx_uint_t offset, ngx_str_t *value,
     ngx_http_tracker_refusal_t *refusal)
 {
-    u_char    *p, *end, *colon;
-    uint64_t   port;
+    u_char                    *p;
+    ngx_http_tracker_bad_t    *bad;
+    ngx_http_tracker_query_t  *q = data;
+
+    bad = &q->bad[q->nbad];
+    ngx_memzero(bad, sizeof(ngx_http_tracker_bad_t));
 
     p = value->data;
-    end = p + value->len;
 
     if (value->len > 5 && ngx_memcmp(p, "dead,", 5) == 0) {
         p += 5;
 
     } else if (value->len > 6 && ngx_memcmp(p, "wrong,", 6) == 0) {
         p += 6;
+        bad->wrong = 1;
 
     } else {
-        goto invalid;
+        p = NULL;
     }
 
-    for (colon = end; colon > p && *colon != ':'; colon--) { /* void */ }
-
-    if (colon == p
-        || ngx_http_tracker_number(colon + 1, end - colon - 1, 65535, &port)
+    if (p == NULL
+        || ngx_http_tracker_host(p, value->data + value->len, &bad->addr,
+                                 &bad->port)
            != NGX_OK
-        || port == 0)
+        || bad->port == 0)
     {
-        goto invalid;
+        return ngx_http_tracker_refuse(refusal, 0, NULL,
+                                     "not dead,ADDR:PORT or wrong,ADDR:PORT");
     }
 
-#if (NGX_HAVE_INET6)
-    if (*p == '[' && colon[-1] == ']') {
-        u_char  addr[16];
+    q->nbad++;
 
-        if (ngx_inet6_addr(p + 1, colon - p - 2, addr) == NGX_OK) {
-            return NGX_OK;
-        }
-
-        goto invalid;
-    }
-#endif
-
-    if (ngx_inet_addr(p, colon - p) != INADDR_NONE) {
-        return NGX_OK;
-    }
-
-invalid:
-
-    return ngx_http_tracker_refuse(refusal, 0, NULL,
-                                   "not dead,ADDR:PORT or wrong,ADDR:PORT");
+    return NGX_OK;
 }

@@ -23,6 +23,10 @@ typedef struct {
     in_port_t                     port;
     ngx_str_t                     version;
     ngx_str_t                     provider;
+    ngx_uint_t                    nbad;
+
+    /* not zeroed */
+    ngx_http_tracker_bad_t        bad[NGX_HTTP_TRACKER_BAD_MAX];
 } ngx_http_tracker_query_t;
 
 

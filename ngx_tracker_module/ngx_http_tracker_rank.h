@@ -16,6 +16,10 @@
 #define ngx_http_tracker_rank_spared(rank)  (((rank) >> 63) == 0)
 
 
+#define ngx_http_tracker_rank_spare(rank)                                     \
+    (rank) &= (uint64_t) -1 >> 1
+
+
 /**
  * ngx_http_tracker_rank(super, id, place, state):
  * Higher is better: not overloaded, then what it has, then how near it is,

@@ -133,6 +133,8 @@ ngx_http_tracker_roster_take_locked(ngx_http_tracker_super_t *super,
     ngx_memcpy(super->locality, call->locality.data, call->locality.len);
 
     if (call->url.len) {
+        super->url_addr = call->url_addr;
+        super->url_port = call->url_port;
         super->url_len = (uint16_t) call->url.len;
         ngx_memcpy(super->url, call->url.data, call->url.len);
     }
@@ -267,6 +269,38 @@ ngx_http_tracker_roster_end(ngx_http_tracker_zone_t *zone,
         if (call->full == NGX_HTTP_TRACKER_FULL_LAST && super->announcing) {
             super->min_gen = super->gen;
             super->announcing = 0;
+        }
+    }
+
+    ngx_http_tracker_roster_unlock(zone);
+}
+
+
+void
+ngx_http_tracker_roster_match(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_bad_t *bad, ngx_uint_t n)
+{
+    ngx_uint_t                  i, k;
+    ngx_http_tracker_super_t   *super;
+    ngx_http_tracker_roster_t  *roster;
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    for (i = 0; i < roster->n; i++) {
+        super = &roster->supers[i];
+
+        for (k = 0; k < n; k++) {
+
+            if (super->used && super->url_port == bad[k].port
+                && (ngx_memcmp(&super->url_addr, &bad[k].addr,
+                               sizeof(ngx_http_tracker_addr_t)) == 0
+                    || ngx_memcmp(&super->addr, &bad[k].addr,
+                                  sizeof(ngx_http_tracker_addr_t)) == 0))
+            {
+                bad[k].known = 1;
+                bad[k].super = i;
+                bad[k].born = super->born;
+            }
         }
     }
 

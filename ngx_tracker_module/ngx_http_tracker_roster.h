@@ -70,6 +70,8 @@ typedef struct {
     ngx_str_t                     locality;
     ngx_str_t                     url;         /* empty: as before */
     ngx_http_tracker_addr_t       addr;
+    ngx_http_tracker_addr_t       url_addr;    /* none: by name */
+    in_port_t                     url_port;
     uint64_t                      seq;
     uint64_t                      epoch;       /* 0: none given */
     uint64_t                      cursor;
@@ -241,6 +243,14 @@ void ngx_http_tracker_roster_tell(ngx_http_tracker_zone_t *zone,
  * half of them, or that they are split; and whose root is not that one.
  */
 void ngx_http_tracker_vote(ngx_http_tracker_view_t *view);
+
+/**
+ * ngx_http_tracker_roster_match(zone, bad, n):
+ * Find out which of the ${n} addresses in ${bad} are super peers: their URL's,
+ * or that of their calls with the URL's port.
+ */
+void ngx_http_tracker_roster_match(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_bad_t *bad, ngx_uint_t n);
 
 /**
  * ngx_http_tracker_roster_list(zone, listed, n):

@@ -35,7 +35,9 @@ typedef struct {
     uint64_t                      pid;
     ngx_http_tracker_load_t       said;
     uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];
-    ngx_http_tracker_addr_t       addr;
+    ngx_http_tracker_addr_t       addr;        /* that calls come from */
+    ngx_http_tracker_addr_t       url_addr;    /* none: by name */
+    in_port_t                     url_port;
     uint8_t                       load;        /* %, rank_load() */
     uint8_t                       name_len;
     uint8_t                       locality_len;

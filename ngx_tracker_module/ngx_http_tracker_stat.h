@@ -86,6 +86,10 @@ typedef enum {
     NGX_HTTP_TRACKER_STAT_SCRAPES_BAD,
     NGX_HTTP_TRACKER_STAT_SCRAPES_DENIED,
 
+    /* bad=, of those who are holders */
+    NGX_HTTP_TRACKER_STAT_REPORTS_DEAD,
+    NGX_HTTP_TRACKER_STAT_REPORTS_WRONG,
+
     /* as super peers tell them; in the order of NGX_HTTP_TRACKER_GOT_SUPER */
     NGX_HTTP_TRACKER_STAT_BYTES,           /* got from super peers */
     NGX_HTTP_TRACKER_STAT_BYTES_PEER,      /* from peers */

@@ -342,9 +342,14 @@ ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_node_t  *node;
 
     view->nholders = 0;
+    view->nbad = 0;
 
     if (s->swarm == NULL) {
         return;
+    }
+
+    if (s->swarm->reported) {
+        ngx_http_tracker_note_bad_locked(s, view);
     }
 
     for (node = s->swarm->holders; node; node = node->next) {

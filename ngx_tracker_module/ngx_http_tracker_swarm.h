@@ -17,6 +17,7 @@
 enum {
     NGX_HTTP_TRACKER_HOLDERS_MAX = 64,
     NGX_HTTP_TRACKER_AFTER_MAX = 31,    /* tracker_prepare_after */
+    NGX_HTTP_TRACKER_BAD_MAX = 8,       /* reports of a call, of a resource */
     NGX_HTTP_TRACKER_VIEW_MAX = NGX_HTTP_TRACKER_HOLDERS_MAX
                                 + NGX_HTTP_TRACKER_CHOSEN_MAX
 };
@@ -53,7 +54,20 @@ typedef struct {
 } ngx_http_tracker_said_t;
 
 
-/* The same, copied out, with what the roster knows about the super peer. */
+/* A holder as a report names it. */
+
+typedef struct {
+    ngx_http_tracker_addr_t       addr;
+    in_port_t                     port;
+    uint32_t                      super;       /* when known: who it is */
+    uint32_t                      born;
+    unsigned                      known:1;     /* a super peer */
+    unsigned                      wrong:1;     /* else dead */
+    unsigned                      taken:1;     /* holds the resource */
+} ngx_http_tracker_bad_t;
+
+
+/* A super peer's word, copied out, with what the roster knows about it. */
 
 typedef struct {
     ngx_http_tracker_said_t       said;
@@ -63,6 +77,7 @@ typedef struct {
     unsigned                      alive:1;
     unsigned                      avoid:1;
     unsigned                      outvoted:1;  /* not to be listed */
+    unsigned                      reported:1;  /* others go before it */
     unsigned                      chosen:1;
     unsigned                      fresh:1;     /* chosen now: tell it */
 } ngx_http_tracker_holder_t;
@@ -79,6 +94,8 @@ typedef struct {
     ngx_uint_t                    votes;       /* for it */
     ngx_uint_t                    voters;
     unsigned                      split:1;     /* voters, none has its way */
+    ngx_uint_t                    nbad;        /* reported enough */
+    ngx_http_tracker_bad_t        bad[NGX_HTTP_TRACKER_BAD_MAX];
 } ngx_http_tracker_view_t;
 
 
@@ -164,6 +181,15 @@ ngx_int_t ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
 ngx_int_t ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_resource_t *res, ngx_http_tracker_view_t *view,
     ngx_http_tracker_commit_t *commit);
+
+/**
+ * ngx_http_tracker_swarm_report(zone, res, from, bad, n):
+ * Note the reports of network ${from} (a hash), as far as they are about who
+ * holds the resource or is a peer of it; those are marked as taken.
+ */
+void ngx_http_tracker_swarm_report(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_resource_t *res, uint32_t from,
+    ngx_http_tracker_bad_t *bad, ngx_uint_t n);
 
 /**
  * ngx_http_tracker_swarm_leave(zone, id, peer):

@@ -28,11 +28,13 @@ struct ngx_http_tracker_node_s {
 
 
 typedef struct ngx_http_tracker_asked_s  ngx_http_tracker_asked_t;
+typedef struct ngx_http_tracker_reports_s  ngx_http_tracker_reports_t;
 
 /* made for the few resources that need them */
 
 struct ngx_http_tracker_notes_s {
     ngx_http_tracker_asked_t     *asked;       /* before somebody was told */
+    ngx_http_tracker_reports_t   *reports;
 };
 
 
@@ -49,7 +51,8 @@ struct ngx_http_tracker_swarm_s {
     uint32_t                      used;
     uint32_t                      until;       /* the last waiter's deadline */
     uint32_t                      torrent:1;
-    uint32_t                      downloaded:31;
+    uint32_t                      reported:1;  /* text->notes->reports */
+    uint32_t                      downloaded:30;
     u_char                        id[NGX_HTTP_TRACKER_ID_LEN];
 };
 
@@ -141,6 +144,13 @@ ngx_uint_t ngx_http_tracker_swarm_evict_locked(ngx_http_tracker_section_t *s,
  */
 ngx_int_t ngx_http_tracker_note_asker_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_resource_t *res, uint32_t asker, ngx_uint_t after);
+
+/**
+ * ngx_http_tracker_note_bad_locked(s, view):
+ * Copy those that were reported enough, and not too long ago.
+ */
+void ngx_http_tracker_note_bad_locked(ngx_http_tracker_section_t *s,
+    ngx_http_tracker_view_t *view);
 
 void ngx_http_tracker_note_free_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_notes_t *notes);

@@ -6,11 +6,12 @@ package Shoal::Nginx;
 #
 # name; http (text inside http{}); main (text at the top); workers (1);
 # connections (512); module (1: load the tracker module); binary (another
-# nginx, with the module in it); temp (whose temporary files need a path).
+# nginx, with the module in it); temp (whose temporary files need a path);
+# clock (1: its monotonic clock can be put ahead, by $n->ahead(SECONDS)).
 
 use v5.36;
 use Exporter qw(import);
-use Shoal::Env qw(tmpdir program san_env san_preload slurp spew sanitized);
+use Shoal::Env qw(top tmpdir program san_env san_preload slurp spew sanitized);
 use Shoal::Net qw(wait_port);
 use Shoal::Process qw(wait_for run_cmd);
 
@@ -84,9 +85,38 @@ sub _cmd($self) {
 }
 
 sub _env($self) {
-    return {} if !sanitized() || !$self->{module} && !$self->{binary};
-    return { san_env("$self->{dir}/san"),
-             $self->{binary} ? () : san_preload() };
+    my %env;
+    if (sanitized() && ($self->{module} || $self->{binary})) {
+        %env = (san_env("$self->{dir}/san"),
+            $self->{binary} ? () : san_preload());
+    }
+    if ($self->{clock}) {
+        $env{SHOAL_CLOCK} = "$self->{dir}/clock";
+        $env{LD_PRELOAD} = join ' ', grep { $_ } $env{LD_PRELOAD},
+            _clock_library();
+        $self->ahead(0) if !-e $env{SHOAL_CLOCK};
+    }
+    return \%env;
+}
+
+sub _clock_library() {
+    state $lib = do {
+        my $so = tmpdir('clock') . '/clock.so';
+        my ($st, $out, $err) = run_cmd('cc', '-shared', '-fPIC', '-O2', '-o',
+            $so, top() . '/t/lib/clock.c', '-ldl');
+        die "cc: $err\n" if $st ne '0';
+        $so;
+    };
+    return $lib;
+}
+
+# Seconds by which its clock is ahead from now on; in place, for it is mapped.
+sub ahead($self, $seconds) {
+    open my $f, -e "$self->{dir}/clock" ? '+<' : '+>', "$self->{dir}/clock"
+        or die "clock: $!\n";
+    syswrite $f, pack 'q', $seconds;
+    close $f;
+    return $self;
 }
 
 # nginx -t: { ok => bool, out => what it printed }
