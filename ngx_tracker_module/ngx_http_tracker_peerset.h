@@ -27,7 +27,7 @@ typedef struct {
     in_port_t                     port;        /* 0: there is none */
     uint8_t                       near;        /* of its locality: _near() */
     uint8_t                       have;        /* 0 little .. 2 most */
-    unsigned                      complete:1;
+    uint8_t                       complete;
 } ngx_http_tracker_peer_t;
 
 
@@ -114,7 +114,7 @@ ngx_uint_t ngx_http_tracker_peerset_expire_locked(
  * ngx_http_tracker_peerset_pick_locked(set, px, pick):
  * Copy up to ${pick}->n living peers other than the asker: when there are
  * more, mostly those near the asker and those that hold more, out of so many
- * from a random place on. Returns how many.
+ * from a random place on. Returns how many; near and have are not copied.
  */
 ngx_uint_t ngx_http_tracker_peerset_pick_locked(
     ngx_http_tracker_peerset_t *set, ngx_http_tracker_px_t *px,

@@ -241,8 +241,6 @@ ngx_http_tracker_peerset_pick_locked(ngx_http_tracker_peerset_t *set,
         }
 
         peer->port = e->port;
-        peer->near = (uint8_t) ngx_http_tracker_entry_near(e);
-        peer->have = (uint8_t) ngx_http_tracker_entry_have(e);
         peer->complete = ngx_http_tracker_entry_complete(e);
     }
 
