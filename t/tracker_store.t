@@ -88,6 +88,25 @@ subtest 'another interval' => sub {
     pass('gone in the new time');
 };
 
+subtest 'the timer alone' => sub {
+    my $z = tracker(delay => '0', workers => 2, zone => '16m', real_ip => 1,
+        peers => 'tracker_interval 1s;');
+    my $in = sub { my $m = $z->metrics;
+        my $n = 0;
+        $n += $m->{$_} for grep { /^shoal_tracker_peers\{/ } keys %$m;
+        return $n };
+    for my $i (1 .. 20) {
+        my %f = (url => "http://cdn.example.com/$i", size => 1000);
+        $z->crowd(\%f, (map { [ ip('198.18', $_), 4000 ] } 1 .. 300),
+                  map { [ sprintf('2001:db8::%x', $_), 4000 ] } 1 .. 50);
+    }
+    my $t0 = now;
+    my $n = $in->();
+    cmp_ok($n, '>', 0, "$n peers");
+    wait_for { $in->() == 0 } 15, 'all to go, though nobody asks';
+    note(sprintf 'gone after %.1f s', now - $t0);
+};
+
 subtest 'another size' => sub {
     # both have room for the most super peers, so the roster stays
     my $z = tracker(delay => '0', workers => 2, zone => '96m');
