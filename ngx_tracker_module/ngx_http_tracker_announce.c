@@ -10,6 +10,7 @@
 #include "ngx_http_tracker_hashes.h"
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_place.h"
+#include "ngx_http_tracker_stripe.h"
 #include "ngx_http_tracker_swarm.h"
 #include "ngx_http_tracker_torrent.h"
 
@@ -124,6 +125,10 @@ ngx_http_tracker_announce_handler(ngx_http_request_t *r)
 
     n = ngx_http_tracker_swarm_announce(conf->zone, a.hash.data, &asker,
                                         a.event, peers, a.numwant, &counts);
+
+    if (counts.full) {
+        ngx_http_tracker_stripe_full(conf->zone, r->connection->log);
+    }
 
     return ngx_http_tracker_announce_send(r, &a, &counts, peers, n);
 }

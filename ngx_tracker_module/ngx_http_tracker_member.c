@@ -204,7 +204,8 @@ ngx_http_tracker_swarm_announce(ngx_http_tracker_zone_t *zone, u_char *id,
         fresh = (event == NGX_HTTP_TRACKER_COMPLETED)
                 && ngx_http_tracker_swarm_leave_locked(&s, peer) < 2;
 
-        (void) ngx_http_tracker_swarm_join_locked(&s, NULL, peer);
+        counts->full = (ngx_http_tracker_swarm_join_locked(&s, NULL, peer)
+                        != NGX_OK);
 
         if (s.swarm) {
             s.swarm->downloaded += fresh;

@@ -122,6 +122,7 @@ typedef struct {
     uint32_t                      complete;
     uint32_t                      incomplete;
     uint32_t                      downloaded;  /* "completed" was said */
+    unsigned                      full:1;      /* no room for the asker */
 } ngx_http_tracker_counts_t;
 
 

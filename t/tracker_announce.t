@@ -206,6 +206,24 @@ subtest 'a full zone' => sub {
         'what was used first is not');
 };
 
+subtest 'one torrent fills its stripe' => sub {
+    my ($r, $last, $log) = (undef, {}, qr/zone "full" is full/);
+    for my $n (1 .. 12000) {
+        $r = http_start(GET => $t->base . '/' . bt_query('full', info_hash =>
+            info_hash('crowd'), port => $n, left => 1, numwant => 1),
+            keepalive => 1, $r && $n % 500 ? (on => $r) : (),
+            from => '127.0.0.31')->wait(5);
+        $last = bt_answer($r);
+        last if $n % 500 == 0 && $t->error_log =~ $log;
+    }
+    cmp_ok($last->{incomplete}, '>', 1000, 'as many as there is room for');
+    is(@{ $last->{peers} }, 1, 'who is not registered gets a list');
+    announce($t, 'crowd', path => 'full', port => 65000 + $_) for 1 .. 20;
+    my @lines = grep { $_ =~ $log } split /\n/, $t->error_log;
+    cmp_ok(@lines, '>=', 1, 'the log says so');
+    cmp_ok(@lines, '<=', 2, 'once a worker and minute');
+};
+
 subtest 'bad arguments' => sub {
     my $number = 'not a number from 0 to 9223372036854775807';
     my %bad = (

@@ -80,6 +80,7 @@ good('module without a zone', '');
 subtest 'conf-examples' => sub {
     my $so = program('ngx_http_tracker_module.so');
     my $dir = tmpdir('examples');
+    spew("$dir/torrents.list", slurp(top() . '/conf-examples/torrents.list'));
     for my $file (glob top() . '/conf-examples/tracker*.conf') {
         my $text = slurp($file);
         ok($text =~ s{modules/ngx_http_tracker_module\.so}{$so}, 'loads the module');
