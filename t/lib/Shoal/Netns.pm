@@ -9,6 +9,7 @@ package Shoal::Netns;
 use v5.36;
 
 sub import($class, @addrs) {
+    return if $^C;      # perl -c
     enter() if !delete $ENV{IN_NETNS_OF_TEST};
     run(qw(ip link set lo up));
     for my $addr (@addrs) {
