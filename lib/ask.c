@@ -117,6 +117,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
         return;
     }
     count_bytes(t, tr, ask.got);
+    blame_collect(t, index, &ask);
     char *url = tracker_url(tr->url, &ask);
     struct http_options o = { .url = url,
                               .addr = &addr,
@@ -127,6 +128,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     }
     free(url);
     if (job == NULL) {
+        blame_done(t, index, false);
         tr->ask_ms = clock_ms() + REFUSED_MS;
         return;
     }
@@ -251,6 +253,7 @@ ask_done(struct job *job, int err, const char *why)
     } else if (err == 0) {
         err = SHOAL_EHTTP;
     }
+    blame_done(t, job->tracker, err == 0);
     if (err != 0) {
         for (size_t i = 0; i < 3; i++) {
             tr->told[i] -= tr->under[i];
@@ -305,7 +308,8 @@ ask_leave(struct transfer *t)
         count_bytes(t, tr, got);
         if (tr->registered
             || (tr->answered && tr->failures == 0
-                && got[0] + got[1] + got[2] > 0)) {
+                && got[0] + got[1] + got[2] > 0))
+        {
             ask_tracker(t, i, "stopped", LEAVE_MS);
         }
     }

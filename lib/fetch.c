@@ -71,7 +71,9 @@ fail_source(struct transfer *t, struct source *s, int err, const char *why)
         node_failed(s, err, "%s", why);
         return;
     }
-    if (++s->failures >= most) {
+    bool last = ++s->failures >= most;
+    blame_dead(s, err, last);
+    if (last) {
         node_failed(s, err, "%s", why);
         return;
     }

@@ -203,11 +203,14 @@ have_done(struct job *job, int err)
     uint32_t before = s->have.held;
 
     s->asked_have = false;
-    if ((err == SHOAL_ENET || err == SHOAL_ECONNECT) && !job->answered
-        && ++s->failures >= STRIKES_MAX)
-    {
-        node_failed(s, err, "no answer");
-        return;
+    if ((err == SHOAL_ENET || err == SHOAL_ECONNECT) && !job->answered) {
+        bool last = ++s->failures >= STRIKES_MAX;
+
+        blame_dead(s, err, last);
+        if (last) {
+            node_failed(s, err, "no answer");
+            return;
+        }
     }
     if (err != 0 || job->answer.status != 200
         || blockmap_load(&s->have, job->buf, job->len) != 0)

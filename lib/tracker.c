@@ -14,6 +14,30 @@ enum {
     INTERVAL_MAX = 3600 /* seconds */
 };
 
+/* Brackets of an IPv6 address are escaped. */
+static void
+put_bad(char *p, size_t cap, const struct tracker_ask *ask)
+{
+    size_t n = 0;
+
+    p[0] = '\0';
+    for (size_t i = 0; i < ask->n_bad && n < cap; i++) {
+        const struct tracker_bad *bad = &ask->bad[i];
+        const char *close = strchr(bad->addr, ']');
+
+        n += (size_t) snprintf(p + n, cap - n, "&bad=%s,",
+                               bad->wrong ? "wrong" : "dead");
+        if (n >= cap) {
+            break;
+        }
+        n += (size_t) (close == NULL
+                           ? snprintf(p + n, cap - n, "%s", bad->addr)
+                           : snprintf(p + n, cap - n, "%%5B%.*s%%5D%s",
+                                      (int) (close - bad->addr - 1),
+                                      bad->addr + 1, close + 1));
+    }
+}
+
 char *
 tracker_url(const char *base, const struct tracker_ask *ask)
 {
@@ -21,7 +45,7 @@ tracker_url(const char *base, const struct tracker_ask *ask)
     char *url = url_escape(r->url);
     char *version = url_escape(r->version);
     char *provider = url_escape(r->provider);
-    char *text = NULL, port[16] = "";
+    char *text = NULL, port[16] = "", bad[TRACKER_BAD_MAX * 96];
 
     if (url == NULL || version == NULL || provider == NULL) {
         goto out;
@@ -29,15 +53,16 @@ tracker_url(const char *base, const struct tracker_ask *ask)
     if (ask->port != 0) {
         snprintf(port, sizeof(port), "&port=%u", ask->port);
     }
+    put_bad(bad, sizeof(bad), ask);
     if (asprintf(&text,
                  "%s%curl=%s&size=%" PRIu64 "%s%s%s%s%s&left=%" PRIu64
-                 "%s%s&got=%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+                 "%s%s&got=%" PRIu64 ",%" PRIu64 ",%" PRIu64 "%s",
                  base, strchr(base, '?') != NULL ? '&' : '?', url, r->size,
                  *version != '\0' ? "&version=" : "", version,
                  *provider != '\0' ? "&provider=" : "", provider, port,
                  ask->left, ask->event != NULL ? "&event=" : "",
                  ask->event != NULL ? ask->event : "", ask->got[0],
-                 ask->got[1], ask->got[2])
+                 ask->got[1], ask->got[2], bad)
         < 0)
     {
         text = NULL;

@@ -12,7 +12,14 @@
 enum {
     TRACKER_SUPERS_MAX = 32,     /* of one answer; the rest is passed over */
     TRACKER_PEERS_MAX = 200,     /* numwant's limit */
+    TRACKER_BAD_MAX = 8,         /* reports in one call */
     TRACKER_ANSWER_MAX = 1 << 20 /* bytes of body that are read */
+};
+
+/** A report: who does not answer, or gave wrong bytes. */
+struct tracker_bad {
+    bool wrong;    /* else dead */
+    char addr[72]; /* ADDR:PORT or [ADDR]:PORT */
 };
 
 /** What is asked. */
@@ -22,6 +29,8 @@ struct tracker_ask {
     uint16_t port;     /* 0: not registered */
     const char *event; /* NULL: none */
     uint64_t got[3];   /* bytes since the last call: super, peer, CDN */
+    size_t n_bad;      /* since the last call */
+    struct tracker_bad bad[TRACKER_BAD_MAX];
 };
 
 struct tracker_super {

@@ -36,6 +36,13 @@ enum node_state {
     NODE_FAILED    /* no use: source->state has the words */
 };
 
+/** What trackers are told of a super peer or peer. */
+enum blame {
+    BLAME_NONE,
+    BLAME_DEAD, /* refused, or did not answer */
+    BLAME_WRONG /* gave what failed a check */
+};
+
 struct source {
     enum source_kind kind;
     int index;             /* in transfer->sources */
@@ -83,6 +90,9 @@ struct source {
     uint64_t have_ms, hashes_ms; /* when to ask next */
     uint64_t have_wait;          /* between two of them, milliseconds */
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
+    enum blame blame;
+    uint8_t blame_told;  /* a bit for each tracker */
+    uint8_t blame_asked; /* of them, in the request under way */
 };
 
 enum job_kind {
@@ -200,6 +210,20 @@ struct transfer {
     struct lookup *layer_lookup;
     bool layer_asked, layer_done;
 };
+
+struct tracker_ask;
+
+/** blame_dead(s, err, last): a request failed; a refused dial counts at
+ *  once, silence when it was the ${last} try. */
+void blame_dead(struct source *s, int err, bool last);
+
+/** blame_collect(t, tracker, ask): add the reports that this tracker was not
+ *  told yet. */
+void blame_collect(struct transfer *t, unsigned tracker,
+                   struct tracker_ask *ask);
+
+/** blame_done(t, tracker, heard): the request with them is over. */
+void blame_done(struct transfer *t, unsigned tracker, bool heard);
 
 /** transfer_fail(t, err, format, ...): end it, unless that is so already. */
 void transfer_fail(struct transfer *t, int err, const char *format, ...)

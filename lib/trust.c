@@ -40,6 +40,7 @@ strike(struct source *s, const char *why)
 {
     if (++s->strikes >= STRIKES_MAX) {
         s->banned = true;
+        s->blame = BLAME_WRONG;
         node_failed(s, SHOAL_EVERIFY, "%s", why);
     }
 }
@@ -205,6 +206,7 @@ cross_check(struct transfer *t, uint32_t block, const uint8_t hash[DIGEST_LEN])
             continue;
         }
         s->banned = true;
+        s->blame = BLAME_WRONG;
         node_failed(s, SHOAL_EVERIFY, "its piece layer contradicts the CDN");
         fetch_disown(t, s);
     }
@@ -335,6 +337,7 @@ trust_hashes(struct transfer *t, struct source *s)
             && !equal(hash_of(s->hashes, i), hash_of(t->layer, i)))
         {
             s->banned = true;
+            s->blame = BLAME_WRONG;
             node_failed(s, SHOAL_EVERIFY,
                         "its piece layer contradicts the CDN");
             return;

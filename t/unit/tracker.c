@@ -136,6 +136,13 @@ requests(void **state)
              "&version=etag%3A%22x%20y%22&port=4000&left=3&event=started"
              "&got=1,0,0");
     free(url);
+    ask.n_bad = 2;
+    ask.bad[0] = (struct tracker_bad){ false, "192.0.2.7:9090" };
+    ask.bad[1] = (struct tracker_bad){ true, "[2001:db8::5]:4000" };
+    url = tracker_url("http://t/peers", &ask);
+    assert_non_null(strstr(url, "&got=1,0,0&bad=dead,192.0.2.7:9090"
+                                "&bad=wrong,%5B2001:db8::5%5D:4000"));
+    free(url);
     resource_fini(&r);
 }
 
