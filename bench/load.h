@@ -34,6 +34,7 @@ struct load {
     const char *control; /* a whole request: park's --control */
     unsigned connections;
     bool keepalive;
+    bool spin;         /* never sleep: the server has nobody to wake */
     uint64_t requests; /* 0: no bound */
     double seconds;    /* 0: no bound */
     uint64_t first;

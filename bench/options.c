@@ -23,6 +23,7 @@ static const char usage[] =
     "run: requests one after the other on each connection\n"
     "  --connections N     at once (16)\n"
     "  --close             a new connection for each request\n"
+    "  --spin              never sleep, so that the server wakes nobody\n"
     "  --seconds S         end after so long\n"
     "park: a new connection for each request, all of them open until "
     "answered\n"
@@ -66,6 +67,7 @@ static const struct option {
     { "--timeout", KIND_REAL, offsetof(struct load, timeout_s) },
     { "--cpu", KIND_CPU, 0 },
     { "--connections", KIND_UINT, offsetof(struct load, connections) },
+    { "--spin", KIND_SET, offsetof(struct load, spin) },
     { "--close", KIND_CLEAR, offsetof(struct load, keepalive) },
     { "--seconds", KIND_REAL, offsetof(struct load, seconds) },
     { "--rate", KIND_REAL, offsetof(struct load, rate) },

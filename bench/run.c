@@ -246,7 +246,8 @@ loop(struct run *r)
     int n;
 
     while (r->busy > 0) {
-        n = epoll_wait(r->load->epoll_fd, events, LOAD_EVENTS, 100);
+        n = epoll_wait(r->load->epoll_fd, events, LOAD_EVENTS,
+                       r->load->spin ? 0 : 100);
         for (int i = 0; i < n; i++) {
             handle(r, events[i].data.ptr, events[i].events);
             begin_next(r, events[i].data.ptr);
