@@ -142,7 +142,7 @@ struct tracker_state {
     char *url;
     struct lookup *lookup; /* of its host; NULL: begin one */
     bool asked;            /* under way */
-    bool answered; /* once at least */
+    bool answered;         /* once at least */
     bool registered;
     unsigned failures;
     uint64_t ask_ms;   /* when next */
