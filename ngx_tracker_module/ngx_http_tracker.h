@@ -149,6 +149,7 @@ ngx_int_t ngx_http_tracker_peers_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_control_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_announce_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_scrape_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_tracker_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_tracker_metrics_handler(ngx_http_request_t *r);
 
 

@@ -160,7 +160,7 @@ ngx_http_tracker_swarm_look(ngx_http_tracker_zone_t *zone,
 }
 
 
-static void
+void
 ngx_http_tracker_swarm_counts_locked(ngx_http_tracker_swarm_t *swarm,
     ngx_http_tracker_counts_t *counts)
 {

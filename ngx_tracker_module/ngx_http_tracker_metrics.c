@@ -124,7 +124,7 @@ ngx_http_tracker_metrics_copy(ngx_http_tracker_metrics_t *m,
         m->fullest = ngx_max(m->fullest, (uint64_t) used * 1000 / size);
     }
 
-    ngx_http_tracker_roster_census(zone, &m->census);
+    ngx_http_tracker_view_census(zone, &m->census);
     ngx_http_tracker_stat_sums(zone, m->sums);
 }
 

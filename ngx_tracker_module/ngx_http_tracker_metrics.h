@@ -11,9 +11,9 @@
 
 #include "ngx_http_tracker.h"
 #include "ngx_http_tracker_answer.h"
-#include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_view.h"
 
 
 /* Copies of all that is shown. */

@@ -105,6 +105,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tracker_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_tracker_role_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_tracker_role_status },
+
     { ngx_string("tracker_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_tracker_role_set,

@@ -21,6 +21,13 @@ ngx_http_tracker_role_t  ngx_http_tracker_role_control = {
     0, 0, NGX_HTTP_TRACKER_KIND_CONTROL
 };
 
+ngx_http_tracker_role_t  ngx_http_tracker_role_status = {
+    ngx_http_tracker_status_handler,
+    ngx_string("GET, HEAD"),
+    ngx_http_tracker_contradicts("tracker_status"),
+    0, 0, NGX_HTTP_TRACKER_KIND_STATUS
+};
+
 ngx_http_tracker_role_t  ngx_http_tracker_role_metrics = {
     ngx_http_tracker_metrics_handler,
     ngx_string("GET, HEAD"),

@@ -28,6 +28,7 @@ extern ngx_http_tracker_role_t  ngx_http_tracker_role_peers;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_control;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_announce;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_scrape;
+extern ngx_http_tracker_role_t  ngx_http_tracker_role_status;
 extern ngx_http_tracker_role_t  ngx_http_tracker_role_metrics;
 
 

@@ -116,17 +116,6 @@ typedef struct {
 } ngx_http_tracker_wakes_t;
 
 
-/* The zone in a few numbers. */
-
-typedef struct {
-    uint64_t                      started;     /* s since 1970 */
-    uint64_t                      epoch;
-    uint64_t                      known;       /* super peers */
-    uint64_t                      alive;
-    uint64_t                      workers;
-} ngx_http_tracker_census_t;
-
-
 typedef struct {
     ngx_http_tracker_holder_t    *holder;
     ngx_uint_t                    len;
@@ -278,9 +267,6 @@ ngx_uint_t ngx_http_tracker_roster_sweep(ngx_http_tracker_zone_t *zone,
 ngx_uint_t ngx_http_tracker_roster_max(ngx_http_tracker_zone_t *zone);
 
 uint64_t ngx_http_tracker_roster_key(uint32_t super);
-
-void ngx_http_tracker_roster_census(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_census_t *census);
 
 
 #endif /* _NGX_HTTP_TRACKER_ROSTER_H_INCLUDED_ */

@@ -68,8 +68,8 @@ ngx_http_tracker_swarm_shift_locked(ngx_http_tracker_section_t *s,
 }
 
 
-static void
-ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
+void
+ngx_http_tracker_swarm_seek_locked(ngx_http_tracker_section_t *s)
 {
     ngx_http_tracker_swarm_t  *swarm;
 
@@ -84,6 +84,17 @@ ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
     }
 
     s->swarm = swarm;
+}
+
+
+static void
+ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
+{
+    ngx_http_tracker_swarm_t  *swarm;
+
+    ngx_http_tracker_swarm_seek_locked(s);
+
+    swarm = s->swarm;
 
     if (swarm == NULL) {
         return;

@@ -95,6 +95,13 @@ void ngx_http_tracker_swarm_open_torrent(ngx_http_tracker_zone_t *zone,
     u_char *id, ngx_http_tracker_section_t *s);
 
 /**
+ * ngx_http_tracker_swarm_seek_locked(s):
+ * In an entered section, find the swarm of s->id and s->torrent for who only
+ * looks: it is not the last used by that. Its ticks may be of before a reload.
+ */
+void ngx_http_tracker_swarm_seek_locked(ngx_http_tracker_section_t *s);
+
+/**
  * ngx_http_tracker_swarm_shift_locked(s, swarm):
  * Give its sets the ticks of this configuration; it may be of before a reload.
  */
@@ -154,6 +161,9 @@ void ngx_http_tracker_note_bad_locked(ngx_http_tracker_section_t *s,
 
 void ngx_http_tracker_note_free_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_notes_t *notes);
+
+void ngx_http_tracker_swarm_counts_locked(ngx_http_tracker_swarm_t *swarm,
+    ngx_http_tracker_counts_t *counts);
 
 void ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_view_t *view);

@@ -54,6 +54,7 @@ sub write_conf($self) {
             $self->{control}
         }
         location = /metrics { tracker_metrics swarm; }
+        location = /status  { tracker_status swarm; }
 EOC
     $self->{http} = <<"EOC";
     tracker_zone swarm:$self->{zone};
@@ -86,6 +87,11 @@ sub control_url($self) { return $self->base . '/control' }
 sub metrics($self) {
     return parse_metrics(http(GET => $self->base . '/metrics')->{body})
         ->{value};
+}
+
+# What /status says, of all or (url, size, .. or id) of one.
+sub status($self, %args) {
+    return http(GET => $self->base . '/status', args => \%args)->json;
 }
 
 sub ask_start($self, %args) {
