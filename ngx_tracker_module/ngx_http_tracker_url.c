@@ -397,8 +397,9 @@ static void
 ngx_http_tracker_url_query(ngx_http_tracker_url_t *url, u_char *p, u_char *end,
     ngx_http_tracker_writer_t *w)
 {
-    u_char  *next, *start, lead;
+    u_char  *next, *start, *begin, lead;
 
+    begin = w->p;
     lead = '?';
 
     for ( /* void */ ; p <= end; p = next + 1) {
@@ -421,6 +422,12 @@ ngx_http_tracker_url_query(ngx_http_tracker_url_t *url, u_char *p, u_char *end,
         url->signing |= ngx_http_tracker_url_listed(ngx_http_tracker_signs,
                                                     start + 1, w->p);
         lead = '&';
+    }
+
+    /* nothing is left but an empty query */
+
+    if (w->p == begin + 1) {
+        w->p = begin;
     }
 }
 

@@ -37,6 +37,9 @@ subtest 'parameters that only count' => sub {
     is($id->("$u?a=1&gclid=2&b=3"), $id->("$u?a=1&b=3"), 'in the middle');
     is($id->("$u?%75tm_source=x"), $id->($u), 'escaped');
     isnt($id->("$u?utm=1"), $id->($u), 'a name that is only alike');
+    is($id->("$u?$_"), $id->($u), "$_: an empty query is none")
+        for '', 'utm_a=1&', '&utm_a=1';
+    isnt($id->("$u?utm_a=1&&"), $id->($u), 'but two empty parameters are one');
 };
 
 finish();
