@@ -222,6 +222,13 @@ ngx_http_tracker_query_resource(ngx_http_request_t *r, ngx_array_t *origins,
 
     res->url.len = p - res->url.data;
 
+    /* super peers take no longer one than this tracker does */
+
+    if (res->url.len > NGX_HTTP_TRACKER_URL_MAX) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST, "url",
+                                       "too long");
+    }
+
     return ngx_http_tracker_identify(&url.canonical, res);
 }
 

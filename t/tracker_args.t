@@ -91,6 +91,11 @@ subtest 'URLs' => sub {
     refused("url=${long}x&size=1", 'url: too long');
     refused('url=' . '%61' x 4097 . '&size=1', 'url: too long');
     refused('url=' . 'x' x 12000 . '&size=1', 'url: too long');
+    # in its one form, as super peers are told of it
+    is(query("url=" . substr($long, 0, 4087) . '%22' x 3 . '&size=1')
+        ->{status}, 200, 'escaped, and as long as it may be');
+    refused('url=' . substr($long, 0, 4088) . '%22' x 3 . '&size=1',
+        'url: too long');
     my $shared = 'url: not an http or https URL to be shared';
     refused('url=http%3A%2F%2Fcdn.example.com%2F' . '%22' x 1400 . '&size=1',
         $shared);
