@@ -1,4 +1,4 @@
-# Shoal. Targets: all (default), module, static, deps, demo, test, asan, lint,
+# Shoal. Targets: all (default), module, static, fuzz, deps, demo, test, asan, lint,
 # bench-tracker (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands;
 # SAN=1 builds with sanitizers.
 
@@ -49,7 +49,7 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit static deps demo test asan bench-tracker lint install \
+.PHONY: all module unit static fuzz fuzz-target deps demo test asan bench-tracker lint install \
     clean
 .DELETE_ON_ERROR:
 
@@ -118,6 +118,31 @@ $(BUILD)/static/nginx: $(NGX_SRC) ngx_tracker_module/static.sh
 	$(say) NGX $@
 	$(Q)BUILDDIR='$(abspath $(BUILD))/static' CC_OPT='$(STATIC_OPT)' \
 	    LD_OPT='$(STATIC_SAN) $(LDFLAGS)' bash ngx_tracker_module/static.sh
+
+# The tracker's parsers under libFuzzer, inside of nginx (t/fuzz/fuzz.sh).
+FUZZ_SECONDS ?= 600
+FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+            -shared-libasan
+FUZZ_RT   = $(shell clang -print-resource-dir)/lib/linux
+FUZZ_ARCH = $(shell uname -m)
+FUZZ_SO  := $(BUILD)/fuzz/ngx_http_tracker_fuzz_module.so
+
+fuzz: $(FUZZ_SO)
+	$(Q)bash t/fuzz/fuzz.sh run '$(abspath $(BUILD))/fuzz' $(FUZZ_SECONDS)
+
+fuzz-target: $(FUZZ_SO)
+
+$(FUZZ_SO): $(NGX_SRC) $(wildcard t/fuzz/*.[ch]) t/fuzz/config \
+    lib/resource.c lib/digest.c
+	$(say) NGX $@
+	$(Q)mkdir -p $(@D)
+	$(Q)NGINX_SRC='$(NGINX_SRC)' V='$(V)' NGX_CC=clang \
+	    BUILDDIR='$(abspath $(@D))/nginx' ADDON='$(CURDIR)/t/fuzz' \
+	    FUZZ_LIBS='$(FUZZ_RT)/libclang_rt.fuzzer_no_main-$(FUZZ_ARCH).a -lstdc++' \
+	    CC_OPT='-O1 -g -D_GNU_SOURCE -fsanitize=fuzzer-no-link $(FUZZ_SAN)' \
+	    LD_OPT='$(FUZZ_SAN) -Wl,-rpath,$(FUZZ_RT) -Wl,-Bsymbolic' \
+	    bash ngx_tracker_module/build.sh
+	$(Q)cp $(@D)/nginx/$(@F) $@
 
 deps:
 	$(Q).ci/deps

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds the module out of tree against the distribution's nginx headers
-# (package nginx-dev); called by make. BUILDDIR is absolute.
+# (package nginx-dev); called by make. BUILDDIR is absolute. NGX_CC: another
+# compiler; ADDON: another folder with a "config".
 set -eu
 # CFLAGS= on our make's command line must not replace nginx's.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES CFLAGS
@@ -18,7 +19,7 @@ fi
     cd "$NGINX_SRC"
     . ./conf_flags
     ./configure "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$CC_OPT" \
-        --with-ld-opt="$LD_OPT" --add-dynamic-module="$top" \
-        --builddir="$BUILDDIR"
+        --with-ld-opt="$LD_OPT" --add-dynamic-module="${ADDON:-$top}" \
+        --with-cc="${NGX_CC:-cc}" --builddir="$BUILDDIR"
     make -f "$BUILDDIR/Makefile" -C "$NGINX_SRC" modules
 } >"$log" 2>&1 || { [ "$log" = /dev/stdout ] || tail -n 40 "$log" >&2; exit 1; }
