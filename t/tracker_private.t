@@ -43,6 +43,17 @@ subtest 'passkey' => sub {
     is(failure($t, bt_query('scrape', info_hash => $h{a}, who => 'me')),
         'no failure: files flags', 'let in');
     is(http(POST => $t->base . '/announce', body => '')->{status}, 405, 'POST');
+    is(failure($t, 'scrape?who=me'), 'info_hash: missing', 'bad, from a member');
+    my $m = $t->metrics;
+    is_deeply({ map { $_ => $m->{$_} } grep { $m->{$_}
+        && /_(?:announces|scrapes|failures)_/ } keys %$m }, {
+        'shoal_tracker_announces_total{event="none"}' => 4,
+        'shoal_tracker_scrapes_total' => 1,
+        map { ("shoal_tracker_failures_total{$_->[0]}" => $_->[1]) }
+            [ 'kind="announce",reason="denied"', 8 ],
+            [ 'kind="announce",reason="bad"', 1 ],
+            [ 'kind="scrape",reason="denied"', 1 ],
+            [ 'kind="scrape",reason="bad"', 1 ] }, 'all are counted');
 };
 
 sub list(@lines) { return spew($list, join "\n", @lines) }
