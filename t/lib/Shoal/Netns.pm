@@ -21,13 +21,12 @@ sub import($class, @addrs) {
 
 # Does not come back: the test starts again in there.
 sub enter() {
-    for my $how ('-n', '-rn') {
-        next if system("unshare $how ip link set lo up 2>/dev/null") != 0;
+    if (system('unshare -n ip link set lo up 2>/dev/null') == 0) {
         $ENV{IN_NETNS_OF_TEST} = 1;
-        exec 'unshare', $how, $^X, (map { "-I$_" } @INC), $0, @ARGV
+        exec 'unshare', '-n', $^X, (map { "-I$_" } @INC), $0, @ARGV
             or die "unshare: $!\n";
     }
-    print "1..0 # SKIP no network namespace can be made here\n";
+    print "1..0 # SKIP a network namespace needs root, unshare and ip\n";
     exit 0;
 }
 
