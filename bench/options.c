@@ -245,6 +245,10 @@ options_parse(struct load *l, int argc, char **argv)
         fputs("load: --connect is missing\n", stderr);
         return false;
     }
+    if (l->connections == 0) {
+        fputs("load: --connections: none\n", stderr);
+        return false;
+    }
     if (l->requests == 0 && (l->seconds <= 0 || l->mode != MODE_RUN)) {
         fputs("load: --requests is missing\n", stderr);
         return false;
