@@ -69,11 +69,9 @@ blame_done(struct transfer *t, unsigned tracker, bool heard)
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if ((s->blame_asked & bit) != 0) {
-            s->blame_asked &= (uint8_t) ~bit;
-            if (!heard) {
-                s->blame_told &= (uint8_t) ~bit;
-            }
+        if (!heard && (s->blame_asked & bit) != 0) {
+            s->blame_told &= (uint8_t) ~bit;
         }
+        s->blame_asked &= (uint8_t) ~bit;
     }
 }
