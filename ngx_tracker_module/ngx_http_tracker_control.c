@@ -8,7 +8,7 @@
 
 #include "ngx_http_tracker_answer.h"
 #include "ngx_http_tracker_call.h"
-#include "ngx_http_tracker_lines.h"
+#include "ngx_http_tracker_feed.h"
 #include "ngx_http_tracker_trace.h"
 #include "ngx_http_tracker_prepare.h"
 #include "ngx_http_tracker_roster.h"
@@ -29,8 +29,7 @@ typedef struct {
     ngx_http_tracker_zone_t      *zone;
     ngx_http_tracker_call_t       call;
     ngx_http_tracker_turn_t       turn;
-    ngx_http_tracker_lines_t      lines;
-    ngx_http_tracker_refusal_t    refusal;
+    ngx_http_tracker_feed_t       feed;
     ngx_http_tracker_trace_t      trace;
     ngx_msec_t                    wait;
 } ngx_http_tracker_control_ctx_t;
@@ -39,8 +38,6 @@ typedef struct {
 static ngx_int_t ngx_http_tracker_control_start(ngx_http_request_t *r,
     ngx_http_tracker_control_ctx_t *ctx);
 static void ngx_http_tracker_control_body(ngx_http_request_t *r);
-static ngx_int_t ngx_http_tracker_control_read(ngx_http_request_t *r,
-    ngx_http_tracker_control_ctx_t *ctx);
 static void ngx_http_tracker_control_line(void *data, u_char *id,
     ngx_http_tracker_said_t *said);
 static void ngx_http_tracker_control_conflict(
@@ -82,7 +79,7 @@ ngx_http_tracker_control_handler(ngx_http_request_t *r)
             return rc;
         }
 
-        return ngx_http_tracker_send_refusal(r, &ctx->refusal);
+        return ngx_http_tracker_send_refusal(r, &ctx->feed.refusal);
     }
 
     if (rc != NGX_OK) {
@@ -91,15 +88,11 @@ ngx_http_tracker_control_handler(ngx_http_request_t *r)
 
     ctx->trace.poll = ctx->call.poll;
 
-    r->request_body_no_buffering = 1;
+    ctx->feed.handler = ngx_http_tracker_control_body;
+    ctx->feed.line = ngx_http_tracker_control_line;
+    ctx->feed.data = ctx;
 
-    rc = ngx_http_read_client_request_body(r, ngx_http_tracker_control_body);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return ngx_http_tracker_feed(r, &ctx->feed);
 }
 
 
@@ -116,18 +109,18 @@ ngx_http_tracker_control_start(ngx_http_request_t *r,
     ctx->waiter.request = r;
 
     if (r->method != NGX_HTTP_POST) {
-        return ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_NOT_ALLOWED,
+        return ngx_http_tracker_refuse(&ctx->feed.refusal, NGX_HTTP_NOT_ALLOWED,
                                        "method", "not POST");
     }
 
     rc = ngx_http_tracker_call(r, conf, &ctx->call, &ctx->wait,
-                               &ctx->refusal);
+                               &ctx->feed.refusal);
     if (rc != NGX_OK) {
         return rc;
     }
 
     return ngx_http_tracker_call_begin(r, ctx->zone, &ctx->call, &ctx->turn,
-                                       &ctx->refusal);
+                                       &ctx->feed.refusal);
 }
 
 
@@ -145,68 +138,21 @@ ngx_http_tracker_control_body(ngx_http_request_t *r)
               ((u_char *) trace
                - offsetof(ngx_http_tracker_control_ctx_t, trace));
 
-    rc = ngx_http_tracker_control_read(r, ctx);
-
-    if (rc == NGX_AGAIN) {
-        r->read_event_handler = ngx_http_tracker_control_body;
-        return;
-    }
+    rc = ngx_http_tracker_feed_read(&ctx->feed);
 
     if (rc == NGX_OK) {
         rc = ngx_http_tracker_control_finish(r, ctx);
+    }
 
-        if (rc == NGX_AGAIN) {
-            return;
-        }
+    if (rc == NGX_AGAIN) {
+        return;
     }
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_tracker_send_refusal(r, &ctx->refusal);
+        rc = ngx_http_tracker_send_refusal(r, &ctx->feed.refusal);
     }
 
     ngx_http_finalize_request(r, rc);
-}
-
-
-static ngx_int_t
-ngx_http_tracker_control_read(ngx_http_request_t *r,
-    ngx_http_tracker_control_ctx_t *ctx)
-{
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    for ( ;; ) {
-
-        for (cl = r->request_body->bufs; cl; cl = cl->next) {
-            b = cl->buf;
-
-            rc = ngx_http_tracker_lines_feed(&ctx->lines, b->pos, b->last,
-                                         ngx_http_tracker_control_line, ctx,
-                                         &ctx->refusal);
-            b->pos = b->last;
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
-        }
-
-        r->request_body->bufs = NULL;
-
-        if (!r->reading_body) {
-            return ngx_http_tracker_lines_end(&ctx->lines, &ctx->refusal);
-        }
-
-        rc = ngx_http_read_unbuffered_request_body(r);
-
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            return rc;
-        }
-
-        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
-            return NGX_AGAIN;
-        }
-    }
 }
 
 
@@ -315,8 +261,8 @@ ngx_http_tracker_control_finish(ngx_http_request_t *r,
                                              &ctx->turn);
     }
 
-    if (ctx->lines.n) {
-        return ngx_http_tracker_refuse(&ctx->refusal, NGX_HTTP_BAD_REQUEST,
+    if (ctx->feed.lines.n) {
+        return ngx_http_tracker_refuse(&ctx->feed.refusal, NGX_HTTP_BAD_REQUEST,
                                        "line 1", "a poll has no lines");
     }
 
