@@ -108,6 +108,8 @@ ngx_http_tracker_metrics_copy(ngx_http_tracker_metrics_t *m,
     ngx_uint_t                 i, k;
     ngx_http_tracker_tally_t   tally;
 
+    ngx_memzero(&tally, sizeof(ngx_http_tracker_tally_t));
+
     sum = (uint64_t *) &m->tally;
     part = (uint64_t *) &tally;
 
