@@ -11,8 +11,8 @@
 
 
 enum {
-    /* locked sections in one turn of the event loop: about a millisecond */
-    NGX_HTTP_TRACKER_STATUS_SECTIONS = 16,
+    /* locked sections in one turn of the event loop: about half a millisecond */
+    NGX_HTTP_TRACKER_STATUS_SECTIONS = 8,
 
     NGX_HTTP_TRACKER_STATUS_ARG = 64
 };
