@@ -69,10 +69,19 @@ ngx_http_tracker_stat_start(ngx_http_tracker_zone_t *zone)
 }
 
 
+/* The row of a slot has one writer; readers want whole numbers only. */
 static void
 ngx_http_tracker_stat_count(uint64_t *row, ngx_uint_t stat, int64_t n)
 {
-    __atomic_fetch_add(&row[stat], (uint64_t) n, __ATOMIC_RELAXED);
+    uint64_t  value;
+
+    if (ngx_http_tracker_slots_own() == -1) {
+        __atomic_fetch_add(&row[stat], (uint64_t) n, __ATOMIC_RELAXED);
+        return;
+    }
+
+    value = __atomic_load_n(&row[stat], __ATOMIC_RELAXED);
+    __atomic_store_n(&row[stat], value + (uint64_t) n, __ATOMIC_RELAXED);
 }
 
 
