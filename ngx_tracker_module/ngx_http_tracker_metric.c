@@ -27,6 +27,8 @@ static void ngx_http_tracker_metrics_refused(ngx_http_tracker_metrics_t *m,
     ngx_uint_t arg);
 static void ngx_http_tracker_metrics_got(ngx_http_tracker_metrics_t *m,
     ngx_uint_t arg);
+static void ngx_http_tracker_metrics_reports(ngx_http_tracker_metrics_t *m,
+    ngx_uint_t arg);
 static void ngx_http_tracker_metrics_announces(ngx_http_tracker_metrics_t *m,
     ngx_uint_t arg);
 static void ngx_http_tracker_metrics_failures(ngx_http_tracker_metrics_t *m,
@@ -121,6 +123,10 @@ ngx_http_tracker_metric_t  ngx_http_tracker_metric_table[] = {
     ngx_http_tracker_metric_sum("conflicts",
                                 "Roots told that others contradict",
                                 NGX_HTTP_TRACKER_STAT_CONFLICTS),
+
+    ngx_http_tracker_metric("reports_total", "counter",
+                            "Reports of holders by clients, by kind", reports,
+                            NGX_HTTP_TRACKER_STAT_REPORTS_DEAD),
 
     ngx_http_tracker_metric("announces_total", "counter",
                             "Announces taken, by event", announces,
@@ -330,6 +336,15 @@ ngx_http_tracker_metrics_supers(ngx_http_tracker_metrics_t *m, ngx_uint_t arg)
     ngx_http_tracker_metrics_put(m, m->census.alive, ",state=\"alive\"");
     ngx_http_tracker_metrics_put(m, m->census.known - m->census.alive,
                                  ",state=\"away\"");
+}
+
+
+static void
+ngx_http_tracker_metrics_reports(ngx_http_tracker_metrics_t *m,
+    ngx_uint_t stat)
+{
+    ngx_http_tracker_metrics_put(m, m->sums[stat], ",kind=\"dead\"");
+    ngx_http_tracker_metrics_put(m, m->sums[stat + 1], ",kind=\"wrong\"");
 }
 
 

@@ -253,6 +253,40 @@ subtest 'lost commands' => sub {
     ok(!exists $slow->{last}{lost}, 'nothing lost');
 };
 
+subtest 'bytes by source' => sub {
+    my $sp = agent($t);
+    my $count = sub () {
+        my $m = $t->metrics;
+        return join ' ', $m->{shoal_tracker_super_peers_sent_bytes_total},
+            map { $m->{qq(shoal_tracker_super_peers_got_bytes_total{source="$_"})} }
+            qw(super peer cdn);
+    };
+    my $call = sub ($got, $sent, %more) {
+        is($sp->call('', got => $got, sent => $sent, %more)->{status}, 200, 'a call');
+    };
+    my ($s, @g) = split / /, $count->();
+    my $is = sub ($name, $sent, @got) {
+        is($count->(), join(' ', $s + $sent, map { $g[$_] + $got[$_] } 0 .. 2), $name);
+    };
+    $call->('5,6,7', 1000);
+    $is->('the first call of a session sets the mark', 0, 0, 0, 0);
+    $call->('15,6,107', 1500);
+    $is->('then what is more counts', 500, 10, 0, 100);
+    $call->('15,6,107', 1500, seq => $sp->{seq});
+    $is->('once, however often it is said', 500, 10, 0, 100);
+    $call->('10,0,50', 900);
+    $is->('one that was overtaken counts nothing', 500, 10, 0, 100);
+    $sp->say;
+    $is->('nor does one that does not say it', 500, 10, 0, 100);
+    $sp->poll(wait_ms => 1, got => '15,7,107', sent => 1501)->wait(5);
+    $is->('a poll does', 501, 10, 1, 100);
+    $sp->new_session;
+    $call->('0,0,900', 900);
+    $is->('a new session: a new mark', 501, 10, 1, 100);
+    $call->('0,0,901', 902);
+    $is->('from which it goes on', 503, 10, 1, 101);
+};
+
 subtest 'who may call' => sub {
     $t->reload(register => 0);
     refused('not preset', 'name: not a super peer of this tracker', 403, $sp->call);

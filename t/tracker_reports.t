@@ -147,4 +147,19 @@ subtest 'what is kept is bounded' => sub {
     is(http(GET => "$url&bad=dead,$p[8]:4000")->{status}, 400, 'nine are too many');
 };
 
+subtest 'counted' => sub {
+    my $f = file($a);
+    my %before = %{ $t->metrics };
+    report($f, 'dead,' . where($a), @net[0 .. 1]);
+    report($f, 'wrong,' . where($a), $net[2]);
+    report($f, 'wrong,127.7.7.7:7', $net[2]);
+    my %m = %{ $t->metrics };
+    my $more = sub ($kind) {
+        my $name = qq(shoal_tracker_reports_total{kind="$kind"});
+        return $m{$name} - $before{$name};
+    };
+    is($more->('dead'), 2, 'dead');
+    is($more->('wrong'), 1, 'wrong; not of those who hold nothing');
+};
+
 finish();

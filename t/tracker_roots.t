@@ -107,4 +107,7 @@ subtest 'copies' => sub {
     isnt($name, $sp[0]{name}, 'and is not for the one that is outvoted');
 };
 
+is($t->metrics->{shoal_tracker_conflicts_total},
+    scalar(() = $t->error_log =~ /roots of \w+ differ/g), 'counted as they are logged');
+
 finish();
