@@ -99,52 +99,66 @@ ngx_http_tracker_args_control(ngx_str_t *value)
 }
 
 
+/* Decoded, as long as it may be, and of the bytes that it may have. */
 static ngx_int_t
-ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
-    u_char *p, u_char *end, void *data, ngx_http_tracker_refusal_t *refusal)
+ngx_http_tracker_args_value(ngx_http_request_t *r,
+    ngx_http_tracker_arg_t *arg, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
 {
-    u_char     *percent;
-    ngx_int_t   rc;
-    ngx_str_t   value;
+    u_char      *percent;
+    ngx_int_t    rc;
+    const char  *why;
 
-    value.data = p;
-    value.len = end - p;
+    why = NULL;
+    percent = memchr(value->data, '%', value->len);
 
-    percent = memchr(p, '%', end - p);
+    /* what is too long needs no decoding */
 
-    if (percent) {
+    if (percent && value->len <= 3 * arg->max) {
 
-        /* what is too long needs no decoding */
-
-        if (value.len > 3 * arg->max) {
-            rc = NGX_OK;
-
-        } else {
-            rc = ngx_http_tracker_args_decode(r->pool, percent, &value);
-        }
+        rc = ngx_http_tracker_args_decode(r->pool, percent, value);
 
         if (rc == NGX_DECLINED) {
-            return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
-                                           (char *) arg->name.data,
-                                           "badly escaped");
-        }
+            why = "badly escaped";
 
-        if (rc != NGX_OK) {
+        } else if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    if (value.len > arg->max) {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
-                                       (char *) arg->name.data, "too long");
+    if (why == NULL && value->len > arg->max) {
+        why = "too long";
     }
 
-    if (!(arg->times & NGX_HTTP_TRACKER_ARG_BINARY)
-        && ngx_http_tracker_args_control(&value))
+    if (why == NULL && !(arg->times & NGX_HTTP_TRACKER_ARG_BINARY)
+        && ngx_http_tracker_args_control(value))
     {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
-                                       (char *) arg->name.data,
-                                       "has a control character");
+        why = "has a control character";
+    }
+
+    if (why == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST,
+                                   (char *) arg->name.data, why);
+}
+
+
+static ngx_int_t
+ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
+    u_char *p, u_char *end, void *data, ngx_http_tracker_refusal_t *refusal)
+{
+    u_char     why[NGX_HTTP_TRACKER_TEXT_MAX];
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    value.data = p;
+    value.len = end - p;
+
+    rc = ngx_http_tracker_args_value(r, arg, &value, refusal);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     refusal->len = 0;
@@ -152,7 +166,6 @@ ngx_http_tracker_args_take(ngx_http_request_t *r, ngx_http_tracker_arg_t *arg,
     rc = arg->parse(data, arg->offset, &value, refusal);
 
     if (rc == NGX_DECLINED && refusal->status == 0) {
-        u_char  why[NGX_HTTP_TRACKER_TEXT_MAX];
 
         /* without its line feed */
 
@@ -371,159 +384,4 @@ ngx_http_tracker_arg_port(void *data, ngx_uint_t offset, ngx_str_t *value,
     *port = (in_port_t) n;
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_tracker_number(u_char *p, size_t len, uint64_t max, uint64_t *n)
-{
-    uint64_t  value, digit;
-
-    if (len == 0) {
-        return NGX_ERROR;
-    }
-
-    for (value = 0; len--; p++) {
-
-        if (*p < '0' || *p > '9') {
-            return NGX_ERROR;
-        }
-
-        digit = *p - '0';
-
-        if (value > (max - digit) / 10) {
-            return NGX_ERROR;
-        }
-
-        value = value * 10 + digit;
-    }
-
-    *n = value;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_tracker_hex(u_char *p, u_char *out, size_t n)
-{
-    ngx_int_t  value;
-
-    while (n--) {
-        value = ngx_hextoi(p, 2);
-        if (value == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        *out++ = (u_char) value;
-        p += 2;
-    }
-
-    return NGX_OK;
-}
-
-
-#if (NGX_HAVE_INET6)
-
-/* An IPv4 address that is mapped into IPv6 is IPv4. */
-static void
-ngx_http_tracker_addr6(u_char *p, ngx_http_tracker_addr_t *addr)
-{
-    if (IN6_IS_ADDR_V4MAPPED((struct in6_addr *) p)) {
-        addr->family = 4;
-        ngx_memcpy(addr->bytes, p + 12, 4);
-        return;
-    }
-
-    addr->family = 6;
-    ngx_memcpy(addr->bytes, p, 16);
-}
-
-#endif
-
-
-ngx_int_t
-ngx_http_tracker_host(u_char *p, u_char *end, ngx_http_tracker_addr_t *addr,
-    in_port_t *port)
-{
-    u_char     *last;
-    uint64_t    n;
-    in_addr_t   inaddr;
-#if (NGX_HAVE_INET6)
-    struct in6_addr  in6;
-#endif
-
-    ngx_memzero(addr, sizeof(ngx_http_tracker_addr_t));
-    *port = 0;
-
-    last = ngx_strlchr(p, end, (p < end && *p == '[') ? ']' : ':');
-
-    if (p < end && *p == '[') {
-
-        if (last == NULL) {
-            return NGX_ERROR;
-        }
-
-#if (NGX_HAVE_INET6)
-        if (ngx_inet6_addr(p + 1, last - p - 1, in6.s6_addr) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_tracker_addr6(in6.s6_addr, addr);
-        last++;
-#else
-        return NGX_ERROR;
-#endif
-
-    } else {
-
-        last = last ? last : end;
-
-        inaddr = ngx_inet_addr(p, last - p);
-        if (inaddr == INADDR_NONE) {
-            return NGX_ERROR;
-        }
-
-        addr->family = 4;
-        ngx_memcpy(addr->bytes, &inaddr, 4);
-    }
-
-    if (last == end) {
-        return NGX_OK;
-    }
-
-    if (*last != ':'
-        || ngx_http_tracker_number(last + 1, end - last - 1, 65535, &n)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    *port = (in_port_t) n;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_tracker_addr(struct sockaddr *sockaddr, ngx_http_tracker_addr_t *addr)
-{
-    ngx_memzero(addr, sizeof(ngx_http_tracker_addr_t));
-
-    switch (sockaddr->sa_family) {
-
-    case AF_INET:
-        addr->family = 4;
-        ngx_memcpy(addr->bytes,
-                   &((struct sockaddr_in *) sockaddr)->sin_addr, 4);
-        break;
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        ngx_http_tracker_addr6(
-                     ((struct sockaddr_in6 *) sockaddr)->sin6_addr.s6_addr,
-                     addr);
-        break;
-#endif
-    }
 }

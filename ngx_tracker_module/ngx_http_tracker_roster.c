@@ -170,47 +170,37 @@ ngx_http_tracker_roster_session_locked(ngx_http_tracker_super_t *super,
 }
 
 
-ngx_int_t
-ngx_http_tracker_roster_begin(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn)
+/* The caller's entry, made where there is none. */
+static ngx_int_t
+ngx_http_tracker_roster_entry_locked(ngx_http_tracker_roster_t *roster,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_super_t **super)
 {
-    uint32_t                    hash;
-    ngx_int_t                   rc;
-    ngx_http_tracker_super_t   *super;
-    ngx_http_tracker_roster_t  *roster;
-
-    ngx_memzero(turn, sizeof(ngx_http_tracker_turn_t));
-    rc = NGX_OK;
+    uint32_t  hash;
 
     hash = ngx_murmur_hash2(call->name.data, call->name.len);
 
-    roster = ngx_http_tracker_roster_lock(zone);
+    *super = ngx_http_tracker_roster_find_locked(roster, &call->name, hash);
 
-    super = ngx_http_tracker_roster_find_locked(roster, &call->name, hash);
-
-    if (super == NULL) {
-
-        if (call->url.len == 0) {
-            rc = NGX_DECLINED;
-            goto done;
-        }
-
-        super = ngx_http_tracker_roster_make_locked(roster, &call->name, hash);
-
-        if (super == NULL) {
-            rc = NGX_BUSY;
-            goto done;
-        }
+    if (*super) {
+        return NGX_OK;
     }
 
-    ngx_http_tracker_roster_session_locked(super, call, turn);
-    ngx_http_tracker_roster_take_locked(super, call);
-    ngx_http_tracker_roster_bytes_locked(super, call, turn);
+    if (call->url.len == 0) {
+        return NGX_DECLINED;
+    }
 
-    turn->super = super - roster->supers;
-    turn->epoch = roster->epoch;
-    turn->head = super->head;
+    *super = ngx_http_tracker_roster_make_locked(roster, &call->name, hash);
 
+    return *super ? NGX_OK : NGX_BUSY;
+}
+
+
+/* A poll overtakes the older one; lines are taken once. */
+static void
+ngx_http_tracker_roster_open_locked(ngx_http_tracker_roster_t *roster,
+    ngx_http_tracker_super_t *super, ngx_http_tracker_call_t *call,
+    ngx_http_tracker_turn_t *turn)
+{
     if (call->poll) {
         turn->serial = ++super->serial;
         turn->wake = super->mask;
@@ -226,9 +216,33 @@ ngx_http_tracker_roster_begin(ngx_http_tracker_zone_t *zone,
         }
     }
 
+    turn->super = super - roster->supers;
     turn->gen = super->gen;
+    turn->epoch = roster->epoch;
+    turn->head = super->head;
+}
 
-done:
+
+ngx_int_t
+ngx_http_tracker_roster_begin(ngx_http_tracker_zone_t *zone,
+    ngx_http_tracker_call_t *call, ngx_http_tracker_turn_t *turn)
+{
+    ngx_int_t                   rc;
+    ngx_http_tracker_super_t   *super;
+    ngx_http_tracker_roster_t  *roster;
+
+    ngx_memzero(turn, sizeof(ngx_http_tracker_turn_t));
+
+    roster = ngx_http_tracker_roster_lock(zone);
+
+    rc = ngx_http_tracker_roster_entry_locked(roster, call, &super);
+
+    if (rc == NGX_OK) {
+        ngx_http_tracker_roster_session_locked(super, call, turn);
+        ngx_http_tracker_roster_take_locked(super, call);
+        ngx_http_tracker_roster_bytes_locked(super, call, turn);
+        ngx_http_tracker_roster_open_locked(roster, super, call, turn);
+    }
 
     ngx_http_tracker_roster_unlock(zone);
 
