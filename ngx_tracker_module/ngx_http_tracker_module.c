@@ -12,14 +12,9 @@
 #include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
-#include "ngx_http_tracker_sweep.h"
-#include "ngx_http_tracker_wait.h"
+#include "ngx_http_tracker_worker.h"
 
 
-static ngx_int_t ngx_http_tracker_init_module(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_tracker_init_process(ngx_cycle_t *cycle);
-static void ngx_http_tracker_exit_process(ngx_cycle_t *cycle);
-static ngx_uint_t ngx_http_tracker_sweep(void *data);
 static ngx_int_t ngx_http_tracker_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_tracker_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_tracker_create_loc_conf(ngx_conf_t *cf);
@@ -236,117 +231,6 @@ ngx_module_t  ngx_http_tracker_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-/* What the sweep remembers of each zone's super peers. */
-
-typedef struct {
-    ngx_http_tracker_zone_t      *zone;
-    u_char                       *alive;
-    uint32_t                     *floor;
-} ngx_http_tracker_swept_t;
-
-
-static ngx_int_t
-ngx_http_tracker_init_module(ngx_cycle_t *cycle)
-{
-    ngx_http_tracker_main_conf_t  *tmcf;
-
-    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tracker_module);
-
-    if (tmcf == NULL || tmcf->slots == NULL || ngx_test_config) {
-        return NGX_OK;
-    }
-
-    return ngx_http_tracker_slots_init_module(cycle);
-}
-
-
-static ngx_int_t
-ngx_http_tracker_init_process(ngx_cycle_t *cycle)
-{
-    ngx_uint_t                      i;
-    ngx_array_t                    *swept;
-    ngx_http_tracker_swept_t       *s;
-    ngx_http_tracker_zone_t       **zones;
-    ngx_http_tracker_main_conf_t   *tmcf;
-
-    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tracker_module);
-
-    /* cache manager and loader come here too */
-
-    if (tmcf == NULL || tmcf->slots == NULL
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
-    {
-        return NGX_OK;
-    }
-
-    swept = ngx_array_create(cycle->pool, tmcf->zones.nelts,
-                             sizeof(ngx_http_tracker_swept_t));
-    if (swept == NULL) {
-        return NGX_ERROR;
-    }
-
-    zones = tmcf->zones.elts;
-
-    for (i = 0; i < tmcf->zones.nelts; i++) {
-
-        s = ngx_array_push(swept);
-        if (s == NULL) {
-            return NGX_ERROR;
-        }
-
-        s->zone = zones[i];
-        s->alive = ngx_pcalloc(cycle->pool,
-                               ngx_http_tracker_roster_max(zones[i]));
-        s->floor = ngx_pcalloc(cycle->pool,
-                               ngx_http_tracker_roster_max(zones[i])
-                               * sizeof(uint32_t));
-        if (s->alive == NULL || s->floor == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_tracker_wait_init_worker(cycle, tmcf->slots,
-                                          ngx_http_tracker_sweep, swept)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < tmcf->zones.nelts; i++) {
-        ngx_http_tracker_stat_start(zones[i]);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_tracker_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_tracker_slots_release();
-}
-
-
-static ngx_uint_t
-ngx_http_tracker_sweep(void *data)
-{
-    ngx_uint_t                 i, died;
-    ngx_array_t               *swept = data;
-    ngx_http_tracker_swept_t  *s;
-
-    s = swept->elts;
-    died = 0;
-
-    for (i = 0; i < swept->nelts; i++) {
-        ngx_http_tracker_sweep_zone(s[i].zone, s[i].floor);
-        died |= ngx_http_tracker_roster_sweep(s[i].zone, s[i].alive);
-    }
-
-    return died;
-}
 
 
 static ngx_int_t

@@ -2,7 +2,8 @@
 /*
  * Once a second, in one of the workers: peers that did not say so again, what
  * super peers said that is void, and swarms that nobody asks for any more go.
- * All of the store comes by twice within the ttl, in short sections.
+ * All of the store comes by twice within the ttl, in short locked sections, of
+ * which only some are done in one turn of the event loop.
  */
 
 
@@ -12,18 +13,27 @@
 
 enum {
     NGX_HTTP_TRACKER_SWEEP_SWARMS = 64, /* in one locked section */
-    NGX_HTTP_TRACKER_SWEEP_SECTIONS = 256,  /* of one stripe in a second */
+    NGX_HTTP_TRACKER_SWEEP_SECTIONS = 16,   /* in one turn */
 
     NGX_HTTP_TRACKER_IDLE = 300,        /* s until an empty swarm goes */
     NGX_HTTP_TRACKER_FORGET = 600       /* s until a refusal goes */
 };
 
 
+/* How far this worker is. */
+
 typedef struct {
+    ngx_event_t                   event;
+    ngx_array_t                  *zones;       /* ngx_http_tracker_zone_t * */
+    ngx_uint_t                    zone;
+    ngx_uint_t                    stripe;
+    ngx_int_t                     buckets;     /* left in it; -1: not begun */
     uint32_t                     *floor;       /* of generations */
     ngx_uint_t                    n;
-    ngx_int_t                     buckets;     /* still to be looked at */
 } ngx_http_tracker_sweep_t;
+
+
+static ngx_http_tracker_sweep_t  ngx_http_tracker_sweeper;
 
 
 static void
@@ -121,50 +131,113 @@ ngx_http_tracker_sweep_section(ngx_http_tracker_section_t *s,
 }
 
 
-static void
-ngx_http_tracker_sweep_stripe(ngx_http_tracker_zone_t *zone, u_char *id,
-    ngx_http_tracker_sweep_t *sw)
+/* One section; returns 0 when all zones are done. */
+static ngx_uint_t
+ngx_http_tracker_sweep_some(ngx_http_tracker_sweep_t *sw)
 {
-    ngx_uint_t                  n;
-    ngx_http_tracker_section_t  s;
+    u_char                       id[NGX_HTTP_TRACKER_ID_LEN];
+    uint32_t                     now;
+    ngx_http_tracker_zone_t     *zone;
+    ngx_http_tracker_section_t   s;
 
-    sw->buckets = 1;
-
-    for (n = 0; sw->buckets > 0 && n < NGX_HTTP_TRACKER_SWEEP_SECTIONS; n++) {
-
-        ngx_http_tracker_swarm_enter(zone, id, &s);
-
-        if (n == 0) {
-            sw->buckets = s.stripe->nbuckets / ngx_max(zone->ttl / 2, 1) + 1;
-
-            if (s.stripe->swept == ngx_http_tracker_now()) {
-                sw->buckets = 0;    /* another worker has its turn */
-            }
-
-            s.stripe->swept = ngx_http_tracker_now();
-        }
-
-        ngx_http_tracker_sweep_section(&s, sw);
-
-        ngx_http_tracker_stripe_unlock(zone, id);
+    if (sw->stripe == NGX_HTTP_TRACKER_STRIPES) {
+        sw->stripe = 0;
+        sw->zone++;
     }
+
+    if (sw->zone == sw->zones->nelts) {
+        return 0;
+    }
+
+    zone = ((ngx_http_tracker_zone_t **) sw->zones->elts)[sw->zone];
+
+    if (sw->stripe == 0 && sw->buckets == -1) {
+        sw->n = ngx_http_tracker_roster_floor(zone, sw->floor);
+    }
+
+    now = ngx_http_tracker_now();
+    id[0] = (u_char) sw->stripe;
+
+    ngx_http_tracker_swarm_enter(zone, id, &s);
+
+    if (sw->buckets == -1) {
+
+        /* or has another worker done this second's part? */
+
+        sw->buckets = (s.stripe->swept == now)
+                      ? 0 : s.stripe->nbuckets / ngx_max(zone->ttl / 2, 1) + 1;
+        s.stripe->swept = now;
+    }
+
+    ngx_http_tracker_sweep_section(&s, sw);
+
+    ngx_http_tracker_stripe_unlock(zone, id);
+
+    if (sw->buckets == 0) {
+        sw->buckets = -1;
+        sw->stripe++;
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_tracker_sweep_turn(ngx_event_t *ev)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_HTTP_TRACKER_SWEEP_SECTIONS; n++) {
+        if (!ngx_http_tracker_sweep_some(&ngx_http_tracker_sweeper)) {
+            return;
+        }
+    }
+
+    ngx_post_event(ev, &ngx_posted_next_events);
 }
 
 
 void
-ngx_http_tracker_sweep_zone(ngx_http_tracker_zone_t *zone, uint32_t *floor)
+ngx_http_tracker_sweep(void)
 {
-    u_char                    id[NGX_HTTP_TRACKER_ID_LEN];
-    ngx_uint_t                i;
-    ngx_http_tracker_sweep_t  sw;
+    ngx_http_tracker_sweep_t  *sw = &ngx_http_tracker_sweeper;
 
-    sw.floor = floor;
-    sw.n = ngx_http_tracker_roster_floor(zone, floor);
-
-    ngx_memzero(id, sizeof(id));
-
-    for (i = 0; i < NGX_HTTP_TRACKER_STRIPES; i++) {
-        id[0] = (u_char) i;
-        ngx_http_tracker_sweep_stripe(zone, id, &sw);
+    if (sw->zones == NULL || sw->event.posted) {
+        return;
     }
+
+    sw->zone = 0;
+    sw->stripe = 0;
+    sw->buckets = -1;
+
+    ngx_post_event(&sw->event, &ngx_posted_next_events);
+}
+
+
+ngx_int_t
+ngx_http_tracker_sweep_init_worker(ngx_cycle_t *cycle, ngx_array_t *zones)
+{
+    ngx_uint_t                 i, max;
+    ngx_http_tracker_zone_t  **zone;
+    ngx_http_tracker_sweep_t  *sw = &ngx_http_tracker_sweeper;
+
+    ngx_memzero(sw, sizeof(ngx_http_tracker_sweep_t));
+
+    zone = zones->elts;
+    max = 0;
+
+    for (i = 0; i < zones->nelts; i++) {
+        max = ngx_max(max, ngx_http_tracker_roster_max(zone[i]));
+    }
+
+    sw->floor = ngx_palloc(cycle->pool, max * sizeof(uint32_t));
+    if (sw->floor == NULL) {
+        return NGX_ERROR;
+    }
+
+    sw->event.handler = ngx_http_tracker_sweep_turn;
+    sw->event.log = cycle->log;
+    sw->zones = zones;
+
+    return NGX_OK;
 }

@@ -7,12 +7,18 @@
 
 
 /**
- * ngx_http_tracker_sweep_zone(zone, floor):
- * This second's part of the store, unless another worker has done it;
- * ${floor} is room for roster_max() generations.
+ * ngx_http_tracker_sweep_init_worker(cycle, zones):
+ * Errors:     NGX_ERROR: no memory.
  */
-void ngx_http_tracker_sweep_zone(ngx_http_tracker_zone_t *zone,
-    uint32_t *floor);
+ngx_int_t ngx_http_tracker_sweep_init_worker(ngx_cycle_t *cycle,
+    ngx_array_t *zones);
+
+/**
+ * ngx_http_tracker_sweep():
+ * Once a second: begins with this second's part of all zones, in this worker
+ * unless another one has done it.
+ */
+void ngx_http_tracker_sweep(void);
 
 
 #endif /* _NGX_HTTP_TRACKER_SWEEP_H_INCLUDED_ */
