@@ -1,6 +1,6 @@
 
 #include "ngx_http_tracker_call.h"
-#include "ngx_http_tracker_answer.h"
+#include "ngx_http_tracker_caller.h"
 #include "ngx_http_tracker_stat.h"
 #include "ngx_http_tracker_wait.h"
 
@@ -11,21 +11,6 @@ enum {
 };
 
 
-typedef struct {
-    ngx_http_tracker_call_t       call;
-    uint64_t                      wait;
-    in_port_t                     port;
-    unsigned                      tls:1;
-} ngx_http_tracker_call_args_t;
-
-
-static ngx_int_t ngx_http_tracker_call_proved(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_str_t *name,
-    ngx_http_tracker_refusal_t *refusal);
-static void ngx_http_tracker_call_where(ngx_http_tracker_call_t *call);
-static ngx_int_t ngx_http_tracker_call_url(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
-    ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_name(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_session(void *data, ngx_uint_t offset,
@@ -124,7 +109,7 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
     }
 
     if (conf->control_name) {
-        rc = ngx_http_tracker_call_proved(r, conf, &a.call.name, refusal);
+        rc = ngx_http_tracker_caller_proved(r, conf, &a.call.name, refusal);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -146,7 +131,7 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
                                        "not with wait_ms");
     }
 
-    rc = ngx_http_tracker_call_url(r, conf, &a, refusal);
+    rc = ngx_http_tracker_caller_url(r, conf, &a, refusal);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -155,134 +140,6 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
     *wait = (ngx_msec_t) a.wait;
 
     return NGX_OK;
-}
-
-
-/* The name that the connection proved: the call's own, or in its place. */
-static ngx_int_t
-ngx_http_tracker_call_proved(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_str_t *name,
-    ngx_http_tracker_refusal_t *refusal)
-{
-    ngx_str_t  proved;
-
-    if (ngx_http_complex_value(r, conf->control_name, &proved) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (!ngx_http_tracker_call_name_valid(&proved)) {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
-                                       proved.len ? "the connection proved "
-                                       "one that no super peer can have"
-                                       : "the connection proved none");
-    }
-
-    if (name->len == 0) {
-        *name = proved;
-        return NGX_OK;
-    }
-
-    if (name->len != proved.len
-        || ngx_memcmp(name->data, proved.data, name->len) != 0)
-    {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
-                                       "the connection proved another one");
-    }
-
-    return NGX_OK;
-}
-
-
-/* Its preset's URL, else the address that the call comes from. */
-static ngx_int_t
-ngx_http_tracker_call_url(ngx_http_request_t *r,
-    ngx_http_tracker_loc_conf_t *conf, ngx_http_tracker_call_args_t *a,
-    ngx_http_tracker_refusal_t *refusal)
-{
-    u_char                     *p;
-    ngx_http_tracker_preset_t  *preset;
-
-    ngx_http_tracker_addr(r->connection->sockaddr, &a->call.addr);
-
-    preset = ngx_http_tracker_call_preset(&conf->zone->presets,
-                                          &a->call.name);
-    if (preset) {
-
-        if (preset->locality.len) {
-            a->call.locality = preset->locality;
-        }
-
-        if (preset->url.len) {
-            a->call.url = preset->url;
-            ngx_http_tracker_call_where(&a->call);
-            return NGX_OK;
-        }
-
-    } else if (!conf->self_register) {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_FORBIDDEN, "name",
-                                       "not a super peer of this tracker");
-    }
-
-    if (a->port == 0 || a->call.addr.family == 0) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, sizeof("https://[]:65535")
-                             + NGX_INET6_ADDRSTRLEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    a->call.url.data = p;
-
-    p = a->tls ? ngx_http_tracker_put_lit(p, "https://")
-               : ngx_http_tracker_put_lit(p, "http://");
-    p = ngx_http_tracker_put_addr(p, &a->call.addr, a->port);
-
-    a->call.url.len = p - a->call.url.data;
-    a->call.url_addr = a->call.addr;
-    a->call.url_port = a->port;
-
-    return NGX_OK;
-}
-
-
-/* The port of a preset's URL; its address, when it has one. */
-static void
-ngx_http_tracker_call_where(ngx_http_tracker_call_t *call)
-{
-    u_char      *p, *end, *query, *colon;
-    uint64_t     port;
-    ngx_uint_t   tls;
-
-    tls = (call->url.data[4] == 's');
-
-    p = call->url.data + (tls ? sizeof("https://") : sizeof("http://")) - 1;
-    end = call->url.data + call->url.len;
-
-    query = ngx_strlchr(p, end, '?');
-    end = query ? query : end;
-
-    if (ngx_http_tracker_host(p, end, &call->url_addr, &call->url_port)
-        != NGX_OK)
-    {
-        ngx_memzero(&call->url_addr, sizeof(ngx_http_tracker_addr_t));
-        call->url_port = 0;
-
-        colon = ngx_strlchr(p, end, ':');
-
-        if (colon
-            && ngx_http_tracker_number(colon + 1, end - colon - 1, 65535,
-                                       &port)
-               == NGX_OK)
-        {
-            call->url_port = (in_port_t) port;
-        }
-    }
-
-    if (call->url_port == 0) {
-        call->url_port = tls ? 443 : 80;
-    }
 }
 
 
@@ -328,70 +185,11 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
 }
 
 
-ngx_http_tracker_preset_t *
-ngx_http_tracker_call_preset(ngx_array_t *presets, ngx_str_t *name)
-{
-    ngx_uint_t                  i;
-    ngx_http_tracker_preset_t  *preset;
-
-    preset = presets->elts;
-
-    for (i = 0; i < presets->nelts; i++) {
-        if (preset[i].name.len == name->len
-            && ngx_memcmp(preset[i].name.data, name->data, name->len) == 0)
-        {
-            return &preset[i];
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_uint_t
-ngx_http_tracker_call_name_valid(ngx_str_t *name)
-{
-    u_char      c;
-    ngx_uint_t  i;
-
-    if (name->len == 0 || name->len > NGX_HTTP_TRACKER_NAME_MAX) {
-        return 0;
-    }
-
-    for (i = 0; i < name->len; i++) {
-        c = name->data[i];
-
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z')
-            && !(c >= 'A' && c <= 'Z') && c != '.' && c != '_' && c != '-')
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-ngx_uint_t
-ngx_http_tracker_call_locality_valid(ngx_str_t *locality)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < locality->len; i++) {
-        if (locality->data[i] <= ' ' || locality->data[i] > '~') {
-            return 0;
-        }
-    }
-
-    return locality->len <= NGX_HTTP_TRACKER_LOCALITY_MAX;
-}
-
-
 static ngx_int_t
 ngx_http_tracker_arg_name(void *data, ngx_uint_t offset, ngx_str_t *value,
     ngx_http_tracker_refusal_t *refusal)
 {
-    if (!ngx_http_tracker_call_name_valid(value)) {
+    if (!ngx_http_tracker_caller_name_valid(value)) {
         return ngx_http_tracker_refuse(refusal, 0, NULL,
                                        "not letters, digits, \".\", \"_\", "
                                        "\"-\", at most 64");
@@ -487,7 +285,7 @@ static ngx_int_t
 ngx_http_tracker_arg_locality(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal)
 {
-    if (!ngx_http_tracker_call_locality_valid(value)) {
+    if (!ngx_http_tracker_caller_locality_valid(value)) {
         return ngx_http_tracker_refuse(refusal, 0, NULL,
                                        "not a path of labels");
     }

@@ -36,19 +36,5 @@ ngx_int_t ngx_http_tracker_call_begin(ngx_http_request_t *r,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_call_t *call,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_refusal_t *refusal);
 
-/**
- * ngx_http_tracker_call_preset(presets, name):
- * The tracker_superpeer of that name, or NULL.
- */
-ngx_http_tracker_preset_t *ngx_http_tracker_call_preset(ngx_array_t *presets,
-    ngx_str_t *name);
-
-/**
- * ngx_http_tracker_call_name_valid(name), _locality_valid(locality):
- * The same for calls and presets.
- */
-ngx_uint_t ngx_http_tracker_call_name_valid(ngx_str_t *name);
-ngx_uint_t ngx_http_tracker_call_locality_valid(ngx_str_t *locality);
-
 
 #endif /* _NGX_HTTP_TRACKER_CALL_H_INCLUDED_ */

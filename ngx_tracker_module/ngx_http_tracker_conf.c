@@ -1,7 +1,7 @@
 
 #include "ngx_http_tracker_conf.h"
 #include "ngx_http_tracker_args.h"
-#include "ngx_http_tracker_call.h"
+#include "ngx_http_tracker_caller.h"
 #include "ngx_http_tracker_identity.h"
 #include "ngx_http_tracker_peerset.h"
 #include "ngx_http_tracker_roster.h"
@@ -292,13 +292,13 @@ ngx_http_tracker_conf_superpeer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (!ngx_http_tracker_call_name_valid(&value[2])) {
+    if (!ngx_http_tracker_caller_name_valid(&value[2])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid name of a super peer \"%V\"", &value[2]);
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_tracker_call_preset(&zone->presets, &value[2])) {
+    if (ngx_http_tracker_caller_preset(&zone->presets, &value[2])) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "super peer \"%V\" is preset twice", &value[2]);
         return NGX_CONF_ERROR;
@@ -337,7 +337,7 @@ ngx_http_tracker_conf_preset(ngx_conf_t *cf, ngx_str_t *value,
         preset->locality.len = value->len - 9;
 
         if (preset->locality.len
-            && ngx_http_tracker_call_locality_valid(&preset->locality))
+            && ngx_http_tracker_caller_locality_valid(&preset->locality))
         {
             return NGX_CONF_OK;
         }

@@ -5,7 +5,6 @@
 
 
 #include "ngx_http_tracker_answer.h"
-#include "ngx_http_tracker_call.h"
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_query.h"
 #include "ngx_http_tracker_report.h"
@@ -44,6 +43,10 @@ typedef struct {
 } ngx_http_tracker_found_t;
 
 
+static void ngx_http_tracker_peers_asker(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_query_t *q);
+static ngx_int_t ngx_http_tracker_peers_stop(
+    ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_int_t ngx_http_tracker_peers_refer(
     ngx_http_tracker_peers_ctx_t *ctx);
 static ngx_int_t ngx_http_tracker_peers_start(
@@ -118,12 +121,7 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->asker.addr = ctx->place.addr;
-    ctx->asker.near = ngx_http_tracker_near(&ctx->place.locality);
-    ctx->asker.port = q.port;
-    ctx->asker.complete = (q.left == 0);
-    ctx->asker.have = (q.left < q.size / 3) ? 2 : (q.left < q.size / 3 * 2);
-    ctx->numwant = q.numwant;
+    ngx_http_tracker_peers_asker(ctx, &q);
 
     ngx_http_tracker_stat_got(ctx->zone, q.got, q.size);
 
@@ -136,17 +134,36 @@ ngx_http_tracker_peers_handler(ngx_http_request_t *r)
                                 q.nbad);
     }
 
-    if (q.event == NGX_HTTP_TRACKER_STOPPED) {
-        if (q.port && ctx->asker.addr.family) {
-            ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
-        }
+    return (q.event == NGX_HTTP_TRACKER_STOPPED)
+           ? ngx_http_tracker_peers_stop(ctx)
+           : ngx_http_tracker_peers_start(ctx);
+}
 
-        ctx->trace.reason = NGX_HTTP_TRACKER_REASON_STOPPED;
 
-        return ngx_http_tracker_peers_send(ctx);
+static void
+ngx_http_tracker_peers_asker(ngx_http_tracker_peers_ctx_t *ctx,
+    ngx_http_tracker_query_t *q)
+{
+    ctx->asker.addr = ctx->place.addr;
+    ctx->asker.near = ngx_http_tracker_near(&ctx->place.locality);
+    ctx->asker.port = q->port;
+    ctx->asker.complete = (q->left == 0);
+    ctx->asker.have = (q->left < q->size / 3) ? 2
+                                              : (q->left < q->size / 3 * 2);
+    ctx->numwant = q->numwant;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_peers_stop(ngx_http_tracker_peers_ctx_t *ctx)
+{
+    if (ctx->asker.port && ctx->asker.addr.family) {
+        ngx_http_tracker_swarm_leave(ctx->zone, ctx->res.id, &ctx->asker);
     }
 
-    return ngx_http_tracker_peers_start(ctx);
+    ctx->trace.reason = NGX_HTTP_TRACKER_REASON_STOPPED;
+
+    return ngx_http_tracker_peers_send(ctx);
 }
 
 

@@ -1,7 +1,7 @@
 
 #include "ngx_http_tracker_place.h"
 #include "ngx_http_tracker_args.h"
-#include "ngx_http_tracker_call.h"
+#include "ngx_http_tracker_caller.h"
 
 
 void
@@ -31,7 +31,7 @@ ngx_http_tracker_place(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (!ngx_http_tracker_call_locality_valid(&place->locality)) {
+    if (!ngx_http_tracker_caller_locality_valid(&place->locality)) {
         ngx_str_null(&place->locality);
     }
 
