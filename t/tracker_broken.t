@@ -88,6 +88,7 @@ subtest 'stripes' => sub {
     ok($asker->pending, 'the asker waits on');
     recovers(@parked);
     is((() = $t->error_log =~ /died in stripe/g), 16, 'once each');
+    is($t->metrics->{shoal_tracker_stripe_resets_total}, 16, 'and counted');
 };
 
 subtest 'roster' => sub {

@@ -14,6 +14,7 @@ my $t = tracker(delay => '300ms',
         . ' location = /other { return 204; }'
         . ' location = /denied { deny all; tracker_peers swarm; }'
         . ' location = /moved { error_page 403 = /other?tag=moved; deny all; tracker_peers swarm; }'
+        . ' location = /slow { tracker_peers swarm; tracker_delay 20s; }'
         . ' location = /now { tracker_peers swarm; tracker_delay 0; }'
         . ' location = /subst { return 200 "[$tracker_id$tracker_reason]"; }');
 my $root = 'e7' x 32;
@@ -34,6 +35,11 @@ sub is_logged($tag, %want) {
     is($f->{$_}, $want{$_}, "$tag: $_") for sort keys %want;
     return $f;
 }
+
+is_deeply(
+    [ sort slurp(top() . '/docs/operations.md') =~ /^\| `\$(tracker_\w+)` \|/mg ],
+    [ sort slurp(top() . '/ngx_tracker_module/ngx_http_tracker_variables.c')
+        =~ /^    ngx_http_tracker_var\("(\w+)"/mg ], 'documented');
 
 my %none = (waited => '-', id => '-', supers => '-', peers => '-');
 
@@ -66,12 +72,13 @@ my $poll = $sp->poll(tag => 'poll1');
 $sp->say;
 is_logged('call', status => 200, reason => 'now', %none);
 
-my $q = $t->ask_start(url => $url . 'b', size => 9, tag => 'waits');
-my $gone = $t->ask_start(url => $url . 'b', size => 9, tag => 'leaves');
+my $gone = http_start(GET => $t->base . "/slow?url=${url}b&size=9&tag=leaves");
 my ($p) = $sp->told($poll);
 my $f = is_logged('poll1', status => 200, reason => 'ready', id => '-', supers => '-');
 like($f->{waited}, qr/^\d+\.\d{3}$/, 'a poll waits');
+wait_for { $t->metrics->{'shoal_tracker_parked{kind="peers"}'} } 5, 'it to be parked';
 $gone->close;
+my $q = $t->ask_start(url => $url . 'b', size => 9, tag => 'waits');
 $f = is_logged('leaves', status => 499, reason => 'left', id => $p->{id}, supers => '-', peers => '-');
 like($f->{waited}, qr/^\d+\.\d{3}$/, 'waited');
 my $r = $q->wait(5);
@@ -80,7 +87,7 @@ cmp_ok($f->{waited}, '>=', 0.3, 'the whole delay');
 cmp_ok($f->{waited}, '<=', $r->{seconds} + 0.1, 'not more than the client saw');
 
 $poll = $sp->poll(tag => 'poll2');
-$q = $t->ask_start(url => $url . 'c', size => 9, tag => 'early');
+$q = http_start(GET => $t->base . "/slow?url=${url}c&size=9&tag=early");
 ($p) = $sp->told($poll);
 $sp->say("+$p->{id} $root cdn");
 $q->wait(5);

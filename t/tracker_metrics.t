@@ -7,7 +7,7 @@ use Shoal::Metrics qw(parse_metrics);
 use Shoal::Test;
 
 my $t = tracker(delay => '400ms', http => 'limit_req_zone $arg_limit zone=l:1m rate=1r/m;',
-    peers => 'limit_req zone=l;', server => 'location = /off { return 204; }');
+    peers => 'limit_req zone=l;', server => 'location = /slow { tracker_peers swarm; tracker_delay 20s; }');
 my $page = $t->base . '/metrics';
 my $url = 'http://cdn.example.com/';
 my $root = '5c' x 32;
@@ -19,6 +19,9 @@ sub soon($what, $value) {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok($ok, "$what $value") or diag("is $m{\"shoal_tracker_$what\"}");
 }
+
+# Asks where the delay is long.
+sub slow($name) { return http_start(GET => $t->base . "/slow?url=$url$name&size=1") }
 
 # Of all samples of a metric.
 sub total($name, $re = qr//) {
@@ -112,21 +115,25 @@ subtest 'got= is no more than the file' => sub {
 subtest 'parked' => sub {
     soon('parked{kind="poll"}', 1);
     soon('super_peers{state="alive"}', 1);
-    my @q = map { $t->ask_start(url => $url . 'p', size => 1) } 1 .. 8;
+    my @q = map { slow('p') } 1 .. 2;
     my ($p) = $sp->told($poll);
     $poll = $sp->poll;
     soon('prepares_sent_total', 1);
-    $_->close for splice @q, 0, 2;
-    http_wait_all(5, @q);
+    soon('parked{kind="peers"}', 2);
+    $_->close for @q;
     soon('answers_total{kind="peers",reason="left"}', 2);
-    soon('answers_total{kind="peers",reason="deadline"}', 6);
     soon('requests_total{kind="peers",code="499"}', 2);
-    soon('wait_seconds_count{kind="peers"}', 8);
-    is($m{'shoal_tracker_wait_seconds_bucket{kind="peers",le="0.350"}'}, 2, 'those who left');
-    cmp_ok($m{'shoal_tracker_wait_seconds_sum{kind="peers"}'}, '>=', 6 * 0.4, 'sum');
     soon('parked{kind="peers"}', 0);
 
-    my $q = $t->ask_start(url => $url . 'p', size => 1);
+    @q = map { $t->ask_start(url => $url . 'p', size => 1) } 1 .. 6;
+    http_wait_all(5, @q);
+    soon('answers_total{kind="peers",reason="deadline"}', 6);
+    soon('wait_seconds_count{kind="peers"}', 8);
+    cmp_ok($m{'shoal_tracker_wait_seconds_bucket{kind="peers",le="0.350"}'}, '<=', 2,
+        'only those who left had waited less than the delay');
+    cmp_ok($m{'shoal_tracker_wait_seconds_sum{kind="peers"}'}, '>=', 6 * 0.4, 'sum');
+
+    my $q = slow('p');
     soon('parked{kind="peers"}', 1);
     $sp->say("+$p->{id} $root cdn");
     is($q->wait(5)->{status}, 200, 'answered');
@@ -135,7 +142,7 @@ subtest 'parked' => sub {
     $t->ask(url => $url . 'p', size => 1);
     soon('answers_total{kind="peers",reason="ready"}', 2);
 
-    $q = $t->ask_start(url => $url . 'r', size => 1);
+    $q = slow('r');
     my ($r) = $sp->told($poll);
     $poll = $sp->poll;
     $sp->say("?$r->{id} noagree");
@@ -143,6 +150,21 @@ subtest 'parked' => sub {
     soon('prepares_refused_total{reason="noagree"}', 1);
     soon('answers_total{kind="poll",reason="ready"}', 2);
     is(total('prepares_refused_total'), 1, 'refused once');
+};
+
+subtest 'told by super peers' => sub {
+    my $other = agent($t);
+    my $id = $t->ask(url => $url . 'p', size => 1, event => 'stopped')->json->{id};
+    $other->say("+$id " . '6d' x 32 . ' cdn');
+    soon('conflicts_total', 1);
+    my $poll = $other->poll(got => '5,6,7', sent => 8);
+    $other->call('', got => '15,26,37', sent => 48);
+    soon('super_peers_sent_bytes_total', 40);
+    is($m{"shoal_tracker_super_peers_got_bytes_total{source=\"$_->[0]\"}"}, $_->[1], $_->[0])
+        for [ super => 10 ], [ peer => 20 ], [ cdn => 30 ];
+    $poll->close;
+    soon('parked{kind="poll"}', 1);
+    soon('answers_total{kind="poll",reason="left"}', 1);
 };
 
 subtest 'reload' => sub {
@@ -167,7 +189,10 @@ subtest 'workers are killed' => sub {
         kill 'KILL', $victim;
         wait_for { $t->worker_pids == 2 && !grep { $_ == $victim } $t->worker_pids }
             10, 'another worker';
-        soon('parked{kind="poll"}', scalar grep { $_->pending } @q);
+        wait_for {
+            %m = %{ $t->metrics };
+            $m{'shoal_tracker_parked{kind="poll"}'} == grep { $_->pending } @q;
+        } 5, 'those who are left, and no more';
     }
     is($m{'shoal_tracker_parked{kind="poll"}'}, 0, 'none is left');
     my @less = grep { /_total|_count|_bucket|_sum/ && $m{$_} < $before{$_} } keys %before;
