@@ -107,10 +107,11 @@ $(BUILD)/$(MODULE): $(NGX_SRC)
 	$(Q)cp $(BUILD)/nginx/$(MODULE) $@
 
 # A small nginx of the distribution's source package, the module compiled in;
-# as on a system without eventfd, which the other builds do not try.
+# as on a system without eventfd and timerfd, which the other builds do not try.
 # nginx 1.22.1 itself does not pass UBSan.
 STATIC_SAN = $(if $(SANFLAGS),-fsanitize=address -fno-omit-frame-pointer)
 STATIC_OPT = $(CFLAGS) $(STATIC_SAN) -DNGX_HTTP_TRACKER_EVENTFD=0 \
+             -DNGX_HTTP_TRACKER_TIMERFD=0 \
              $(if $(SANFLAGS),-DNGX_DEBUG_PALLOC=1)
 static: $(BUILD)/static/nginx
 

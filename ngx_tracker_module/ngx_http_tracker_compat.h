@@ -48,6 +48,21 @@
 #endif
 
 
+/* since Linux 2.6.25, glibc 2.8; a key of nginx's trees has to hold ns */
+
+#ifndef NGX_HTTP_TRACKER_TIMERFD
+#if (NGX_LINUX && NGX_PTR_SIZE == 8)
+#define NGX_HTTP_TRACKER_TIMERFD  1
+#else
+#define NGX_HTTP_TRACKER_TIMERFD  0
+#endif
+#endif
+
+#if (NGX_HTTP_TRACKER_TIMERFD)
+#include <sys/timerfd.h>
+#endif
+
+
 /* How one worker rings another: an eventfd, or a pipe where there is none. */
 
 typedef struct {

@@ -15,7 +15,6 @@ typedef struct {
     ngx_http_tracker_sweep_pt     handler;
     void                         *data;
     ngx_queue_t                   firing;
-    ngx_uint_t                    expired;     /* in this turn */
     ngx_queue_t                   buckets[NGX_HTTP_TRACKER_BUCKETS];
 } ngx_http_tracker_wait_t;
 
@@ -27,8 +26,7 @@ static void ngx_http_tracker_wait_sweep(ngx_event_t *ev);
 static void ngx_http_tracker_wait_drain(void);
 static void ngx_http_tracker_wait_fire(ngx_event_t *ev);
 static void ngx_http_tracker_wait_end(ngx_event_t *ev);
-static void ngx_http_tracker_wait_timer(ngx_event_t *ev);
-static void ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w);
+static void ngx_http_tracker_wait_expired(ngx_http_tracker_deadline_t *d);
 static void ngx_http_tracker_wait_unlink(void *data);
 static void ngx_http_tracker_wait_answer(ngx_http_tracker_waiter_t *w,
     ngx_http_tracker_why_e why);
@@ -60,6 +58,13 @@ ngx_http_tracker_wait_init_worker(ngx_cycle_t *cycle, ngx_shm_zone_t *zone,
 
     if (fd == -1) {
         return NGX_OK;
+    }
+
+    if (ngx_http_tracker_deadline_init_worker(cycle,
+                                              ngx_http_tracker_wait_expired)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return ngx_http_tracker_wait_listen(cycle, (ngx_socket_t) fd);
@@ -142,18 +147,11 @@ ngx_http_tracker_wait_park(ngx_http_tracker_waiter_t *w, ngx_msec_t delay_ms,
     cln->handler = ngx_http_tracker_wait_unlink;
     cln->data = w;
 
-    w->timer.handler = ngx_http_tracker_wait_timer;
-    w->timer.data = w;
-    w->timer.log = c->log;
-
-    w->deadline = ngx_http_tracker_nanoseconds()
-                  + (uint64_t) delay_ms * 1000000;
-
     ngx_queue_insert_tail(&wt->buckets[w->key % NGX_HTTP_TRACKER_BUCKETS],
                           &w->queue);
     w->parked = 1;
 
-    ngx_http_tracker_wait_arm(w);
+    ngx_http_tracker_deadline_set(&w->deadline, delay_ms);
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
@@ -165,45 +163,15 @@ ngx_http_tracker_wait_park(ngx_http_tracker_waiter_t *w, ngx_msec_t delay_ms,
 }
 
 
-/* Never early: nginx counts from its cached clock, so count up to the end. */
 static void
-ngx_http_tracker_wait_arm(ngx_http_tracker_waiter_t *w)
+ngx_http_tracker_wait_expired(ngx_http_tracker_deadline_t *d)
 {
-    ngx_msec_int_t  ms;
-
-    ms = (ngx_msec_int_t) ((w->deadline + 999999) / 1000000
-                           - ngx_current_msec);
-
-    ngx_add_timer(&w->timer, (ngx_msec_t) ngx_max(ms, 1));
-}
-
-
-static void
-ngx_http_tracker_wait_timer(ngx_event_t *ev)
-{
-    ngx_http_tracker_wait_t    *wt = &ngx_http_tracker_wait;
     ngx_http_tracker_waiter_t  *w;
 
-    w = ev->data;
+    w = (ngx_http_tracker_waiter_t *)
+            ((u_char *) d - offsetof(ngx_http_tracker_waiter_t, deadline));
 
-    if (ngx_http_tracker_nanoseconds() < w->deadline) {
-        ngx_http_tracker_wait_arm(w);
-        return;
-    }
-
-    if (!wt->fire.posted) {
-        ngx_post_event(&wt->fire, &ngx_posted_events);
-    }
-
-    if (wt->expired++ < NGX_HTTP_TRACKER_BATCH) {
-        ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
-        return;
-    }
-
-    w->due = 1;
-
-    ngx_queue_remove(&w->queue);
-    ngx_queue_insert_tail(&wt->firing, &w->queue);
+    ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
 }
 
 
@@ -220,9 +188,7 @@ ngx_http_tracker_wait_unlink(void *data)
 
     ngx_queue_remove(&w->queue);
 
-    if (w->timer.timer_set) {
-        ngx_del_timer(&w->timer);
-    }
+    ngx_http_tracker_deadline_unset(&w->deadline);
 
     if (w->leave) {
         w->leave(w);
@@ -326,10 +292,9 @@ ngx_http_tracker_wait_drain(void)
 
 
 /*
- * Looks again at those who were woken, and answers those whose time is over,
- * so many a turn that nobody else has to wait for all of them. Answering one
- * may take others away (HTTP/2), so the head of the queue is read anew each
- * time.
+ * Looks again at those who were woken, so many a turn that nobody else has to
+ * wait for all of them. Answering one may take others away (HTTP/2), so the
+ * head of the queue is read anew each time.
  */
 static void
 ngx_http_tracker_wait_fire(ngx_event_t *ev)
@@ -339,8 +304,6 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
     ngx_http_tracker_waiter_t  *w;
     ngx_http_tracker_wait_t    *wt = &ngx_http_tracker_wait;
 
-    wt->expired = 0;
-
     for (n = 0; n < NGX_HTTP_TRACKER_BATCH; n++) {
 
         if (ngx_queue_empty(&wt->firing)) {
@@ -349,11 +312,6 @@ ngx_http_tracker_wait_fire(ngx_event_t *ev)
 
         q = ngx_queue_head(&wt->firing);
         w = ngx_queue_data(q, ngx_http_tracker_waiter_t, queue);
-
-        if (w->due) {
-            ngx_http_tracker_wait_answer(w, NGX_HTTP_TRACKER_DEADLINE);
-            continue;
-        }
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&wt->buckets[w->key % NGX_HTTP_TRACKER_BUCKETS],
@@ -399,6 +357,8 @@ ngx_http_tracker_wait_end(ngx_event_t *ev)
     }
 
     (void) ngx_del_event(ev, NGX_READ_EVENT, 0);
+
+    ngx_http_tracker_deadline_stop();
 
     if (wt->sweep.timer_set) {
         ngx_del_timer(&wt->sweep);

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_tracker.h"
+#include "ngx_http_tracker_deadline.h"
 #include "ngx_http_tracker_slots.h"
 
 
@@ -32,9 +33,8 @@ typedef ngx_uint_t (*ngx_http_tracker_sweep_pt)(void *data);
 struct ngx_http_tracker_waiter_s {
     ngx_queue_t                   queue;
     ngx_http_request_t           *request;
-    ngx_event_t                   timer;
+    ngx_http_tracker_deadline_t   deadline;
     uint64_t                      key;
-    uint64_t                      deadline;    /* ns, CLOCK_MONOTONIC */
 
     /* is it time to answer? else marks the worker for the next wake */
     ngx_http_tracker_ready_pt     ready;
@@ -46,7 +46,6 @@ struct ngx_http_tracker_waiter_s {
     void                        (*leave)(ngx_http_tracker_waiter_t *w);
 
     unsigned                      parked:1;
-    unsigned                      due:1;
 };
 
 
