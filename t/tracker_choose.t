@@ -149,6 +149,24 @@ subtest 'lists' => sub {
         'all that hold it are overloaded: another one is told');
 };
 
+subtest 'peers' => sub {
+    my %f = (url => 'http://cdn.example.com/peers', size => 1000);
+    for my $i (1 .. 60) {
+        $t->ask(%f, port => 4000, from => "127.5.1.$i", left => 500, numwant => 0,
+            headers => { 'X-Where' => $i <= 20 ? 'cn/telecom' : 'de/x' });
+    }
+    my %near;
+    for my $where ('cn/telecom', 'de/x') {
+        my @p = map { $_->{addr} =~ /\.(\d+):/ ? $1 : () }
+            @{ $t->ask(%f, numwant => 10, event => 'stopped', from => '127.9.9.9',
+                headers => { 'X-Where' => $where })->json->{peers} };
+        is(scalar @p, 10, "$where: as many as were asked for");
+        $near{$where} = grep { $where eq 'de/x' ? $_ > 20 : $_ <= 20 } @p;
+    }
+    cmp_ok($near{'cn/telecom'}, '>=', 7, 'mostly those of the same locality');
+    cmp_ok($near{'de/x'}, '>=', 8, 'the others likewise');
+};
+
 subtest 'few super peers for one file' => sub {
     supers(map { {} } 1 .. 8);
     my %f = (url => 'http://cdn.example.com/same', size => 1000);
