@@ -11,7 +11,7 @@
 
 
 enum {
-    /* locked sections in one turn of the event loop: about half a millisecond */
+    /* locked sections in one turn of the event loop: half a millisecond */
     NGX_HTTP_TRACKER_STATUS_SECTIONS = 8,
 
     NGX_HTTP_TRACKER_STATUS_ARG = 64

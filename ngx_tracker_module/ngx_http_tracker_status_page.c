@@ -17,25 +17,136 @@ static void ngx_http_tracker_status_head(ngx_http_tracker_body_t *body,
     ngx_http_tracker_zone_t *zone);
 static void ngx_http_tracker_status_member(ngx_http_tracker_body_t *body,
     ngx_http_tracker_member_t *m, ngx_uint_t more);
-static u_char *ngx_http_tracker_status_load(u_char *p,
-    ngx_http_tracker_member_t *m);
 static void ngx_http_tracker_status_busy(ngx_http_tracker_body_t *body,
     ngx_http_tracker_zone_t *zone, ngx_http_tracker_glance_t *g,
     ngx_uint_t more);
 static void ngx_http_tracker_status_swarm(ngx_http_tracker_body_t *body,
     u_char *id, ngx_http_tracker_sight_t *sight, ngx_uint_t supers);
-static void ngx_http_tracker_status_holder(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_zone_t *zone, ngx_http_tracker_holder_t *h,
-    ngx_uint_t more);
-static void ngx_http_tracker_status_peers(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_sight_t *sight);
-static void ngx_http_tracker_status_put(ngx_http_tracker_body_t *body,
-    const char *text);
 
 
 static const char  *ngx_http_tracker_status_words[] = {
     NULL, "preparing", "filling", "ready", "refused"
 };
+
+
+static void
+ngx_http_tracker_status_put(ngx_http_tracker_body_t *body, const char *text)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = ngx_strlen(text);
+
+    p = ngx_http_tracker_body_room(body, len);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_http_tracker_body_wrote(body, ngx_cpymem(p, text, len));
+}
+
+
+/* What it said of itself; what it did not say is left out. */
+static u_char *
+ngx_http_tracker_status_load(u_char *p, ngx_http_tracker_member_t *m)
+{
+    ngx_uint_t  i;
+
+    struct {
+        const char  *name;
+        uint64_t     value;
+    } said[] = {
+        { "active", m->said.active },
+        { "active_max", m->said.active_max },
+        { "rate", m->said.rate },
+        { "rate_max", m->said.rate_max },
+        { "cpu", m->said.cpu },
+        { "capacity", m->said.capacity },
+        { "free", m->said.free }
+    };
+
+    p = ngx_sprintf(p, ",\"load\":{\"percent\":%uD", m->load);
+
+    for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        if (said[i].value != (uint64_t) -1) {
+            p = ngx_sprintf(p, ",\"%s\":%uL", said[i].name, said[i].value);
+        }
+    }
+
+    *p++ = '}';
+
+    return p;
+}
+
+
+static void
+ngx_http_tracker_status_holder(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_zone_t *zone, ngx_http_tracker_holder_t *h,
+    ngx_uint_t more)
+{
+    size_t   len;
+    u_char  *p, name[NGX_HTTP_TRACKER_NAME_MAX];
+
+    len = ngx_http_tracker_roster_name(zone, h->said.super, name);
+
+    p = ngx_http_tracker_body_room(body, NGX_HTTP_TRACKER_LINE);
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_sprintf(p, "%s{\"name\":\"%*s\",\"state\":\"%s\",\"alive\":%s,"
+                       "\"since\":%uD",
+                    more ? ",\n" : "\n", len, name,
+                    ngx_http_tracker_status_words[h->said.state],
+                    h->alive ? "true" : "false",
+                    ngx_http_tracker_age(ngx_http_tracker_now(), h->said.at));
+
+    if (h->said.state == NGX_HTTP_TRACKER_REFUSED) {
+        p = ngx_sprintf(p, ",\"reason\":\"%V\"",
+                        &ngx_http_tracker_refusal_words[h->said.reason]);
+    }
+
+    if (h->said.rooted) {
+        p = ngx_http_tracker_put_lit(p, ",\"root\":\"");
+        p = ngx_hex_dump(p, h->said.root, NGX_HTTP_TRACKER_ROOT_LEN);
+        p = ngx_sprintf(p, "\",\"vote\":%s", h->said.vote ? "true" : "false");
+    }
+
+    *p++ = '}';
+
+    ngx_http_tracker_body_wrote(body, p);
+}
+
+
+static void
+ngx_http_tracker_status_peers(ngx_http_tracker_body_t *body,
+    ngx_http_tracker_sight_t *sight)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = ngx_http_tracker_body_room(body, 8 + sight->npeers
+                                   * (NGX_INET6_ADDRSTRLEN
+                                      + sizeof("{\"addr\":\"[]:65535\","
+                                               "\"complete\":false},\n")));
+    if (p == NULL) {
+        return;
+    }
+
+    for (i = 0; i < sight->npeers; i++) {
+        p = i ? ngx_http_tracker_put_lit(p, ",\n{\"addr\":\"")
+              : ngx_http_tracker_put_lit(p, "\n{\"addr\":\"");
+
+        p = ngx_http_tracker_put_addr(p, &sight->peers[i].addr,
+                                      sight->peers[i].port);
+
+        p = sight->peers[i].complete
+            ? ngx_http_tracker_put_lit(p, "\",\"complete\":true}")
+            : ngx_http_tracker_put_lit(p, "\",\"complete\":false}");
+    }
+
+    ngx_http_tracker_body_wrote(body, p);
+}
 
 
 void
@@ -61,23 +172,6 @@ ngx_http_tracker_status_all(ngx_http_tracker_body_t *body,
     }
 
     ngx_http_tracker_status_put(body, "]}\n");
-}
-
-
-static void
-ngx_http_tracker_status_put(ngx_http_tracker_body_t *body, const char *text)
-{
-    u_char  *p;
-    size_t   len;
-
-    len = ngx_strlen(text);
-
-    p = ngx_http_tracker_body_room(body, len);
-    if (p == NULL) {
-        return;
-    }
-
-    ngx_http_tracker_body_wrote(body, ngx_cpymem(p, text, len));
 }
 
 
@@ -182,39 +276,6 @@ ngx_http_tracker_status_member(ngx_http_tracker_body_t *body,
                     m->sets[NGX_HTTP_TRACKER_REFUSED], m->queued);
 
     ngx_http_tracker_body_wrote(body, p);
-}
-
-
-/* What it said of itself; what it did not say is left out. */
-static u_char *
-ngx_http_tracker_status_load(u_char *p, ngx_http_tracker_member_t *m)
-{
-    ngx_uint_t  i;
-
-    struct {
-        const char  *name;
-        uint64_t     value;
-    } said[] = {
-        { "active", m->said.active },
-        { "active_max", m->said.active_max },
-        { "rate", m->said.rate },
-        { "rate_max", m->said.rate_max },
-        { "cpu", m->said.cpu },
-        { "capacity", m->said.capacity },
-        { "free", m->said.free }
-    };
-
-    p = ngx_sprintf(p, ",\"load\":{\"percent\":%uD", m->load);
-
-    for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
-        if (said[i].value != (uint64_t) -1) {
-            p = ngx_sprintf(p, ",\"%s\":%uL", said[i].name, said[i].value);
-        }
-    }
-
-    *p++ = '}';
-
-    return p;
 }
 
 
@@ -332,76 +393,6 @@ ngx_http_tracker_status_swarm(ngx_http_tracker_body_t *body, u_char *id,
 
     p = ngx_sprintf(p, ",\"complete\":%uD,\"incomplete\":%uD,\"super\":%ui",
                     sight->counts.complete, sight->counts.incomplete, supers);
-
-    ngx_http_tracker_body_wrote(body, p);
-}
-
-
-static void
-ngx_http_tracker_status_holder(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_zone_t *zone, ngx_http_tracker_holder_t *h,
-    ngx_uint_t more)
-{
-    size_t   len;
-    u_char  *p, name[NGX_HTTP_TRACKER_NAME_MAX];
-
-    len = ngx_http_tracker_roster_name(zone, h->said.super, name);
-
-    p = ngx_http_tracker_body_room(body, NGX_HTTP_TRACKER_LINE);
-    if (p == NULL) {
-        return;
-    }
-
-    p = ngx_sprintf(p, "%s{\"name\":\"%*s\",\"state\":\"%s\",\"alive\":%s,"
-                       "\"since\":%uD",
-                    more ? ",\n" : "\n", len, name,
-                    ngx_http_tracker_status_words[h->said.state],
-                    h->alive ? "true" : "false",
-                    ngx_http_tracker_age(ngx_http_tracker_now(), h->said.at));
-
-    if (h->said.state == NGX_HTTP_TRACKER_REFUSED) {
-        p = ngx_sprintf(p, ",\"reason\":\"%V\"",
-                        &ngx_http_tracker_refusal_words[h->said.reason]);
-    }
-
-    if (h->said.rooted) {
-        p = ngx_http_tracker_put_lit(p, ",\"root\":\"");
-        p = ngx_hex_dump(p, h->said.root, NGX_HTTP_TRACKER_ROOT_LEN);
-        p = ngx_sprintf(p, "\",\"vote\":%s", h->said.vote ? "true" : "false");
-    }
-
-    *p++ = '}';
-
-    ngx_http_tracker_body_wrote(body, p);
-}
-
-
-static void
-ngx_http_tracker_status_peers(ngx_http_tracker_body_t *body,
-    ngx_http_tracker_sight_t *sight)
-{
-    u_char      *p;
-    ngx_uint_t   i;
-
-    p = ngx_http_tracker_body_room(body, 8 + sight->npeers
-                                   * (NGX_INET6_ADDRSTRLEN
-                                      + sizeof("{\"addr\":\"[]:65535\","
-                                               "\"complete\":false},\n")));
-    if (p == NULL) {
-        return;
-    }
-
-    for (i = 0; i < sight->npeers; i++) {
-        p = i ? ngx_http_tracker_put_lit(p, ",\n{\"addr\":\"")
-              : ngx_http_tracker_put_lit(p, "\n{\"addr\":\"");
-
-        p = ngx_http_tracker_put_addr(p, &sight->peers[i].addr,
-                                      sight->peers[i].port);
-
-        p = sight->peers[i].complete
-            ? ngx_http_tracker_put_lit(p, "\",\"complete\":true}")
-            : ngx_http_tracker_put_lit(p, "\",\"complete\":false}");
-    }
 
     ngx_http_tracker_body_wrote(body, p);
 }
