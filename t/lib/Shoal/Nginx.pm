@@ -15,7 +15,7 @@ use Shoal::Env qw(top tmpdir program san_env san_preload slurp spew sanitized);
 use Shoal::Net qw(wait_port);
 use Shoal::Process qw(wait_for run_cmd);
 
-our @EXPORT_OK = qw(nginx nginx_conf_test);
+our @EXPORT_OK = qw(nginx nginx_conf_test http2_conf);
 
 my @all;
 my $serial = 0;
@@ -201,6 +201,15 @@ sub faults($self) {
         push @bad, "$self->{id}: sanitizer: " . slurp($file);
     }
     return @bad;
+}
+
+# What makes a server speak HTTP/2 there: a directive since nginx 1.25.1.
+sub http2_conf($listen) {
+    my (undef, undef, $err) = run_cmd('nginx', '-v');
+    my ($major, $minor, $patch) = $err =~ m{nginx/(\d+)\.(\d+)\.(\d+)};
+    return "listen $listen http2;"
+        if $major == 1 && ($minor < 25 || $minor == 25 && $patch < 1);
+    return "listen $listen; http2 on;";
 }
 
 sub all_nginx($class) { return @all }
