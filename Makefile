@@ -126,7 +126,7 @@ FUZZ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -shared-libasan
 FUZZ_RT   = $(shell clang -print-resource-dir)/lib/linux
 FUZZ_ARCH = $(shell uname -m)
-FUZZ_SO  := $(BUILD)/fuzz/ngx_http_tracker_fuzz_module.so
+FUZZ_SO  := $(BUILD)/fuzz/$(MODULE)
 
 fuzz: $(FUZZ_SO)
 	$(Q)bash t/fuzz/fuzz.sh run '$(abspath $(BUILD))/fuzz' $(FUZZ_SECONDS)

@@ -60,7 +60,7 @@ cd "$dir"
 mkdir -p tmp
 trap 'rm -f "$conf" "$sock"' EXIT
 cat >"$conf" <<EOC
-load_module $dir/ngx_http_tracker_fuzz_module.so;
+load_module $dir/ngx_http_tracker_module.so;
 daemon off;
 master_process off;
 pid $dir/tmp/$$.pid;
@@ -91,6 +91,8 @@ http {
         location = /b { tracker_announce swarm; tracker_passkey \$arg_key;
                         tracker_info_hashes $here/hashes; tracker_fuzz_as b; }
         location = /s { tracker_scrape swarm; tracker_fuzz_as s; }
+        location = /m { tracker_metrics swarm; tracker_fuzz_as m; }
+        location = /t { tracker_status swarm; tracker_fuzz_as t; }
         location = /z { tracker_scrape swarm; tracker_fuzz_as z;
                         tracker_info_hashes $here/hashes; }
     }

@@ -176,8 +176,9 @@ fuzz_call(ngx_http_request_t *r, u_char *p, size_t len)
     }
 
     fuzz_check(rc == NGX_OK);
-    fuzz_check(ngx_http_tracker_call_name_valid(&call.name));
-    fuzz_check(ngx_http_tracker_call_locality_valid(&call.locality));
+    fuzz_check(call.name.len && call.name.len <= NGX_HTTP_TRACKER_NAME_MAX);
+    fuzz_check(call.locality.len <= NGX_HTTP_TRACKER_LOCALITY_MAX);
+    fuzz_check(!fuzz_controls(&call.name) && !fuzz_controls(&call.locality));
     fuzz_check(call.session.len == NGX_HTTP_TRACKER_SESSION_LEN);
     fuzz_check(call.seq > 0 && wait <= 60000);
     fuzz_check(call.url.len <= NGX_HTTP_TRACKER_BASE_MAX);
