@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,29 @@ begin(void)
         ahead = p != MAP_FAILED ? p : NULL;
         close(fd);
     }
+}
+
+/* What is set by that clock is due by the kernel's. */
+int
+timerfd_settime(int fd, int flags, const struct itimerspec *new,
+                struct itimerspec *old)
+{
+    static int (*settime)(int, int, const struct itimerspec *,
+                          struct itimerspec *);
+    struct itimerspec ts = *new;
+
+    if (settime == NULL) {
+        *(void **) &settime = dlsym(RTLD_NEXT, "timerfd_settime");
+    }
+    if (ahead != NULL && (flags & TFD_TIMER_ABSTIME) != 0
+        && (ts.it_value.tv_sec != 0 || ts.it_value.tv_nsec != 0))
+    {
+        ts.it_value.tv_sec -= *ahead;
+        if (ts.it_value.tv_sec < 0) {
+            ts.it_value = (struct timespec){ .tv_nsec = 1 };
+        }
+    }
+    return settime(fd, flags, &ts, old);
 }
 
 int
