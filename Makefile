@@ -86,7 +86,20 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
-unit: $(UNIT_BIN) $(BUILD)/bench/load
+unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load
+
+# The tracker's sets of peers alone, against a simple model; always with
+# sanitizers: memory is all that they are about.
+MODEL_SRC := t/model/peerset.c ngx_tracker_module/ngx_http_tracker_peerset.c \
+             ngx_tracker_module/ngx_http_tracker_pick.c
+MODEL_INC := $(addprefix -I$(NGINX_SRC)/src/,core event event/modules os/unix \
+             http http/modules http/v2) -I$(BUILD)/nginx -Ingx_tracker_module
+
+$(BUILD)/model/peerset: $(MODEL_SRC) $(NGX_SRC) | $(BUILD)/$(MODULE)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O1 -g -Wall -W -Wno-unused-parameter -fsanitize=address,undefined \
+	    -fno-sanitize-recover=undefined $(MODEL_INC) -o $@ $(MODEL_SRC)
 
 # The benches' load generator.
 $(BUILD)/bench/load: $(BENCH_OBJ)
