@@ -80,7 +80,6 @@ typedef struct {
     uint32_t                      ttl;         /* s for which peers stay */
     uint32_t                      shift;       /* of the ticks of their age */
 
-    time_t                        nomem_logged;
 } ngx_http_tracker_zone_t;
 
 

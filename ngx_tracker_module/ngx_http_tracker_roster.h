@@ -155,6 +155,13 @@ ngx_uint_t ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone,
     uint32_t *gens);
 
 /**
+ * ngx_http_tracker_roster_mention(zone):
+ * Is it this worker's turn to log that memory is out? Once a minute, for one
+ * of them.
+ */
+ngx_uint_t ngx_http_tracker_roster_mention(ngx_http_tracker_zone_t *zone);
+
+/**
  * ngx_http_tracker_roster_begin(zone, call, turn):
  * A super peer calls: find it or make its entry, take what it says of itself,
  * and open a full announcement.

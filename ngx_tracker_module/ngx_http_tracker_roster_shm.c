@@ -245,6 +245,29 @@ ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone, uint32_t *gens)
 }
 
 
+/* No lock: it is asked as often as requests come to a zone that is full. */
+ngx_uint_t
+ngx_http_tracker_roster_mention(ngx_http_tracker_zone_t *zone)
+{
+    uint64_t                    last, now;
+    ngx_slab_pool_t            *shpool;
+    ngx_http_tracker_roster_t  *roster;
+
+    shpool = (ngx_slab_pool_t *) zone->roster->shm.addr;
+    roster = shpool->data;
+
+    now = ngx_http_tracker_now();
+    last = __atomic_load_n(&roster->mentioned, __ATOMIC_RELAXED);
+
+    if (last && now < last + 60) {
+        return 0;
+    }
+
+    return __atomic_compare_exchange_n(&roster->mentioned, &last, now, 0,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+
 uint64_t
 ngx_http_tracker_roster_key(uint32_t super)
 {

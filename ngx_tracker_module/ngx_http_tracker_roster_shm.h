@@ -61,6 +61,7 @@ typedef struct {
     uint64_t                     *stats;       /* see stat */
     ngx_http_tracker_budget_t    *budgets;
     uint64_t                      started;     /* s since 1970 */
+    uint64_t                      mentioned;   /* that memory is out: when */
     uint32_t                      gen;         /* the last one given out */
     uint32_t                      n;           /* entries ever used */
     uint32_t                      max;

@@ -275,11 +275,9 @@ ngx_http_tracker_stripe_usage(ngx_http_tracker_zone_t *zone, ngx_uint_t n,
 void
 ngx_http_tracker_stripe_full(ngx_http_tracker_zone_t *zone, ngx_log_t *log)
 {
-    if (ngx_time() < zone->nomem_logged + 60) {
+    if (!ngx_http_tracker_roster_mention(zone)) {
         return;
     }
-
-    zone->nomem_logged = ngx_time();
 
     ngx_log_error(NGX_LOG_WARN, log, 0,
                   "tracker: zone \"%V\" is full, answers are degraded",

@@ -78,7 +78,8 @@ void ngx_http_tracker_stripe_usage(ngx_http_tracker_zone_t *zone, ngx_uint_t n,
 
 /**
  * ngx_http_tracker_stripe_full(zone, log):
- * Say once a minute that memory is out. Not under a lock.
+ * Say that memory is out, once a minute whatever the number of workers. Not
+ * under a lock.
  */
 void ngx_http_tracker_stripe_full(ngx_http_tracker_zone_t *zone,
     ngx_log_t *log);
