@@ -1,4 +1,5 @@
-# docs/directives.md and the module have the same directives.
+# docs/directives.md and the module have the same directives, with the same
+# contexts and defaults.
 
 use v5.36;
 use Shoal::Test;
@@ -11,6 +12,19 @@ my @docs = sort $docs =~ /^## (\w+)$/mg;
 is_deeply(\@docs, \@code, 'each has its section');
 is_deeply([ sort $docs =~ /^\| \[(\w+)\]/mg ], \@code, 'and its line in the table');
 
+# In the code's words: where a directive may stand, and what it is without.
+my %place = (MAIN => 'http', SRV => 'server', LOC => 'location');
+my %flags = $code =~ /ngx_string\("(tracker_\w+)"\),\s+([A-Z0-9_|]+),/g;
+my %field = $code =~ /ngx_string\("(tracker_\w+)"\),[^}]*?offsetof\(\w+, (\w+)\)/g;
+my %merged = $code =~ /merge_\w+\(conf->(\w+),\s+prev->\w+,\s+(\w+)\)/g;
+$field{tracker_info_hashes} = 'hashes';
+
+# A value of the documentation as the code has it.
+sub value($name, $text) {
+    return { on => 1, off => $name eq 'tracker_info_hashes' ? 'NULL' : 0 }->{$text}
+        // ($text =~ /^(\d+)(?:ms|s)?$/ ? $1 : $text);
+}
+
 my $list = spew(tmpdir('lists') . '/torrents.list', "# none\n");
 
 for my $name (@code) {
@@ -18,6 +32,14 @@ for my $name (@code) {
     like($section, qr/^\| Syntax \| `$name /m, "$name: syntax");
     like($section, qr/^\| Default \| (?:none|`$name .*;`) \|$/m, 'default');
     like($section, qr/^\| Context \| `/m, 'context');
+    my ($contexts) = $section =~ /^\| Context \| (.*) \|$/m;
+    is_deeply([ $contexts =~ /`(\w+)`/g ],
+        [ map { $place{$_} // () } $flags{$name} =~ /NGX_HTTP_(\w+?)_CONF/g ],
+        'the contexts of the code');
+    my ($default) = $section =~ /^\| Default \| `$name (.*);` \|$/m;
+    my $merged = $merged{ $field{$name} // '' } // 'NGX_CONF_UNSET_UINT';
+    is(defined $default ? value($name, $default) : 'NGX_CONF_UNSET_UINT', $merged,
+        'the default of the code');
     my ($example) = $section =~ /^```nginx\n(.*?)^```$/ms;
     like($example, qr/^\s*$name\s.*;$/m, 'example');
 
