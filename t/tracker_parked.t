@@ -1,5 +1,6 @@
 # How many requests a worker holds: tracker_max_parked, or a quarter of its
-# connections; beyond that answers come at once. Many with one deadline.
+# connections, never all but an eighth; beyond that answers come at once. Many
+# with one deadline.
 
 use v5.36;
 use Shoal::Agent qw(agent);
@@ -47,6 +48,16 @@ $_->wait(5) for @$q, @$more;
 ($q, $now) = asks(80);
 is(scalar(@$q), 64, 'a quarter of the connections');
 is($now, 16, 'the others are answered at once');
+$_->close for @$q;
+
+# an eighth of the connections is kept for others, whatever the number
+$t->reload(peers => 'tracker_max_parked 1000;');
+$sp->told($poll);
+$sp->say;
+($q, $now) = asks(240);
+cmp_ok(scalar(@$q), '>', 200, 'more than a quarter');
+cmp_ok(scalar(@$q), '<=', 256 - 32, 'but an eighth is kept for others');
+is(@$q + $now, 240, 'the others are answered at once');
 $_->close for @$q;
 
 # in one turn of the loop 64 are answered, the next ones in the next
