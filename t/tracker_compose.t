@@ -1,28 +1,20 @@
-# What nginx has in front of the tracker: access, limits, real addresses,
-# redirects, subrequests, filters, logs.
+# The tracker among nginx's other modules, beside what tracker_front.t has in
+# front of it: limits on connections, real addresses on one connection,
+# redirects, subrequests, filters, pipelining, logs.
 
 use v5.36;
-use Digest::MD5 qw(md5_base64);
 use Shoal::Agent qw(agent);
 use Shoal::Test;
 
 my $dir = tmpdir('www');
-my ($proxied, $back) = map { free_port('127.0.0.2') } 1, 2;
+my $back = free_port('127.0.0.2');
 my $ask = 'url=http://cdn.example.com/f&size=10';
 spew("$dir/page.html", qq(<!--#include virtual="/now?$ask" -->|)
     . qq(<!--#include virtual="/peers?$ask" -->|)
     . '<!--#include virtual="/now?size=10" -->');
 
 my $t = tracker(workers => 2, delay => '20s', http => <<"EOC", server => <<"EOS");
-    limit_req_zone \$binary_remote_addr zone=hard:1m rate=1r/m;
-    limit_req_zone \$binary_remote_addr zone=soft:1m rate=10r/s;
     limit_conn_zone \$binary_remote_addr zone=conn:1m;
-    server {
-        listen 127.0.0.2:$proxied proxy_protocol;
-        set_real_ip_from 127.0.0.1;
-        real_ip_header proxy_protocol;
-        location = /peers { tracker_peers swarm; tracker_delay 0; }
-    }
     server {
         listen 127.0.0.2:$back;
         location / {
@@ -36,42 +28,10 @@ EOC
         root $dir;
         location = /now { tracker_peers swarm; tracker_delay 0; }
         location = /soon { tracker_peers swarm; tracker_delay 200ms; }
-        location = /auth {
-            auth_request /who;
-            tracker_peers swarm;
-            tracker_delay 0;
-        }
-        location = /auth/control {
-            auth_request /who;
-            tracker_control swarm;
-            tracker_register on;
-        }
-        location = /who {
-            internal;
-            if (\$http_token = good) { return 204; }
-            return 401;
-        }
-        location = /hard {
-            limit_req zone=hard;
-            tracker_peers swarm;
-        }
-        location = /soft {
-            limit_req zone=soft burst=10;
-            tracker_peers swarm;
-            tracker_delay 100ms;
-        }
         location = /conn {
             limit_conn conn 2;
             tracker_peers swarm;
             tracker_delay 20s;
-        }
-        location = /signed {
-            secure_link \$arg_md5,\$arg_expires;
-            secure_link_md5 "\$secure_link_expires\$arg_url secret";
-            if (\$secure_link = "") { return 403; }
-            if (\$secure_link = "0") { return 410; }
-            tracker_peers swarm;
-            tracker_delay 0;
         }
         location = /rewritten { rewrite ^ /now last; }
         location = /tried { try_files /none /now?\$args; }
@@ -98,7 +58,6 @@ EOC
         location = /stub { stub_status; }
 EOS
 
-my $n = 0;
 sub get($path, %o) { return http(GET => $t->base . $path, %o) }
 sub peers($file) {
     return join ' ', sort map { $_->{addr} } @{ get(
@@ -108,50 +67,14 @@ sub peers($file) {
 my $sp = agent($t);
 $sp->say;
 
-subtest 'auth_request' => sub {
-    my %good = (headers => { Token => 'good' });
-    is(get("/auth?$ask")->{status}, 401, 'refused');
-    is(get("/auth?$ask", %good)->{status}, 200, 'let in');
-    is(get('/auth', %good)->{status}, 400, 'and judged');
-    my $args = $sp->args;
-    my $lines = '~' . 'ab' x 20 . " 1\n";
-    my $url = $t->base . '/auth/control';
-    is(http(POST => $url, args => $args, body => $lines x 2000)->{status}, 401,
-        'a call with a body, refused');
-    is(http(POST => $url, args => $args, body => $lines x 2000, %good)
-        ->{status}, 200, 'let in, with all of its body');
-};
-
-subtest 'limit_req, limit_conn' => sub {
+subtest 'limit_conn' => sub {
     my %me = (from => '127.0.0.41');
-    my $q = http_start(GET => $t->base . "/hard?$ask", %me);
-    is(get("/hard?$ask", %me)->{status}, 503, 'too often');
-    ok($q->pending, 'the first one is parked');
-    $q->close;
-    # one at once, the others 100 ms apart, each with its own delay of 100 ms
-    my $t0 = now;
-    my @q = map { http_start(GET => $t->base . "/soft?$ask", %me) } 1 .. 4;
-    is(scalar(grep { $_ && $_->{status} == 200 } http_wait_all(5, @q)), 4,
-        'delayed, then parked');
-    cmp_ok(now - $t0, '>=', 0.4, 'one after the other');
-    @q = map { http_start(GET => $t->base . "/conn?$ask", %me) } 1, 2;
+    my @q = map { http_start(GET => $t->base . "/conn?$ask", %me) } 1, 2;
     wait_for { get('/stub')->{body} =~ /Writing: 3/ } 5, 'both to be parked';
     is(get("/conn?$ask", %me)->{status}, 503, 'who is parked counts');
     $_->close for @q;
     wait_for { get("/conn?$ask&event=stopped", %me)->{status} == 200 } 5,
         'who left not to count';
-};
-
-subtest 'secure_link' => sub {
-    my $signed = sub ($expires, $url = 'http://cdn.example.com/f') {
-        my $md5 = md5_base64($expires . $url . ' secret') =~ tr{+/}{-_}r;
-        return "/signed?$ask&expires=$expires&md5=$md5";
-    };
-    is(get($signed->(time + 60))->{status}, 200, 'signed');
-    is(get($signed->(time - 60))->{status}, 410, 'expired');
-    is(get($signed->(time + 60, 'http://cdn.example.com/g'))->{status}, 403,
-        'for another file');
-    is(get("/signed?$ask")->{status}, 403, 'not signed');
 };
 
 subtest 'real addresses' => sub {
@@ -193,14 +116,6 @@ subtest 'real addresses' => sub {
     is(get("/now?url=http://cdn.example.com/s&size=10")->json->{super}[0]{url},
         'http://203.0.113.77:7', 'its address');
 
-    for ([ '127.0.0.1', '203.0.113.50' ], [ '127.0.0.6', '127.0.0.6' ]) {
-        my ($from, $seen) = @$_;
-        my $q = http_raw('127.0.0.2', $proxied, "PROXY TCP4 203.0.113.50"
-            . " 192.0.2.1 1234 80\r\nGET /peers?url=http://cdn.example.com/p"
-            . "&size=10&port=4000 HTTP/1.1\r\nHost: t\r\n\r\n", from => $from);
-        is($q->wait(5)->{status}, 200, "PROXY protocol from $from");
-        like(peers('p'), qr/^\Q$seen\E:4000|\Q $seen\E:4000/, 'seen as');
-    }
 };
 
 subtest 'redirects and subrequests' => sub {
