@@ -1,8 +1,9 @@
-# Requests that are parked behind auth_request, over HTTP/1.1 and HTTP/2: what
-# is refused leaves no trace, what is let in waits and is woken as ever. Real
-# addresses of each stream, and a Unix socket, which has none.
+# What nginx has in front of the tracker: auth_request, secure_link, limit_req,
+# the real address of a client, over HTTP/1.1 and HTTP/2. What they refuse
+# leaves no trace; what they let pass is parked and woken as ever.
 
 use v5.36;
+use Digest::MD5 qw(md5_base64);
 use IO::Socket::UNIX;
 use Shoal::Agent qw(agent);
 use Shoal::H2 qw(h2);
@@ -10,7 +11,7 @@ use Shoal::Nginx qw(http2_conf);
 use Shoal::Test;
 use Shoal::Torrent qw(bt_query info_hash);
 
-my $two = free_port('127.0.0.2');
+my ($two, $proxied) = map { free_port('127.0.0.2') } 1, 2;
 my $sock = tmpdir('sock') . '/tracker';
 
 my $locations = <<'EOC';
@@ -28,11 +29,26 @@ my $locations = <<'EOC';
             tracker_register on;
         }
         location = /announce { auth_request /auth; tracker_announce swarm; }
+        location = /linked {
+            secure_link $arg_md5,$arg_expires;
+            secure_link_md5 "$arg_expires $remote_addr secret";
+            if ($secure_link = "") { return 403; }
+            if ($secure_link = "0") { return 410; }
+            tracker_peers swarm;
+            tracker_delay 0;
+        }
+        location = /limited {
+            limit_req zone=few burst=1;
+            limit_req_status 429;
+            tracker_peers swarm;
+            tracker_delay 300ms;
+        }
         location = /real { tracker_peers swarm; tracker_delay 0; }
         location = /metrics { tracker_metrics swarm; }
 EOC
 
 my $t = tracker(workers => 2, http => <<"EOC", locations => $locations);
+    limit_req_zone \$arg_who zone=few:1m rate=2r/s;
     server {
         @{[ http2_conf("127.0.0.2:$two") ]}
         set_real_ip_from 127.0.0.77;
@@ -41,7 +57,10 @@ my $t = tracker(workers => 2, http => <<"EOC", locations => $locations);
 $locations
     }
     server {
+        listen 127.0.0.2:$proxied proxy_protocol;
         listen unix:$sock;
+        set_real_ip_from 127.0.0.77;
+        real_ip_header proxy_protocol;
 $locations
     }
 EOC
@@ -117,6 +136,37 @@ subtest 'auth_request over HTTP/2' => sub {
     $c->close;
 };
 
+subtest 'secure_link' => sub {
+    my $get = sub ($expires, $addr, $secret = 'secret') {
+        my $md5 = md5_base64("$expires $addr $secret") =~ tr{+/}{-_}r;
+        return http(GET => $t->base . '/linked', from => '127.0.0.9',
+            args => { file(), md5 => $md5, expires => $expires });
+    };
+    my $before = swarms();
+    is($get->(time + 60, '127.0.0.9', 'guess')->{status}, 403, 'not signed');
+    is($get->(time + 60, '127.0.0.8')->{status}, 403, 'for another address');
+    is($get->(time - 60, '127.0.0.9')->{status}, 410, 'too late');
+    is(swarms(), $before, 'no trace');
+    my $r = $get->(time + 60, '127.0.0.9');
+    is($r->{status}, 200, 'signed');
+    like($r->json->{id}, qr/^[0-9a-f]{40}$/, 'answered');
+};
+
+subtest 'limit_req' => sub {
+    my @q = map { http_start(GET => $t->base . '/limited', args => { file(),
+        who => 'a', port => 5000 + $_ }) } 1 .. 6;
+    my @r = http_wait_all(10, @q);
+    my @ok = grep { $_->{status} == 200 } @r;
+    is(@ok, 2, 'one, and one that has to wait');
+    is(scalar(grep { $_->{status} == 429 } @r), 4, 'the others are refused');
+    is(scalar(grep { $_->{seconds} < 0.3 } @ok), 0, 'none is early');
+    my $last = (sort { $b <=> $a } map { $_->{seconds} } @ok)[0];
+    cmp_ok($last, '>=', 0.3 + 0.4, 'both waits add up');
+    is($t->metrics->{'shoal_tracker_answers_total{kind="peers",reason="limited"}'}, 4, 'counted');
+    is(http(GET => $t->base . '/limited', args => { file(), who => 'b' })->{status}, 200,
+        'somebody else');
+};
+
 subtest 'the real address' => sub {
     my %f = file();
     my $args = join '&', map { "$_=" . url_encode($f{$_}) } sort keys %f;
@@ -127,7 +177,7 @@ subtest 'the real address' => sub {
         $c->close;
         return addrs(JSON::PP->new->decode($r->{body}));
     };
-    is($ask->('127.0.0.77', '203.0.113.5', 4000), '', 'the first one');
+    is($ask->('127.0.0.77', '203.0.113.5', 4000), '', 'by a proxy');
     is($ask->('127.0.0.77', '2001:db8::5', 4001), '203.0.113.5:4000', 'IPv6');
     is($ask->('127.0.0.78', '203.0.113.6', 4002), '203.0.113.5:4000 [2001:db8::5]:4001',
         'who is no proxy is not believed');
@@ -136,12 +186,20 @@ subtest 'the real address' => sub {
     is($ask->('127.0.0.77', 'x, 203.0.113.5', 4000), '127.0.0.78:4002 [2001:db8::5]:4001',
         'itself is not on the list');
 
+    my $raw = sub ($proxy) {
+        my $q = http_raw('127.0.0.2', $proxied, "$proxy\r\nGET /real?$args&port=4003 HTTP/1.1\r\n"
+            . "Host: t\r\nConnection: close\r\n\r\n", from => '127.0.0.77');
+        return $q->wait(5);
+    };
+    is($raw->('PROXY TCP4 203.0.113.9 127.0.0.2 1000 80')->{status}, 200, 'PROXY protocol');
+    like($ask->('127.0.0.77', '203.0.113.7'), qr/\b203\.0\.113\.9:4003\b/, 'listed');
+
     # no address at all: an answer, and nobody is registered
     my $s = IO::Socket::UNIX->new(Peer => $sock) or die "$sock: $!\n";
     my $r = http_raw(undef, undef, "GET /real?$args&port=4004 HTTP/1.1\r\n"
         . "Host: t\r\nConnection: close\r\n\r\n", sock => $s)->wait(5);
     is($r->{status}, 200, 'over a Unix socket');
-    is(scalar(@{ $r->json->{peers} }), 3, 'a list');
+    is(scalar(@{ $r->json->{peers} }), 4, 'a list');
     unlike($ask->('127.0.0.77', '203.0.113.7'), qr/:4004/, 'but no place on it');
 };
 
