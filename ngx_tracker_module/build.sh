@@ -15,11 +15,15 @@ if [ ! -x "$NGINX_SRC/configure" ]; then
     exit 1
 fi
 
-{
-    cd "$NGINX_SRC"
-    . ./conf_flags
-    ./configure "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$CC_OPT" \
-        --with-ld-opt="$LD_OPT" --add-dynamic-module="${ADDON:-$top}" \
-        --with-cc="${NGX_CC:-cc}" --builddir="$BUILDDIR"
-    make -f "$BUILDDIR/Makefile" -C "$NGINX_SRC" modules
-} >"$log" 2>&1 || { [ "$log" = /dev/stdout ] || tail -n 40 "$log" >&2; exit 1; }
+build() {
+    cd "$NGINX_SRC" && . ./conf_flags &&
+        ./configure "${NGX_CONF_FLAGS[@]}" --with-cc-opt="$CC_OPT" \
+            --with-ld-opt="$LD_OPT" --add-dynamic-module="${ADDON:-$top}" \
+            --with-cc="${NGX_CC:-cc}" --builddir="$BUILDDIR" &&
+        make -j"$(nproc)" -f "$BUILDDIR/Makefile" -C "$NGINX_SRC" modules
+}
+
+if ! build >"$log" 2>&1; then
+    [ "$log" = /dev/stdout ] || tail -n 40 "$log" >&2
+    exit 1
+fi
