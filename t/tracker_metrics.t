@@ -158,6 +158,7 @@ subtest 'told by super peers' => sub {
     $other->say("+$id " . '6d' x 32 . ' cdn');
     soon('conflicts_total', 1);
     my $poll = $other->poll(got => '5,6,7', sent => 8);
+    soon('parked{kind="poll"}', 2);
     $other->call('', got => '15,26,37', sent => 48);
     soon('super_peers_sent_bytes_total', 40);
     is($m{"shoal_tracker_super_peers_got_bytes_total{source=\"$_->[0]\"}"}, $_->[1], $_->[0])
@@ -194,6 +195,10 @@ subtest 'workers are killed' => sub {
             $m{'shoal_tracker_parked{kind="poll"}'} == grep { $_->pending } @q;
         } 5, 'those who are left, and no more';
     }
+    # workers beside those that are there have the places of the dead
+    $t->reload;
+    $t->wait_old_workers;
+    %m = %{ $t->metrics };
     is($m{'shoal_tracker_parked{kind="poll"}'}, 0, 'none is left');
     my @less = grep { /_total|_count|_bucket|_sum/ && $m{$_} < $before{$_} } keys %before;
     is_deeply(\@less, [], 'no counter went back');
