@@ -112,6 +112,12 @@ ngx_http_tracker_peerset_alloc(ngx_http_tracker_peerset_t *set,
         return set->slots ? NGX_OK : NGX_DECLINED;
     }
 
+    /* a crowded set tries each time that somebody comes: not in vain */
+
+    if (px->shpool->pfree < set->pages) {
+        return NGX_DECLINED;
+    }
+
     dir = ngx_slab_calloc_locked(px->shpool, set->pages * sizeof(u_char *));
     if (dir == NULL) {
         return NGX_DECLINED;

@@ -375,6 +375,7 @@ main(int argc, char **argv)
 
     static ngx_uint_t  crowds[] = { 3, 9, 20, 100, 400, 1000, 3000 };
 
+    pool.pfree = MODEL_MAX;
     state = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     steps = argc > 2 ? strtoull(argv[2], NULL, 10) : 30000;
     state = state * 0x9e3779b97f4a7c15ull | 1;
