@@ -231,56 +231,6 @@ ngx_http_tracker_swarm_free_locked(ngx_http_tracker_section_t *s,
 }
 
 
-/* Not one for which requests wait: they would see their deadline only. */
-ngx_uint_t
-ngx_http_tracker_swarm_evict_locked(ngx_http_tracker_section_t *s,
-    ngx_queue_t *q)
-{
-    ngx_http_tracker_swarm_t  *swarm;
-
-    swarm = ngx_queue_data(q, ngx_http_tracker_swarm_t, lru);
-
-    if (swarm == s->swarm || ngx_http_tracker_swarm_waited(swarm)) {
-        return 0;
-    }
-
-    ngx_http_tracker_swarm_free_locked(s, swarm);
-    s->stripe->tally.evicted++;
-
-    return 1;
-}
-
-
-void *
-ngx_http_tracker_swarm_alloc_locked(ngx_http_tracker_section_t *s, size_t size)
-{
-    void         *p;
-    ngx_uint_t    n;
-    ngx_queue_t  *q, *prev;
-
-    p = ngx_slab_calloc_locked(s->shpool, size);
-
-    q = ngx_queue_last(&s->stripe->lru);
-
-    for (n = 0; p == NULL && n < NGX_HTTP_TRACKER_EVICT_MAX; n++) {
-
-        if (q == ngx_queue_sentinel(&s->stripe->lru)) {
-            break;
-        }
-
-        prev = ngx_queue_prev(q);
-
-        if (ngx_http_tracker_swarm_evict_locked(s, q)) {
-            p = ngx_slab_calloc_locked(s->shpool, size);
-        }
-
-        q = prev;
-    }
-
-    return p;
-}
-
-
 ngx_int_t
 ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_resource_t *res)
@@ -291,6 +241,8 @@ ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
     ngx_http_tracker_swarm_t   *swarm, **bucket;
 
     if (s->swarm == NULL) {
+
+        ngx_http_tracker_swarm_reserve_locked(s);
 
         swarm = ngx_http_tracker_swarm_alloc_locked(s,
                                             sizeof(ngx_http_tracker_swarm_t));

@@ -15,7 +15,11 @@
 
 enum {
     /* tried for one allocation: as many may share a page */
-    NGX_HTTP_TRACKER_EVICT_MAX = 64
+    NGX_HTTP_TRACKER_EVICT_MAX = 64,
+
+    /* one page in so many is kept for swarms that grow */
+    NGX_HTTP_TRACKER_RESERVE = 16,
+    NGX_HTTP_TRACKER_RESERVE_TRIES = 4
 };
 
 
@@ -133,6 +137,15 @@ ngx_int_t ngx_http_tracker_swarm_make_locked(ngx_http_tracker_section_t *s,
  */
 void *ngx_http_tracker_swarm_alloc_locked(ngx_http_tracker_section_t *s,
     size_t size);
+
+/**
+ * ngx_http_tracker_swarm_reserve_locked(s):
+ * Before a swarm is made: when the last pages are reached, it gets the place
+ * of the small one that was not used for longest. Pages full of small ones,
+ * old and new, could only be had back by evicting nearly all of them, when
+ * another one grows.
+ */
+void ngx_http_tracker_swarm_reserve_locked(ngx_http_tracker_section_t *s);
 
 /**
  * ngx_http_tracker_swarm_evict_locked(s, q):
