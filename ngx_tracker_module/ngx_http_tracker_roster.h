@@ -148,8 +148,9 @@ void ngx_http_tracker_roster_renew(ngx_http_tracker_zone_t *zone,
 
 /**
  * ngx_http_tracker_roster_floor(zone, gens):
- * For each super peer the generation below which what it said is void;
- * ${gens} has room for roster_max(). Returns how many there are.
+ * For each entry the generation below which what was said is void, also of
+ * those that nobody has (again); ${gens} has room for roster_max(). Returns
+ * how many there are.
  */
 ngx_uint_t ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone,
     uint32_t *gens);

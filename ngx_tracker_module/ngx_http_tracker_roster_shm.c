@@ -128,6 +128,29 @@ ngx_http_tracker_roster_epoch(void)
 }
 
 
+/*
+ * Generations go on, and all that swarms remember is void: also of who does
+ * not come back.
+ */
+static void
+ngx_http_tracker_roster_reset_locked(ngx_http_tracker_roster_t *roster)
+{
+    ngx_uint_t  i;
+
+    ngx_memzero(roster->supers,
+                roster->max * sizeof(ngx_http_tracker_super_t));
+
+    roster->n = 0;
+    roster->gen++;
+    roster->epoch = roster->epoch * 6364136223846793005ull + 1;
+
+    for (i = 0; i < roster->max; i++) {
+        roster->supers[i].born = roster->gen;
+        roster->supers[i].min_gen = roster->gen;
+    }
+}
+
+
 ngx_http_tracker_roster_t *
 ngx_http_tracker_roster_lock(ngx_http_tracker_zone_t *zone)
 {
@@ -142,14 +165,7 @@ ngx_http_tracker_roster_lock(ngx_http_tracker_zone_t *zone)
 
     if (roster->busy) {
 
-        /* generations go on, so that what swarms remember is void */
-
-        ngx_memzero(roster->supers,
-                    roster->max * sizeof(ngx_http_tracker_super_t));
-        roster->n = 0;
-        roster->gen++;
-        roster->epoch = roster->epoch * 6364136223846793005ull + 1;
-
+        ngx_http_tracker_roster_reset_locked(roster);
         ngx_http_tracker_roster_reset = 1;
     }
 
@@ -233,7 +249,7 @@ ngx_http_tracker_roster_floor(ngx_http_tracker_zone_t *zone, uint32_t *gens)
 
     roster = ngx_http_tracker_roster_lock(zone);
 
-    n = roster->n;
+    n = roster->max;
 
     for (i = 0; i < n; i++) {
         gens[i] = roster->supers[i].min_gen;

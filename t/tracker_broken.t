@@ -97,6 +97,8 @@ subtest 'roster' => sub {
         map { data_of($_->[0]) } grep { $_->[1] != 2**20 } @zones;
     is(@roster, 1, 'found');
     mem($roster[0][0], 1);
+    # nobody has come back yet
+    is_deeply($t->status(id => $id)->{holders}, [], 'void');
     recovers(@parked);
     is((() = $t->error_log =~ /died in the roster/g), 1, 'once');
 };
