@@ -43,4 +43,20 @@ is_deeply($r->json->{super}, [ { url => $one->base, state => 'filling' } ],
     'filling is listed by default');
 is($r->json->{interval}, 2, 'and to be asked again soon');
 
+# Beside a location with another setting: what wakes one does not cut short
+# the other's delay.
+my $both = tracker(delay => '20s', workers => 1, server =>
+    'location = /whole { tracker_peers swarm; tracker_delay 500ms; tracker_early off; }');
+my $sp = agent($both);
+$sp->say;
+my $whole = http_start(GET => $both->base . '/whole', args => \%file);
+my $early = $both->ask_start(%file);
+my ($p) = $sp->told($sp->poll);
+$sp->say("+$p->{id} $root cdn");
+is($early->wait(5)->{status}, 200, 'woken');
+ok($whole->pending, 'the other one waits on');
+$r = $whole->wait(5);
+cmp_ok($r->{seconds}, '>=', 0.5, 'for all of its delay');
+is($r->json->{super}[0]{state}, 'ready', 'with what there is by then');
+
 finish();
