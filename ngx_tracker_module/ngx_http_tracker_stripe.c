@@ -88,7 +88,7 @@ ngx_http_tracker_stripe_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 static ngx_http_tracker_stripe_t *
 ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
 {
-    uint32_t                    n;
+    size_t                      n;
     ngx_http_tracker_stripe_t  *stripe;
 
     n = 16;
@@ -103,7 +103,7 @@ ngx_http_tracker_stripe_create(ngx_slab_pool_t *shpool)
                                 offsetof(ngx_http_tracker_stripe_t, buckets)
                                 + n * sizeof(ngx_http_tracker_swarm_t *));
     if (stripe) {
-        stripe->nbuckets = n;
+        stripe->nbuckets = (uint32_t) n;
         stripe->seed = (uint64_t) ngx_random() << 32 ^ ngx_random();
         stripe->made = (uint64_t) ngx_random() << 32 ^ ngx_random();
         ngx_queue_init(&stripe->lru);

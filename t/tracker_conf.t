@@ -70,6 +70,8 @@ good('zone declared last', "tracker_origin z a.com; tracker_superpeer z sp1; $pe
 good('all forms', "$zone tracker_origin z a.com *.b.com a.com:8080 [::1] [::1]:80 A.B:443 signed;"
     . ' tracker_origin z c.com; tracker_superpeer z a url=HTTPS://SP1.example.com/;'
     . ' tracker_superpeer z b locality=a/b url=http://[::1]:90?t=1;' . $peers);
+# takes half a gigabyte
+good('a large zone', 'tracker_zone z:33000m;') if long_tests();
 good('two zones', "$zone tracker_zone y:2m; tracker_origin y a.com; tracker_origin z a.com; $peers"
     . ' tracker_delay 1s; tracker_early off; tracker_list_filling off; tracker_register on;'
     . ' tracker_superpeers_per_file 8; tracker_interval 5m;');
