@@ -177,6 +177,20 @@ subtest 'few super peers for one file' => sub {
         $who{ $_->{name} }++ for grep { $_->told($_->poll(wait_ms => 1)) } @sp;
     }
     is_deeply([ values %who ], [1], 'one, once');
+
+    # the same ones when the tracker has forgotten everything
+    my $who = sub () {
+        my @told;
+        for my $file ('a' .. 'l') {
+            $_->say for @sp;
+            $t->ask(%f, url => "http://cdn.example.com/same-$file");
+            push @told, map { $_->{name} } grep { $_->told($_->poll(wait_ms => 1)) } @sp;
+        }
+        return "@told";
+    };
+    my $before = $who->();
+    $t->restart;
+    is($who->(), $before, 'the same ones after a restart');
     my $share = share(40);
     cmp_ok(keys %$share, '>', 3, 'and other files go to others');
 };

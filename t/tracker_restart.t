@@ -29,6 +29,8 @@ cmp_ok($r->{seconds}, '<', 3, 'nobody to wait for');
 
 $sp->say;
 isnt($sp->{epoch}, $epoch, 'another epoch');
+$r = $sp->poll(epoch => $epoch)->wait(5);
+is($r && $r->json->{epoch}, $sp->{epoch}, 'a poll is told at once');
 $sp->announce("+$id[0] $root cdn", "~$id[1] 5", "+$id[2] $root copy");
 is_deeply([ map { $supers->($_) } @f ], [ 1, 1, 1 ], 'known again, without URLs');
 $r = $t->ask(%{ $f[0] });
