@@ -6,7 +6,7 @@ use Shoal::Agent qw(agent);
 use Shoal::Metrics qw(parse_metrics);
 use Shoal::Test;
 
-my $t = tracker(delay => '400ms', http => 'limit_req_zone $arg_limit zone=l:1m rate=1r/m;',
+my $t = tracker(delay => '400ms', clock => 1, http => 'limit_req_zone $arg_limit zone=l:1m rate=1r/m;',
     peers => 'limit_req zone=l;', server => 'location = /slow { tracker_peers swarm; tracker_delay 20s; }');
 my $page = $t->base . '/metrics';
 my $url = 'http://cdn.example.com/';
@@ -203,6 +203,10 @@ subtest 'workers are killed' => sub {
     my @less = grep { /_total|_count|_bucket|_sum/ && $m{$_} < $before{$_} } keys %before;
     is_deeply(\@less, [], 'no counter went back');
     is($m{shoal_tracker_workers}, 2, 'workers');
+    my $ahead = 0;
+    wait_for { $t->ahead($ahead += 6); !$t->metrics->{'shoal_tracker_super_peers{state="alive"}'} }
+        10, 'super peers to be away whose polls they held';
+    pass('super peers whose polls they held are away');
 };
 
 finish();
