@@ -5,7 +5,8 @@
 enum {
     NGX_HTTP_TRACKER_TABLE_MIN = 64,    /* bytes */
     NGX_HTTP_TRACKER_TABLE_MAX = 2048,  /* above, the slab gives whole pages */
-    NGX_HTTP_TRACKER_TABLE_PAGE = 4096
+    NGX_HTTP_TRACKER_TABLE_PAGE = 4096,
+    NGX_HTTP_TRACKER_TABLE_TRIES = 3
 };
 
 
@@ -188,7 +189,31 @@ ngx_http_tracker_peerset_move(ngx_http_tracker_peerset_t *set,
 }
 
 
-/* To hold n; the set stays as it is when that cannot be. */
+static ngx_int_t
+ngx_http_tracker_peerset_copy(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_http_tracker_peerset_t *other)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; set->slots && i < ngx_max(set->pages, 1); i++) {
+
+        if (ngx_http_tracker_peerset_move(other, px,
+                                          ngx_http_tracker_set_table(set, i),
+                                          set->size)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * To hold n; the set stays as it is when that cannot be. Of many pages one may
+ * get more than it holds: then they are some more.
+ */
 static ngx_int_t
 ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
     ngx_http_tracker_px_t *px, ngx_uint_t n)
@@ -196,32 +221,29 @@ ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
     ngx_uint_t                  i;
     ngx_http_tracker_peerset_t  other;
 
-    other = *set;
-    other.hand = 0;
+    for (i = 0; i < NGX_HTTP_TRACKER_TABLE_TRIES; i++, n += n / 16) {
 
-    ngx_http_tracker_peerset_fit(px->alen, n, &other);
+        other = *set;
+        other.hand = 0;
 
-    if ((other.size == set->size && other.pages == set->pages)
-        || ngx_http_tracker_peerset_alloc(&other, px) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
+        ngx_http_tracker_peerset_fit(px->alen, n, &other);
 
-    for (i = 0; set->slots && i < ngx_max(set->pages, 1); i++) {
-        if (ngx_http_tracker_peerset_move(&other, px,
-                                          ngx_http_tracker_set_table(set, i),
-                                          set->size)
-            != NGX_OK)
+        if ((other.size == set->size && other.pages == set->pages)
+            || ngx_http_tracker_peerset_alloc(&other, px) != NGX_OK)
         {
-            ngx_http_tracker_peerset_free_locked(&other, px->shpool);
             return NGX_DECLINED;
         }
+
+        if (ngx_http_tracker_peerset_copy(set, px, &other) == NGX_OK) {
+            ngx_http_tracker_peerset_free_locked(set, px->shpool);
+            *set = other;
+            return NGX_OK;
+        }
+
+        ngx_http_tracker_peerset_free_locked(&other, px->shpool);
     }
 
-    ngx_http_tracker_peerset_free_locked(set, px->shpool);
-    *set = other;
-
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
@@ -231,6 +253,38 @@ ngx_http_tracker_peerset_crowded(ngx_http_tracker_peerset_t *set)
 {
     return set->pages
            && (set->n + 1) * 8 > ngx_http_tracker_set_places(set) * 7;
+}
+
+
+/* The place for one more: what was found before, or one in more room. */
+static ngx_http_tracker_entry_t *
+ngx_http_tracker_peerset_grow(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, u_char *addr, uint16_t port,
+    ngx_http_tracker_entry_t *e)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0; i < NGX_HTTP_TRACKER_TABLE_TRIES; i++) {
+
+        n = set->n + 1;
+
+        /* its page is full: one page more */
+
+        if (e == NULL && set->pages) {
+            n = ngx_max(n, ngx_http_tracker_set_places(set) * 3 / 4 + 1);
+        }
+
+        if (ngx_http_tracker_peerset_resize(set, px, n) != NGX_OK) {
+            return e;
+        }
+
+        e = ngx_http_tracker_peerset_find(set, px, addr, port);
+        if (e) {
+            return e;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -252,15 +306,14 @@ ngx_http_tracker_peerset_put_locked(ngx_http_tracker_peerset_t *set,
         set->shift = (uint8_t) px->shift;
     }
 
-    if ((e == NULL || (e->port == 0 && ngx_http_tracker_peerset_crowded(set)))
-        && ngx_http_tracker_peerset_resize(set, px, set->n + 1) == NGX_OK)
-    {
-        e = ngx_http_tracker_peerset_find(set, px, addr, peer->port);
+    if (e == NULL || (e->port == 0 && ngx_http_tracker_peerset_crowded(set))) {
+        e = ngx_http_tracker_peerset_grow(set, px, addr, peer->port, e);
     }
 
     if (e == NULL) {
-        return (set->n + 1) * 8 > NGX_HTTP_TRACKER_PEERS_MAX * 6 ? NGX_BUSY
-                                                             : NGX_DECLINED;
+        return ngx_http_tracker_set_places(set) * 8
+               > NGX_HTTP_TRACKER_PEERS_MAX * 7
+               ? NGX_BUSY : NGX_DECLINED;
     }
 
     if (e->port == 0) {

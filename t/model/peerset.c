@@ -12,7 +12,9 @@
 
 enum {
     MODEL_MAX = 70000,
-    MODEL_PICK = 200
+    MODEL_PICK = 200,
+    MODEL_FILL = 45000,
+    MODEL_FILLS = 20
 };
 
 
@@ -367,6 +369,36 @@ run(size_t alen, ngx_uint_t crowd, ngx_uint_t steps)
 }
 
 
+/* With memory nobody is refused, however they fall into pages. */
+static void
+fill(void)
+{
+    ngx_uint_t                   i;
+    ngx_http_tracker_px_t        px;
+    ngx_http_tracker_peer_t      peer;
+    ngx_http_tracker_peerset_t   set;
+
+    ngx_memzero(&set, sizeof(set));
+    ngx_memzero(&px, sizeof(px));
+    short_of = 0;
+
+    px.shpool = &pool;
+    px.alen = 16;
+    px.ttl = 30;
+    px.seed = rnd((uint64_t) -1);
+
+    for (i = 1; i <= MODEL_FILL; i++) {
+        somebody(&peer, 16, (ngx_uint_t) 1 << 40);
+        ngx_memcpy(peer.addr.bytes, &i, sizeof(i));
+        same("refused", ngx_http_tracker_peerset_put_locked(&set, &px, &peer)
+                        != NGX_OK, 0);
+        same("in all", set.n, i);
+    }
+
+    ngx_http_tracker_peerset_free_locked(&set, px.shpool);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -385,6 +417,10 @@ main(int argc, char **argv)
         for (i = 0; i < sizeof(crowds) / sizeof(crowds[0]); i++) {
             run(alen, crowds[i], steps);
         }
+    }
+
+    for (i = 0; i < MODEL_FILLS; i++) {
+        fill();
     }
 
     printf("ok\n");
