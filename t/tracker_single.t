@@ -37,8 +37,10 @@ sub settle($file) {
         drain($file);
         my $old = $poll{ $sp->{name} };
         my @p = $sp->told($sp->poll(wait_ms => 50));
+        # another worker may have come to the old one later: then again
+        push @p, $sp->told($sp->poll(wait_ms => 50)) while $old->pending;
+        push @p, $sp->told($old);
         $told{$file}{ $sp->{name} } += @p if @p;
-        $sp->told($old);
         $poll{ $sp->{name} } = $sp->poll;
     }
     drain($file);
