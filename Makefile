@@ -90,8 +90,9 @@ unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load
 
 # The tracker's sets of peers alone, against a simple model; always with
 # sanitizers: memory is all that they are about.
-MODEL_SRC := t/model/peerset.c ngx_tracker_module/ngx_http_tracker_peerset.c \
-             ngx_tracker_module/ngx_http_tracker_pick.c
+MODEL_SRC := t/model/peerset.c \
+             $(addprefix ngx_tracker_module/ngx_http_tracker_,peerset.c \
+             peerset_table.c pick.c)
 MODEL_INC := $(addprefix -I$(NGINX_SRC)/src/,core event event/modules os/unix \
              http http/modules http/v2) -I$(BUILD)/nginx -Ingx_tracker_module
 

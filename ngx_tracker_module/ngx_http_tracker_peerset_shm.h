@@ -64,5 +64,47 @@ enum {
 #define ngx_http_tracker_set_table(set, page)                                 \
     ((set)->pages ? ((u_char **) (set)->slots)[page] : (set)->slots)
 
+/* the place in its table where a hash would best be */
+
+#define ngx_http_tracker_peerset_home(set, hash)                              \
+    ((ngx_uint_t) (((hash) & 0xffffffff) * (set)->size >> 32))
+
+
+uint64_t ngx_http_tracker_peerset_hash(ngx_http_tracker_px_t *px,
+    u_char *addr, uint16_t port);
+u_char *ngx_http_tracker_peerset_table(ngx_http_tracker_peerset_t *set,
+    uint64_t hash);
+
+/**
+ * ngx_http_tracker_peerset_find(set, px, addr, port):
+ * That peer, or the free place for it; NULL when its table is full. The set
+ * has a table.
+ */
+ngx_http_tracker_entry_t *ngx_http_tracker_peerset_find(
+    ngx_http_tracker_peerset_t *set, ngx_http_tracker_px_t *px, u_char *addr,
+    uint16_t port);
+
+/**
+ * ngx_http_tracker_peerset_grow(set, px, addr, port, e):
+ * The place for one more: ${e}, which was found for it, or one in more room.
+ * NULL: there is none.
+ */
+ngx_http_tracker_entry_t *ngx_http_tracker_peerset_grow(
+    ngx_http_tracker_peerset_t *set, ngx_http_tracker_px_t *px, u_char *addr,
+    uint16_t port, ngx_http_tracker_entry_t *e);
+
+/**
+ * ngx_http_tracker_peerset_fit(alen, n, set), _resize(set, px, n):
+ * Set the size and pages of ${set} to the least that holds ${n}; give it
+ * such tables.
+ *
+ * Errors:     NGX_DECLINED: no memory, or nothing to gain; the set is as it
+ *             was.
+ */
+void ngx_http_tracker_peerset_fit(size_t alen, ngx_uint_t n,
+    ngx_http_tracker_peerset_t *set);
+ngx_int_t ngx_http_tracker_peerset_resize(ngx_http_tracker_peerset_t *set,
+    ngx_http_tracker_px_t *px, ngx_uint_t n);
+
 
 #endif /* _NGX_HTTP_TRACKER_PEERSET_SHM_H_INCLUDED_ */

@@ -121,13 +121,18 @@ ngx_http_tracker_rank(ngx_http_tracker_super_t *super, u_char *id,
 ngx_uint_t
 ngx_http_tracker_rank_load(ngx_http_tracker_load_t *load)
 {
-    uint64_t  most;
+    uint64_t  most, active, max;
 
     most = load->cpu;
 
     if (load->active_max) {
-        most = ngx_max(most, ngx_min(load->active, load->active_max) * 100
-                             / load->active_max);
+
+        /* they may be any number: a product must not overflow */
+
+        max = ngx_min(load->active_max, NGX_MAX_INT32_VALUE);
+        active = ngx_min(load->active, max);
+
+        most = ngx_max(most, active * 100 / max);
     }
 
     if (load->rate_max) {
