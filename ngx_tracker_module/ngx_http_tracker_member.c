@@ -43,13 +43,11 @@ ngx_http_tracker_swarm_join_locked(ngx_http_tracker_section_t *s,
 
     rc = ngx_http_tracker_swarm_put_locked(s, peer);
 
-    /* the section's own swarm is the last used: the queue has others or ends */
-
     q = ngx_queue_last(&s->stripe->lru);
 
     for (n = 0; rc == NGX_DECLINED && n < NGX_HTTP_TRACKER_EVICT_MAX; n++) {
 
-        if (q == &s->swarm->lru) {
+        if (q == ngx_queue_sentinel(&s->stripe->lru)) {
             break;
         }
 

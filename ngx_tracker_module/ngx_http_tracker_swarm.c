@@ -90,6 +90,7 @@ ngx_http_tracker_swarm_seek_locked(ngx_http_tracker_section_t *s)
 static void
 ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
 {
+    uint32_t                   now;
     ngx_http_tracker_swarm_t  *swarm;
 
     ngx_http_tracker_swarm_seek_locked(s);
@@ -100,10 +101,16 @@ ngx_http_tracker_swarm_find_locked(ngx_http_tracker_section_t *s)
         return;
     }
 
-    swarm->used = ngx_http_tracker_now();
+    now = ngx_http_tracker_now();
 
-    ngx_queue_remove(&swarm->lru);
-    ngx_queue_insert_head(&s->stripe->lru, &swarm->lru);
+    /* once a second: its neighbours are far away in memory */
+
+    if (swarm->used != now) {
+        swarm->used = now;
+
+        ngx_queue_remove(&swarm->lru);
+        ngx_queue_insert_head(&s->stripe->lru, &swarm->lru);
+    }
 
     ngx_http_tracker_swarm_shift_locked(s, swarm);
 }
