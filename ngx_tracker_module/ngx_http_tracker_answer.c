@@ -247,6 +247,26 @@ ngx_http_tracker_send_buf(ngx_http_request_t *r, ngx_buf_t *b)
 
 
 ngx_int_t
+ngx_http_tracker_get_only(ngx_http_request_t *r,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_NOT_ALLOWED,
+                                       "method", "not GET or HEAD");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_tracker_send_refusal(ngx_http_request_t *r,
     ngx_http_tracker_refusal_t *refusal)
 {

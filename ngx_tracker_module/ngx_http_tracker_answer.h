@@ -69,6 +69,16 @@ ngx_int_t ngx_http_tracker_send_typed(ngx_http_request_t *r, ngx_str_t *type,
     ngx_http_tracker_body_t *body);
 
 /**
+ * ngx_http_tracker_get_only(r, refusal):
+ * A handler of GET and HEAD begins: a body is thrown away.
+ *
+ * Errors:     NGX_DECLINED: ${refusal} is set; others as of
+ *             ngx_http_discard_request_body().
+ */
+ngx_int_t ngx_http_tracker_get_only(ngx_http_request_t *r,
+    ngx_http_tracker_refusal_t *refusal);
+
+/**
  * ngx_http_tracker_send_refusal(r, refusal):
  * Send its line as text. Returns what to finalize the request with.
  */

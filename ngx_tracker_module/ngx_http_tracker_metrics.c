@@ -30,15 +30,11 @@ ngx_http_tracker_metrics_handler(ngx_http_request_t *r)
 
     static ngx_str_t  type = ngx_string("text/plain; version=0.0.4");
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
+    rc = ngx_http_tracker_get_only(r, &refusal);
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        (void) ngx_http_tracker_refuse(&refusal, NGX_HTTP_NOT_ALLOWED,
-                                       "method", "not GET or HEAD");
-        return ngx_http_tracker_send_refusal(r, &refusal);
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_http_tracker_send_refusal(r, &refusal)
+                                  : rc;
     }
 
     m = ngx_pcalloc(r->pool, sizeof(ngx_http_tracker_metrics_t));

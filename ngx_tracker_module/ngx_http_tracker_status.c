@@ -90,18 +90,14 @@ ngx_http_tracker_status_handler(ngx_http_request_t *r)
     ngx_http_tracker_loc_conf_t     *conf;
     ngx_http_tracker_status_args_t   a;
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_tracker_get_only(r, &refusal);
+
     if (rc != NGX_OK) {
-        return rc;
+        return rc == NGX_DECLINED ? ngx_http_tracker_send_refusal(r, &refusal)
+                                  : rc;
     }
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        (void) ngx_http_tracker_refuse(&refusal, NGX_HTTP_NOT_ALLOWED,
-                                       "method", "not GET or HEAD");
-        return ngx_http_tracker_send_refusal(r, &refusal);
-    }
 
     ngx_memzero(&a, sizeof(ngx_http_tracker_status_args_t));
     a.numwant = NGX_HTTP_TRACKER_NUMWANT_MAX;

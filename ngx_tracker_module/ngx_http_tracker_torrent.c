@@ -11,14 +11,9 @@ ngx_http_tracker_torrent_begin(ngx_http_request_t *r,
     ngx_str_t                     passkey;
     ngx_http_tracker_loc_conf_t  *conf;
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_tracker_get_only(r, refusal);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_tracker_refuse(refusal, NGX_HTTP_NOT_ALLOWED,
-                                       "method", "not GET or HEAD");
     }
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_tracker_module);

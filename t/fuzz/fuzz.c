@@ -79,17 +79,61 @@ ngx_http_tracker_zone_t  *fuzz_zone;
 static ngx_log_t         *fuzz_log;
 
 
+/* As if it had been read from 127.0.0.1; all of it is in the pool. */
+static ngx_http_request_t *
+fuzz_request(ngx_pool_t *pool)
+{
+    ngx_event_t         *ev;
+    struct sockaddr_in  *sin;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    ev = ngx_pcalloc(pool, sizeof(ngx_event_t));
+    sin = ngx_pcalloc(pool, sizeof(struct sockaddr_in));
+    c = ngx_pcalloc(pool, sizeof(ngx_connection_t));
+    r = ngx_pcalloc(pool, sizeof(ngx_http_request_t));
+
+    fuzz_check(ev && sin && c && r);
+
+    sin->sin_family = AF_INET;
+    sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+    ev->log = pool->log;
+    ev->data = c;
+
+    c->log = pool->log;
+    c->read = ev;
+    c->write = ev;
+    c->pool = pool;
+    c->sockaddr = (struct sockaddr *) sin;
+    c->socklen = sizeof(struct sockaddr_in);
+
+    r->ctx = ngx_pcalloc(pool, sizeof(void *) * ngx_http_max_module);
+    fuzz_check(r->ctx);
+
+    r->signature = NGX_HTTP_MODULE;
+    r->main = r;
+    r->connection = c;
+    r->pool = pool;
+    r->method = NGX_HTTP_GET;
+    r->http_version = NGX_HTTP_VERSION_11;
+    r->headers_in.content_length_n = -1;
+
+    fuzz_check(ngx_list_init(&r->headers_in.headers, pool, 4,
+                             sizeof(ngx_table_elt_t))
+               == NGX_OK);
+
+    return r;
+}
+
+
 static int
 fuzz_input(const uint8_t *data, size_t size)
 {
-    u_char               *p;
-    ngx_log_t             log;
-    ngx_event_t           ev;
-    ngx_pool_t           *pool;
-    fuzz_target_t        *t;
-    struct sockaddr_in    sin;
-    ngx_connection_t      c;
-    ngx_http_request_t    r;
+    ngx_log_t            log;
+    ngx_pool_t          *pool;
+    fuzz_target_t       *t;
+    ngx_http_request_t  *r;
 
     if (size == 0) {
         return 0;
@@ -105,11 +149,6 @@ fuzz_input(const uint8_t *data, size_t size)
         return 0;
     }
 
-    ngx_memzero(&c, sizeof(ngx_connection_t));
-    ngx_memzero(&ev, sizeof(ngx_event_t));
-    ngx_memzero(&r, sizeof(ngx_http_request_t));
-    ngx_memzero(&sin, sizeof(struct sockaddr_in));
-
     /* what a request makes nginx log is not looked at here */
 
     log = *fuzz_log;
@@ -122,37 +161,9 @@ fuzz_input(const uint8_t *data, size_t size)
 
     pool->max = 0;
 
-    sin.sin_family = AF_INET;
-    sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    r = fuzz_request(pool);
 
-    ev.log = &log;
-    ev.data = &c;
-
-    c.log = &log;
-    c.read = &ev;
-    c.write = &ev;
-    c.pool = pool;
-    c.sockaddr = (struct sockaddr *) &sin;
-    c.socklen = sizeof(struct sockaddr_in);
-
-    r.ctx = ngx_pcalloc(pool, sizeof(void *) * ngx_http_max_module);
-    fuzz_check(r.ctx);
-
-    r.signature = NGX_HTTP_MODULE;
-    r.main = &r;
-    r.connection = &c;
-    r.pool = pool;
-    r.method = NGX_HTTP_GET;
-    r.http_version = NGX_HTTP_VERSION_11;
-    r.headers_in.content_length_n = -1;
-
-    fuzz_check(ngx_list_init(&r.headers_in.headers, pool, 4,
-                             sizeof(ngx_table_elt_t))
-               == NGX_OK);
-
-    p = fuzz_copy(&r, (u_char *) data + 1, size - 1);
-
-    t->target(&r, p, size - 1);
+    t->target(r, fuzz_copy(r, (u_char *) data + 1, size - 1), size - 1);
 
     ngx_destroy_pool(pool);
 
