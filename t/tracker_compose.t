@@ -55,7 +55,6 @@ EOC
             tracker_peers swarm;
             tracker_delay 0;
         }
-        location = /stub { stub_status; }
 EOS
 
 sub get($path, %o) { return http(GET => $t->base . $path, %o) }
@@ -70,7 +69,8 @@ $sp->say;
 subtest 'limit_conn' => sub {
     my %me = (from => '127.0.0.41');
     my @q = map { http_start(GET => $t->base . "/conn?$ask", %me) } 1, 2;
-    wait_for { get('/stub')->{body} =~ /Writing: 3/ } 5, 'both to be parked';
+    wait_for { $t->metrics->{'shoal_tracker_parked{kind="peers"}'} == 2 } 5,
+        'both to be parked';
     is(get("/conn?$ask", %me)->{status}, 503, 'who is parked counts');
     $_->close for @q;
     wait_for { get("/conn?$ask&event=stopped", %me)->{status} == 200 } 5,
