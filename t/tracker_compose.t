@@ -55,6 +55,7 @@ EOC
             tracker_peers swarm;
             tracker_delay 0;
         }
+        location = /stub { stub_status; }
 EOS
 
 sub get($path, %o) { return http(GET => $t->base . $path, %o) }
