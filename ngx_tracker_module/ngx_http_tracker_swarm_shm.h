@@ -91,7 +91,7 @@ void ngx_http_tracker_swarm_enter(ngx_http_tracker_zone_t *zone, u_char *id,
 /**
  * ngx_http_tracker_swarm_open(zone, id, s), _open_torrent(zone, id, s):
  * The same, and find the resource's or torrent's swarm, which becomes the last
- * used.
+ * used: in the queue to the second, those of one second are in any order.
  */
 void ngx_http_tracker_swarm_open(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_section_t *s);
