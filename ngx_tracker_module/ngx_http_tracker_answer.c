@@ -210,6 +210,23 @@ ngx_http_tracker_put_ip(u_char *p, ngx_http_tracker_addr_t *addr)
 }
 
 
+u_char *
+ngx_http_tracker_put_digest(u_char *p, u_char *root, ngx_uint_t votes)
+{
+    if (root == NULL) {
+        return p;
+    }
+
+    p = ngx_http_tracker_put_lit(p, ",\"digest\":{\"root\":\"");
+    p = ngx_hex_dump(p, root, NGX_HTTP_TRACKER_ROOT_LEN);
+    p = ngx_http_tracker_put_lit(p, "\",\"votes\":");
+    p = ngx_http_tracker_put_uint(p, votes);
+    *p++ = '}';
+
+    return p;
+}
+
+
 ngx_int_t
 ngx_http_tracker_send_body(ngx_http_request_t *r,
     ngx_http_tracker_body_t *body)

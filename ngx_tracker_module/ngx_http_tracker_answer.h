@@ -43,6 +43,9 @@ u_char *ngx_http_tracker_put_json(u_char *p, u_char *text, size_t len);
 u_char *ngx_http_tracker_put_addr(u_char *p, ngx_http_tracker_addr_t *addr,
     in_port_t port);
 u_char *ngx_http_tracker_put_ip(u_char *p, ngx_http_tracker_addr_t *addr);
+/* with a comma before it; nothing where the root is NULL */
+u_char *ngx_http_tracker_put_digest(u_char *p, u_char *root,
+    ngx_uint_t votes);
 
 #define ngx_http_tracker_put_lit(p, literal)                                  \
     ngx_cpymem(p, literal, sizeof(literal) - 1)

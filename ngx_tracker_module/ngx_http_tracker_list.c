@@ -124,15 +124,8 @@ ngx_http_tracker_list_head(u_char *p, ngx_http_tracker_list_t *list)
     p = ngx_http_tracker_put_lit(p, "\",\"interval\":");
     p = ngx_http_tracker_put_uint(p, list->interval);
 
-    if (list->view->root) {
-        p = ngx_http_tracker_put_lit(p, ",\"digest\":{\"root\":\"");
-        p = ngx_hex_dump(p, list->view->root, NGX_HTTP_TRACKER_ROOT_LEN);
-        p = ngx_http_tracker_put_lit(p, "\",\"votes\":");
-        p = ngx_http_tracker_put_uint(p, list->view->votes);
-        *p++ = '}';
-    }
-
-    return p;
+    return ngx_http_tracker_put_digest(p, list->view->root,
+                                       list->view->votes);
 }
 
 

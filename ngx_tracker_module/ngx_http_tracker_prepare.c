@@ -135,8 +135,8 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
 
 
 /*
- * Who else holds it, for copies; nobody where voters disagree, so that the
- * next one votes.
+ * The root, and who else holds it, for copies; neither where voters disagree,
+ * so that the next one votes.
  */
 static void
 ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
@@ -166,13 +166,14 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
         ngx_http_tracker_roster_list(zone, others, n);
     }
 
-    p = ngx_http_tracker_body_room(body, 32 + n
+    p = ngx_http_tracker_body_room(body, 256 + n
                      * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX)
                         + 1));
     if (p == NULL) {
         return;
     }
 
+    p = ngx_http_tracker_put_digest(p, view->root, view->votes);
     p = ngx_http_tracker_put_lit(p, ",\"super\":[");
 
     listing = 0;

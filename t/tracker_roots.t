@@ -29,13 +29,17 @@ my @sp = map { agent($t) } 1 .. 6;
 my @base = map { $_->base } @sp;
 $_->say for @sp;
 
-# Who is told to prepare it when somebody asks; and with which other holders.
+# Who is told to prepare it when somebody asks: with which root and which other
+# holders.
 sub told($f) {
     $t->ask(%$f);
     my %told;
     for my $sp (@sp) {
         my ($p) = $sp->told($sp->poll(wait_ms => 1));
-        $told{ $sp->{name} } = $p->{super} if $p;
+        next if !$p;
+        my $d = $p->{digest};
+        $told{ $sp->{name} } = [ $d ? "$d->{votes} $d->{root}" : 'none',
+            sort @{ $p->{super} } ];
     }
     return \%told;
 }
@@ -53,7 +57,8 @@ subtest 'one against one' => sub {
     my ($third) = grep { $told->{ $_->{name} } } @sp[2 .. 5];
     is(keys %$told, 1, 'one more super peer is told');
     ok($third, 'one that has not voted');
-    is_deeply($told->{ $third->{name} }, [], 'from the CDN, not from the others');
+    is_deeply($told->{ $third->{name} }, ['none'],
+        'from the CDN, not from the others, and without a root');
     is_deeply(told($f), {}, 'and as long as it prepares nobody else');
     $third->say("~$id 3");
     is_deeply(told($f), {}, 'nor as long as it fills');
@@ -64,6 +69,8 @@ subtest 'one against one' => sub {
         'two against one decides');
     is(scalar(conflicts($id)), 2, 'each word that differs is logged');
     is_deeply(told($f), {}, 'two that agree: nobody else is told');
+    is_deeply([ values %{ told({ %$f, size => 1001 }) } ], [ ['none'], ['none'] ],
+        'who is to prepare what nobody holds is told no root');
     $third->say("-$id");
     is(seen($f), 'none', 'one against one again');
 };
@@ -103,8 +110,16 @@ subtest 'copies' => sub {
     $sp[1]->say("-$id");
     $told = told($f);
     my ($name) = keys %$told;
-    is_deeply($told, { $name => [ $base[2] ] }, 'a prepare names who agrees alone');
+    is_deeply($told, { $name => [ "1 $y", $base[2] ] },
+        'a prepare names the root, and who agrees alone');
     isnt($name, $sp[0]{name}, 'and is not for the one that is outvoted');
+};
+
+subtest 'no root where nobody votes' => sub {
+    my ($f, $id) = file();
+    $sp[0]->say("+$id $x copy");
+    is_deeply([ values %{ told($f) } ], [ [ 'none', $base[0] ] ],
+        'who is to prepare hears who has it, and no root');
 };
 
 is($t->metrics->{shoal_tracker_conflicts_total},
