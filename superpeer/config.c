@@ -41,16 +41,6 @@ config_target(struct reader *r, const struct setting *s)
                                         : (char *) r->config + s->offset;
 }
 
-/* The range, for those kinds that have one. */
-void
-config_range(const struct setting *s, char *out, size_t cap)
-{
-    *out = '\0';
-    if ((s->take == take_count || s->take == take_bytes)) {
-        snprintf(out, cap, " from %" PRIu64 " to %" PRIu64, s->min, s->max);
-    }
-}
-
 static void
 read_token_file(struct reader *r, struct config_tracker *t, size_t line)
 {
@@ -88,101 +78,135 @@ config_check_tracker(struct reader *r, struct config_tracker *t, size_t line)
     }
 }
 
-static int
-set_fallbacks(struct reader *r)
+int
+config_note(struct reader *r, const struct setting *s, const char *text)
 {
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
-        const struct setting *s = &config_settings[i];
+    char **given = &r->config->given[s - config_settings], *both = NULL;
 
-        if (s->fallback != NULL
-            && s->take(r, s, s->fallback, config_target(r, s)) != 0)
-        {
-            return SHOAL_ENOMEM;
-        }
+    if ((s->flags & LIST) == 0) {
+        both = strdup(text);
+    } else if (asprintf(&both, "%s%s\n", *given != NULL ? *given : "", text)
+               < 0) {
+        both = NULL;
     }
+    if (both == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    free(*given);
+    *given = both;
     return 0;
 }
 
-int
-config_load(const char *path, FILE *errors, struct config *out)
+static int
+set_fallbacks(struct reader *r)
 {
-    struct reader *r = calloc(1, sizeof(*r));
+    int err = 0;
+
+    for (size_t i = 0; i < config_settings_count && err == 0; i++) {
+        const struct setting *s = &config_settings[i];
+
+        if (s->fallback != NULL) {
+            err = s->take(r, s, s->fallback, config_target(r, s));
+        }
+        if (s->fallback != NULL && err == 0) {
+            err = config_note(r, s, s->fallback);
+        }
+    }
+    return err;
+}
+
+static struct config *
+create(void)
+{
+    struct config *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        return NULL;
+    }
+    atomic_init(&c->refs, 1);
+    c->guard = guard_create();
+    c->resolve = resolve_create();
+    c->trackers = calloc(CONFIG_TRACKERS_MAX, sizeof(*c->trackers));
+    c->given = calloc(config_settings_count, sizeof(*c->given));
+    if (c->guard == NULL || c->resolve == NULL || c->trackers == NULL
+        || c->given == NULL)
+    {
+        config_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+int
+config_load(const char *path, FILE *errors, struct config **out)
+{
+    struct reader r = { .path = path, .errors = errors, .config = create() };
     int err = SHOAL_ENOMEM;
 
-    memset(out, 0, sizeof(*out));
-    if (r == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    r->path = path;
-    r->errors = errors;
-    r->config = out;
-    out->guard = guard_create();
-    out->resolve = resolve_create();
-    out->trackers = calloc(CONFIG_TRACKERS_MAX, sizeof(*out->trackers));
-    if (out->guard == NULL || out->resolve == NULL || out->trackers == NULL
-        || set_fallbacks(r) != 0)
-    {
-        goto done;
+    if (r.config == NULL || set_fallbacks(&r) != 0) {
+        goto fail;
     }
     FILE *f = fopen(path, "re");
     if (f == NULL) {
         fprintf(errors, "%s: %s\n", path, strerror(errno));
         err = SHOAL_EIO;
-        goto done;
+        goto fail;
     }
-    err = config_read_yaml(r, f);
+    err = config_read_yaml(&r, f);
     fclose(f);
-
-done:
-    free(r);
     if (err != 0) {
-        config_fini(out);
+        goto fail;
     }
+    *out = r.config;
+    return 0;
+
+fail:
+    config_free(r.config);
     return err;
 }
 
-void
-config_fini(struct config *c)
+struct config *
+config_ref(struct config *c)
 {
-    for (size_t i = 0; c->trackers != NULL && i < c->tracker_count; i++) {
-        struct config_tracker *t = &c->trackers[i];
+    atomic_fetch_add(&c->refs, 1);
+    return c;
+}
 
-        free(t->url);
-        free(t->token);
-        free(t->token_file);
-        free(t->certificate);
-        free(t->key);
-        free(t->ca);
+/* Texts and addresses; `base` is what the settings' offsets are in. */
+static void
+free_values(void *base, unsigned of)
+{
+    for (size_t i = 0; i < config_settings_count; i++) {
+        const struct setting *s = &config_settings[i];
+        char *at = (char *) base + s->offset;
+
+        if ((s->flags & OF_TRACKER) != of) {
+            continue;
+        }
+        if (config_storage(s) == STORED_TEXT) {
+            free(*(char **) at);
+        } else if (config_storage(s) == STORED_ADDRESS) {
+            free(((struct config_address *) at)->host);
+        }
     }
-    free(c->trackers);
-    free(c->name);
-    free(c->listen.host);
-    free(c->status_listen.host);
-    free(c->locality);
-    free(c->bind_address);
-    free(c->cache_path);
-    guard_free(c->guard);
-    resolve_free(c->resolve);
-    memset(c, 0, sizeof(*c));
 }
 
 void
-config_print_settings(FILE *out)
+config_free(struct config *c)
 {
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
-        const struct setting *s = &config_settings[i];
-        char range[64];
-
-        config_range(s, range, sizeof(range));
-        fprintf(out, "### `%s`\n\n%s\n\nExpects %s%s%s. ", s->key, s->help,
-                (s->flags & LIST) != 0 ? "a list, each item " : "",
-                s->expected, range);
-        if ((s->flags & REQUIRED) != 0) {
-            fprintf(out, "Required.\n\n");
-        } else if (s->fallback != NULL) {
-            fprintf(out, "Default: `%s`.\n\n", s->fallback);
-        } else {
-            fprintf(out, "Default: none.\n\n");
-        }
+    if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1) {
+        return;
     }
+    for (size_t i = 0; c->trackers != NULL && i < c->tracker_count; i++) {
+        free_values(&c->trackers[i], OF_TRACKER);
+    }
+    free_values(c, 0);
+    for (size_t i = 0; c->given != NULL && i < config_settings_count; i++) {
+        free(c->given[i]);
+    }
+    free(c->given);
+    free(c->trackers);
+    guard_free(c->guard);
+    resolve_free(c->resolve);
+    free(c);
 }

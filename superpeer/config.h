@@ -3,6 +3,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,12 +33,14 @@ struct config_address {
     uint16_t port;
 };
 
+/** Written by config_load() alone; read by all. */
 struct config {
     char *name;
     struct config_address listen;
     struct config_address status_listen;
     char *locality;
     char *bind_address;
+    uint64_t log_level; /* enum log_level */
     char *cache_path;
     uint64_t cache_size;    /* bytes */
     uint64_t connections;   /* of the block server */
@@ -51,6 +54,8 @@ struct config {
     struct guard *guard;
     struct resolve *resolve;
     size_t origin_count;
+    char **given; /* by setting: the values' texts, for config_replace() */
+    atomic_uint refs;
 };
 
 /**
@@ -59,15 +64,35 @@ struct config {
  * ${errors}, `FILE:LINE: key: what was expected, what was given`, the first
  * CONFIG_ERRORS_MAX of them.
  *
- * Ownership:  undo with config_fini().
+ * Ownership:  of the caller, until config_free().
  * Errors:     SHOAL_EIO (cannot be read), SHOAL_EINVAL, SHOAL_ENOMEM.
  */
-int config_load(const char *path, FILE *errors, struct config *out);
+int config_load(const char *path, FILE *errors, struct config **out);
 
-/** config_fini(c): right on a zeroed one. */
-void config_fini(struct config *c);
+/** config_ref(c): one more holder; config_free() lets go, and the last one
+ *  frees it. NULL is a no-op there. */
+struct config *config_ref(struct config *c);
+void config_free(struct config *c);
 
-/** config_print_settings(out): the table as Markdown (docs/settings.md). */
-void config_print_settings(FILE *out);
+/**
+ * config_replace(next, now, changed, ctx):
+ * Make ${next}, just loaded, one that can take the place of ${now}: what only
+ * a restart can change is put back. ${changed} hears of every setting that
+ * the files have differently, trackers as one, and whether it changes now.
+ * Errors:  SHOAL_ENOMEM.
+ */
+int config_replace(struct config *next, const struct config *now,
+                   void (*changed)(void *ctx, const char *key, bool reload),
+                   void *ctx);
+
+/** config_same_tracker(a, b): all of their settings are the same. */
+bool config_same_tracker(const struct config_tracker *a,
+                         const struct config_tracker *b);
+
+/** config_print_markdown(out), _man(out): the table, as it stands in
+ *  docs/settings.md and docs/superpeer.8; _keys(out): in short. */
+void config_print_markdown(FILE *out);
+void config_print_man(FILE *out);
+void config_print_keys(FILE *out);
 
 #endif

@@ -29,7 +29,7 @@ typedef int take_fn(struct reader *r, const struct setting *s,
 
 take_fn take_text, take_name, take_locality, take_path, take_url, take_address,
     take_listen, take_bytes, take_count, take_origin, take_network,
-    take_override;
+    take_override, take_duration, take_switch, take_choice;
 
 enum flags {
     REQUIRED = 1,
@@ -43,17 +43,26 @@ struct setting {
     take_fn *take;
     const char *expected; /* and shown as the type */
     const char *fallback;
+    const char *choices; /* of take_choice: words, by their number */
     uint64_t min, max;
     unsigned flags;
+    bool reload; /* SIGHUP changes it; the others need a restart */
     size_t offset;
     const char *help;
 };
 
-enum {
-    CONFIG_SETTINGS = 22 /* entries of the table */
+extern const struct setting config_settings[];
+extern const size_t config_settings_count;
+
+/* What a kind of value is kept in. */
+enum storage {
+    STORED_OBJECT,  /* one that it is added to: guard, resolve, .. */
+    STORED_TEXT,    /* char *, or NULL */
+    STORED_NUMBER,  /* uint64_t */
+    STORED_ADDRESS, /* struct config_address */
 };
 
-extern const struct setting config_settings[CONFIG_SETTINGS];
+enum storage config_storage(const struct setting *s);
 
 /** config_fault(r, line, key, format, ...): one line on the errors. */
 void config_fault(struct reader *r, size_t line, const char *key,
@@ -70,6 +79,10 @@ void config_range(const struct setting *s, char *out, size_t cap);
  *  token_file. */
 void config_check_tracker(struct reader *r, struct config_tracker *t,
                           size_t line);
+
+/** config_note(r, s, text): remember what was given, so that two files can be
+ *  compared. SHOAL_ENOMEM. */
+int config_note(struct reader *r, const struct setting *s, const char *text);
 
 /** config_read_yaml(r, f): the whole file. SHOAL_EINVAL, SHOAL_ENOMEM. */
 int config_read_yaml(struct reader *r, FILE *f);

@@ -158,43 +158,103 @@ take_count(struct reader *r, const struct setting *s, const char *text,
     return 0;
 }
 
-static const struct {
+struct unit {
     const char *name;
     uint64_t factor;
-} units[] = {
-    { "", 1 },
-    { "B", 1 },
-    { "KiB", UINT64_C(1) << 10 },
-    { "MiB", UINT64_C(1) << 20 },
-    { "GiB", UINT64_C(1) << 30 },
-    { "TiB", UINT64_C(1) << 40 },
-    { "kB", 1000 },
-    { "MB", 1000000 },
-    { "GB", 1000000000 },
-    { "TB", UINT64_C(1000000000000) },
 };
+
+/* A number with one of the units behind it, perhaps after a space. */
+static int
+parse_quantity(const struct setting *s, const struct unit *units,
+               const char *text, uint64_t *out)
+{
+    const char *end;
+    uint64_t n;
+
+    if (parse_number(text, &end, &n) != 0) {
+        return SHOAL_EINVAL;
+    }
+    end += *end == ' ';
+    for (; units->name != NULL; units++) {
+        if (strcmp(end, units->name) != 0) {
+            continue;
+        }
+        if (n > s->max / units->factor || n * units->factor < s->min) {
+            return SHOAL_EINVAL;
+        }
+        *out = n * units->factor;
+        return 0;
+    }
+    return SHOAL_EINVAL;
+}
 
 int
 take_bytes(struct reader *r, const struct setting *s, const char *text,
            void *at)
 {
-    const char *end;
-    uint64_t n;
+    static const struct unit units[] = {
+        { "", 1 },
+        { "B", 1 },
+        { "KiB", UINT64_C(1) << 10 },
+        { "MiB", UINT64_C(1) << 20 },
+        { "GiB", UINT64_C(1) << 30 },
+        { "TiB", UINT64_C(1) << 40 },
+        { "kB", 1000 },
+        { "MB", 1000000 },
+        { "GB", 1000000000 },
+        { "TB", UINT64_C(1000000000000) },
+        { NULL, 0 },
+    };
 
     (void) r;
-    if (parse_number(text, &end, &n) != 0) {
+    return parse_quantity(s, units, text, at);
+}
+
+int
+take_duration(struct reader *r, const struct setting *s, const char *text,
+              void *at)
+{
+    static const struct unit units[] = {
+        { "ms", 1 },      { "s", 1000 }, { "min", 60000 },
+        { "h", 3600000 }, { NULL, 0 },
+    };
+
+    (void) r;
+    return parse_quantity(s, units, text, at);
+}
+
+int
+take_switch(struct reader *r, const struct setting *s, const char *text,
+            void *at)
+{
+    bool on = strcmp(text, "on") == 0 || strcmp(text, "true") == 0;
+
+    (void) r;
+    (void) s;
+    if (!on && strcmp(text, "off") != 0 && strcmp(text, "false") != 0) {
         return SHOAL_EINVAL;
     }
-    end += *end == ' ';
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].name) != 0) {
-            continue;
+    *(uint64_t *) at = on;
+    return 0;
+}
+
+/* The number of the word in the setting's choices. */
+int
+take_choice(struct reader *r, const struct setting *s, const char *text,
+            void *at)
+{
+    const char *word = s->choices;
+    size_t len = strlen(text);
+
+    (void) r;
+    for (uint64_t n = 0; *word != '\0'; n++) {
+        size_t word_len = strcspn(word, " ");
+
+        if (word_len == len && strncmp(word, text, len) == 0) {
+            *(uint64_t *) at = n;
+            return 0;
         }
-        if (n > s->max / units[i].factor || n * units[i].factor < s->min) {
-            return SHOAL_EINVAL;
-        }
-        *(uint64_t *) at = n * units[i].factor;
-        return 0;
+        word += word_len + (word[word_len] == ' ');
     }
     return SHOAL_EINVAL;
 }
@@ -260,4 +320,25 @@ take_override(struct reader *r, const struct setting *s, const char *text,
     (void) s;
     (void) at;
     return resolve_add(r->config->resolve, text);
+}
+
+enum storage
+config_storage(const struct setting *s)
+{
+    static take_fn *const texts[] = { take_text,     take_path, take_name,
+                                      take_locality, take_url,  take_address };
+    static take_fn *const numbers[] = { take_count, take_bytes, take_duration,
+                                        take_switch, take_choice };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (s->take == texts[i]) {
+            return STORED_TEXT;
+        }
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (s->take == numbers[i]) {
+            return STORED_NUMBER;
+        }
+    }
+    return s->take == take_listen ? STORED_ADDRESS : STORED_OBJECT;
 }

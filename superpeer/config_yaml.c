@@ -13,7 +13,7 @@ enum {
 
 struct config_yaml {
     yaml_document_t doc;
-    bool given[CONFIG_SETTINGS];
+    bool *given; /* by setting */
 };
 
 static bool
@@ -43,6 +43,9 @@ read_value(struct reader *r, const struct setting *s, const char *key,
         return;
     }
     int err = s->take(r, s, text, config_target(r, s));
+    if (err == 0) {
+        err = config_note(r, s, text);
+    }
     if (err == SHOAL_ENOMEM) {
         config_fault(r, line, key, "out of memory");
     } else if (err != 0) {
@@ -69,12 +72,12 @@ read_list(struct reader *r, const struct setting *s, const char *key,
     }
 }
 
-static int
+static long
 find_setting(const char *key)
 {
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+    for (size_t i = 0; i < config_settings_count; i++) {
         if (strcmp(config_settings[i].key, key) == 0) {
-            return i;
+            return (long) i;
         }
     }
     return -1;
@@ -83,7 +86,7 @@ find_setting(const char *key)
 static bool
 is_prefix(const char *prefix)
 {
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+    for (size_t i = 0; i < config_settings_count; i++) {
         if (strncmp(config_settings[i].key, prefix, strlen(prefix)) == 0) {
             return true;
         }
@@ -100,7 +103,7 @@ require(struct reader *r, const char *prefix, const yaml_node_t *map)
 {
     size_t len = strlen(prefix);
 
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+    for (size_t i = 0; i < config_settings_count; i++) {
         const struct setting *s = &config_settings[i];
 
         if ((s->flags & REQUIRED) != 0 && !r->yaml->given[i]
@@ -116,7 +119,7 @@ require(struct reader *r, const char *prefix, const yaml_node_t *map)
 static void
 clear_given(struct reader *r, const char *prefix)
 {
-    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+    for (size_t i = 0; i < config_settings_count; i++) {
         if (strncmp(config_settings[i].key, prefix, strlen(prefix)) == 0) {
             r->yaml->given[i] = false;
         }
@@ -166,7 +169,7 @@ read_pair(struct reader *r, const char *prefix, const yaml_node_t *key_node,
     }
     snprintf(key, sizeof(key), "%s%.64s", prefix,
              (const char *) key_node->data.scalar.value);
-    int i = find_setting(key);
+    long i = find_setting(key);
     snprintf(below, sizeof(below), "%s.", key);
     if (i >= 0) {
         if (r->yaml->given[i]) {
@@ -261,11 +264,13 @@ config_read_yaml(struct reader *r, FILE *f)
     if (r->yaml == NULL) {
         return SHOAL_ENOMEM;
     }
-    int err = parse(r, f);
+    r->yaml->given = calloc(config_settings_count, sizeof(bool));
+    int err = r->yaml->given != NULL ? parse(r, f) : SHOAL_ENOMEM;
     if (err == 0) {
         read_document(r);
         yaml_document_delete(&r->yaml->doc);
     }
+    free(r->yaml->given);
     free(r->yaml);
     r->yaml = NULL;
     return err == 0 && r->faults != 0 ? SHOAL_EINVAL : err;

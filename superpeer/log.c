@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,13 +14,12 @@ enum {
 
 static const char *const names[] = { "error", "warn", "info", "debug" };
 
-/* Set once, before there are threads. */
-static enum log_level highest = LOG_LEVEL_INFO;
+static atomic_uint highest = LOG_LEVEL_INFO;
 
 void
 log_set_level(enum log_level level)
 {
-    highest = level;
+    atomic_store(&highest, (unsigned) level);
 }
 
 static size_t
@@ -46,7 +46,7 @@ log_line(enum log_level level, const uint8_t *id, const char *format, ...)
     char line[LINE_LEN];
     va_list args;
 
-    if (level > highest) {
+    if ((unsigned) level > atomic_load(&highest)) {
         return;
     }
     size_t len = head(line, sizeof(line) - 1, level, id);

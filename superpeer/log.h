@@ -11,8 +11,7 @@ enum log_level {
     LOG_LEVEL_DEBUG
 };
 
-/** log_set_level(level): lines above it are left out; at first INFO. To be
- *  called before other threads start. */
+/** log_set_level(level): lines above it are left out; at first INFO. */
 void log_set_level(enum log_level level);
 
 /**

@@ -81,7 +81,17 @@ is("$st$err", '0', 'the example loads');
 ($st, $out, $err) = run_cmd($bin, '-S');
 ok(index(slurp(top() . '/docs/settings.md'), $out) > 0,
    'docs/settings.md has what superpeer -S prints');
-my $man = slurp(top() . '/docs/superpeer.8') =~ s/\\-/-/gr;
-ok(index($man, $1) > 0, "the manual page has $1") while $out =~ /^### `(.*)`/mg;
+is((run_cmd($bin, "--settings$_"))[1], $out, "--settings$_: the same")
+    for '', '=markdown';
+my @keys = $out =~ /^### `(.*)`$/mg;
+my ($help) = (run_cmd($bin, '--help'))[1];
+is_deeply([ grep { $help !~ /^ +\Q$_\E +(?:required|default: )/m } @keys ], [],
+          '--help names them all');
+my $man = (run_cmd($bin, '--settings=man'))[1];
+is_deeply([ map { s/\\-/-/gr } $man =~ /^\.B (.*)$/mg ], \@keys,
+          '--settings=man has them all');
+ok(index(slurp(top() . '/docs/superpeer.8'), $man) > 0,
+   'docs/superpeer.8 has what it prints');
+is((run_cmd($bin, '--settings=html'))[0], 2, 'another format: status 2');
 
 finish();

@@ -17,7 +17,7 @@
 
 /* Loads `text`; the messages, with the file's name as F, are to be freed. */
 static int
-load(const char *text, struct config *c, char **messages)
+load(const char *text, struct config **c, char **messages)
 {
     char path[] = "/tmp/shoal-config-XXXXXX";
     size_t len = 0;
@@ -41,24 +41,24 @@ load(const char *text, struct config *c, char **messages)
 static void
 test_defaults(void **state)
 {
-    struct config c;
+    struct config *c;
     char *messages;
 
     (void) state;
     assert_int_equal(load(BASE, &c, &messages), 0);
     assert_string_equal(messages, "");
-    assert_string_equal(c.name, "sp1");
-    assert_null(c.listen.host);
-    assert_int_equal(c.listen.port, 9090);
-    assert_string_equal(c.status_listen.host, "127.0.0.1");
-    assert_int_equal(c.status_listen.port, 9091);
-    assert_true(c.cache_size == UINT64_C(1) << 30);
-    assert_int_equal(c.connections, 1024);
-    assert_int_equal(c.prefetch_jobs, 4);
-    assert_int_equal(c.tracker_count, 1);
-    assert_null(c.trackers[0].token);
-    assert_int_equal(guard_url(c.guard, "http://cdn.example.com/x"), 0);
-    config_fini(&c);
+    assert_string_equal(c->name, "sp1");
+    assert_null(c->listen.host);
+    assert_int_equal(c->listen.port, 9090);
+    assert_string_equal(c->status_listen.host, "127.0.0.1");
+    assert_int_equal(c->status_listen.port, 9091);
+    assert_true(c->cache_size == UINT64_C(1) << 30);
+    assert_int_equal(c->connections, 1024);
+    assert_int_equal(c->prefetch_jobs, 4);
+    assert_int_equal(c->tracker_count, 1);
+    assert_null(c->trackers[0].token);
+    assert_int_equal(guard_url(c->guard, "http://cdn.example.com/x"), 0);
+    config_free(c);
     free(messages);
 }
 
@@ -79,7 +79,7 @@ test_everything(void **state)
                             "  prefetch_queue: 2\n"
                             "  nodes_per_file: 3\n";
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
-    struct config c;
+    struct config *c;
     char *messages;
     const char *why;
     size_t n;
@@ -87,22 +87,22 @@ test_everything(void **state)
     (void) state;
     assert_int_equal(load(text, &c, &messages), 0);
     assert_string_equal(messages, "");
-    assert_string_equal(c.listen.host, "::1");
-    assert_int_equal(c.listen.port, 0);
-    assert_null(c.status_listen.host);
-    assert_string_equal(c.locality, "cn/telecom/shanghai");
-    assert_string_equal(c.bind_address, "127.0.0.21");
-    assert_int_equal(c.connections, 5);
-    assert_int_equal(c.upload_rate, 10 << 20);
-    assert_int_equal(c.origin_rate, 1000000000);
-    assert_int_equal(c.prefetch_jobs, 1);
-    assert_int_equal(c.prefetch_queue, 2);
-    assert_int_equal(c.nodes_per_file, 3);
+    assert_string_equal(c->listen.host, "::1");
+    assert_int_equal(c->listen.port, 0);
+    assert_null(c->status_listen.host);
+    assert_string_equal(c->locality, "cn/telecom/shanghai");
+    assert_string_equal(c->bind_address, "127.0.0.21");
+    assert_int_equal(c->connections, 5);
+    assert_int_equal(c->upload_rate, 10 << 20);
+    assert_int_equal(c->origin_rate, 1000000000);
+    assert_int_equal(c->prefetch_jobs, 1);
+    assert_int_equal(c->prefetch_queue, 2);
+    assert_int_equal(c->nodes_per_file, 3);
     assert_int_equal(
-        resolve_lookup(c.resolve, "cdn.example.com", 80, addrs, &n, &why), 0);
+        resolve_lookup(c->resolve, "cdn.example.com", 80, addrs, &n, &why), 0);
     assert_int_equal(n, 1);
     assert_string_equal(addrs[0].text, "127.0.0.11");
-    config_fini(&c);
+    config_free(c);
     free(messages);
 }
 
@@ -187,7 +187,7 @@ static const struct {
 static void
 check_fault(size_t i)
 {
-    struct config c;
+    struct config *c;
     char *messages;
 
     int err = load(faults[i].text, &c, &messages);
@@ -211,7 +211,7 @@ test_faults(void **state)
 static void
 test_all_faults(void **state)
 {
-    struct config c;
+    struct config *c;
     char *messages;
 
     (void) state;
@@ -228,7 +228,7 @@ test_no_file(void **state)
 {
     char *messages;
     size_t len;
-    struct config c;
+    struct config *c;
     FILE *errors = open_memstream(&messages, &len);
 
     (void) state;

@@ -1,0 +1,327 @@
+#include "superpeer.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "cache.h"
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "news.h"
+#include "prefetch.h"
+#include "serve.h"
+#include "shoal.h"
+#include "status.h"
+#include "superpeer_internal.h"
+
+enum {
+    LEAVING_MS = 1000, /* how long trackers may take to hear of a deletion */
+    STOP_MS = 3000     /* how long threads may take to end */
+};
+
+static struct agent *
+agent_of(struct superpeer *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct agent *a = s->agent;
+    pthread_mutex_unlock(&s->lock);
+    return a;
+}
+
+/* ---- between the parts ---- */
+
+static void
+on_report(void *ctx, const struct news_item *item)
+{
+    struct agent *a = agent_of(ctx);
+
+    if (a != NULL) { /* else the first announcement says it */
+        agent_tell(a, item);
+    }
+}
+
+static void
+on_leaving(void *ctx, const uint8_t id[20], bool more)
+{
+    struct news_item item = { .kind = NEWS_GONE };
+    struct agent *a = agent_of(ctx);
+
+    if (a != NULL) {
+        memcpy(item.id, id, sizeof(item.id));
+        agent_tell(a, &item);
+        if (!more) {
+            agent_flush(a, LEAVING_MS);
+        }
+    }
+}
+
+/* Where there is no prefetcher yet, it begins with what is not complete. */
+static void
+on_damaged(void *ctx, const uint8_t id[20])
+{
+    struct superpeer *s = ctx;
+
+    pthread_mutex_lock(&s->lock);
+    struct prefetch *p = s->prefetch;
+    pthread_mutex_unlock(&s->lock);
+    if (p != NULL) {
+        prefetch_again(p, id);
+    }
+}
+
+static void
+on_prepare(void *ctx, const struct resource *r)
+{
+    prefetch_add(((struct superpeer *) ctx)->prefetch, r);
+}
+
+static int
+on_announce(void *ctx, struct news *all)
+{
+    struct superpeer *s = ctx;
+    struct cache_info *list;
+    size_t n;
+
+    int err = cache_list(s->cache, &list, &n);
+    if (err != 0) {
+        return err;
+    }
+    for (size_t i = 0; i < n && err == 0; i++) {
+        struct news_item item = { .kind = NEWS_HELD };
+
+        if (!list[i].complete && !list[i].filling) {
+            continue;
+        }
+        if (!list[i].complete) {
+            item.kind = NEWS_FILLING;
+        }
+        memcpy(item.id, list[i].id, sizeof(item.id));
+        memcpy(item.root, list[i].root, sizeof(item.root));
+        item.held = list[i].held;
+        item.empty = list[i].blocks == 0;
+        item.copy = list[i].copy;
+        err = news_put(all, &item);
+    }
+    cache_list_free(list, n);
+    return err;
+}
+
+static void
+on_load_machine(struct superpeer *s, struct agent_load *out)
+{
+    struct prefetch_stats fetched;
+    struct rusage used;
+    cpu_set_t cpus;
+
+    prefetch_get_stats(s->prefetch, &fetched);
+    out->got[2] = fetched.bytes; /* it reads from CDN nodes alone */
+    if (getrusage(RUSAGE_SELF, &used) == 0) {
+        out->cpu_us =
+            (uint64_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000
+            + (uint64_t) (used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    }
+    out->cores = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+                     ? (unsigned) CPU_COUNT(&cpus)
+                     : 1;
+}
+
+static void
+on_load(void *ctx, struct agent_load *out)
+{
+    struct superpeer *s = ctx;
+    struct cache_stats cache;
+    struct serve_stats serve;
+
+    cache_get_stats(s->cache, &cache);
+    serve_get_stats(s->serve, &serve);
+    out->capacity = cache.size;
+    out->free = cache.size > cache.used ? cache.size - cache.used : 0;
+    out->sent = serve.bytes;
+    out->active = serve.active;
+    pthread_mutex_lock(&s->lock);
+    out->active_max = s->config->connections;
+    out->rate_max = s->config->upload_rate;
+    pthread_mutex_unlock(&s->lock);
+    on_load_machine(s, out);
+}
+
+/* ---- start and stop ---- */
+
+static int
+start_cache(struct superpeer *s, char *why, size_t cap)
+{
+    struct cache_options o = {
+        .path = s->config->cache_path,
+        .size = s->config->cache_size,
+        .leaving = on_leaving,
+        .damaged = on_damaged,
+        .ctx = s,
+    };
+
+    return cache_open(&o, &s->cache, why, cap);
+}
+
+static int
+start_serve(struct superpeer *s, char *why, size_t cap)
+{
+    struct serve_options o = {
+        .address = s->config->listen.host,
+        .port = s->config->listen.port,
+        .max_connections = (unsigned) s->config->connections,
+        .max_rate = s->config->upload_rate,
+        .ops = &cache_serve_ops,
+        .ctx = s->cache,
+    };
+
+    return serve_start(&o, &s->serve, why, cap);
+}
+
+static int
+start_prefetch(struct superpeer *s)
+{
+    const struct config *c = s->config;
+    struct prefetch_options o = {
+        .cache = s->cache,
+        .guard = c->guard,
+        .resolve = c->resolve,
+        .bind_address = c->bind_address,
+        .name = c->name,
+        .jobs = (unsigned) c->prefetch_jobs,
+        .queue = (unsigned) c->prefetch_queue,
+        .nodes = (unsigned) c->nodes_per_file,
+        .origin_rate = c->origin_rate,
+        .report = on_report,
+        .ctx = s,
+    };
+
+    struct prefetch *p;
+
+    int err = prefetch_start(&o, &p);
+    if (err == 0) {
+        pthread_mutex_lock(&s->lock);
+        s->prefetch = p;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return err;
+}
+
+static int
+start_agent(struct superpeer *s)
+{
+    struct agent *a;
+
+    s->agent_ops.prepare = on_prepare;
+    s->agent_ops.announce = on_announce;
+    s->agent_ops.load = on_load;
+    s->agent_ops.ctx = s;
+    int err = agent_create(s->config, serve_port(s->serve), &s->agent_ops, &a);
+    if (err != 0) {
+        return err;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->agent = a;
+    pthread_mutex_unlock(&s->lock);
+    return agent_start(a);
+}
+
+static int
+start_status(struct superpeer *s, char *why, size_t cap)
+{
+    struct status_sources sources = {
+        .name = s->config->name,
+        .cache = s->cache,
+        .serve = s->serve,
+        .prefetch = s->prefetch,
+        .agent = s->agent,
+    };
+
+    return status_start(&s->config->status_listen, &sources, &s->status, why,
+                        cap);
+}
+
+static int
+start(struct superpeer *s)
+{
+    char why[512] = "out of memory";
+
+    if (start_cache(s, why, sizeof(why)) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "%s", why);
+        return EXIT_CACHE;
+    }
+    if (start_serve(s, why, sizeof(why)) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "block server: %s", why);
+        return EXIT_NET;
+    }
+    if (start_prefetch(s) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "out of memory or threads");
+        return EXIT_FAILURE;
+    }
+    prefetch_resume(s->prefetch); /* the first announcement says it */
+    if (start_agent(s) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "out of memory or threads");
+        return EXIT_FAILURE;
+    }
+    if (start_status(s, why, sizeof(why)) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "status: %s", why);
+        return EXIT_NET;
+    }
+    log_line(LOG_LEVEL_INFO, NULL, "super peer %s serves on port %u",
+             s->config->name, (unsigned) serve_port(s->serve));
+    return 0;
+}
+
+int
+superpeer_start(struct config *config, struct superpeer **out)
+{
+    struct superpeer *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        log_line(LOG_LEVEL_ERROR, NULL, "out of memory");
+        return EXIT_FAILURE;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    s->config = config_ref(config);
+    s->first_config = config_ref(config);
+    log_set_level((enum log_level) config->log_level);
+    int status = start(s);
+    if (status != 0) {
+        superpeer_stop(s);
+        return status;
+    }
+    *out = s;
+    return 0;
+}
+
+/* Right from any state of start(). A thread may hang in the resolver for
+ * minutes, which nothing can end: then what it uses is left to the system. */
+void
+superpeer_stop(struct superpeer *s)
+{
+    uint64_t deadline = clock_ms() + STOP_MS;
+
+    agent_quit(s->agent);
+    prefetch_quit(s->prefetch);
+    status_stop(s->status);
+    bool ended = agent_join(s->agent, deadline);
+    ended = prefetch_join(s->prefetch, deadline) && ended;
+    serve_stop(s->serve);
+    if (!ended) {
+        log_line(LOG_LEVEL_WARN, NULL,
+                 "ends with a name looked up, or a set "
+                 "deleted, half");
+        cache_sync(s->cache);
+        _exit(EXIT_SUCCESS);
+    }
+    cache_close(s->cache);
+    prefetch_free(s->prefetch);
+    agent_free(s->agent);
+    config_free(s->config);
+    config_free(s->first_config);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}

@@ -1,0 +1,27 @@
+/* superpeer_internal.h - what start, stop and reload share. */
+#ifndef SUPERPEER_INTERNAL_H
+#define SUPERPEER_INTERNAL_H
+
+#include <pthread.h>
+
+#include "agent.h"
+
+struct cache;
+struct config;
+struct prefetch;
+struct serve;
+struct status;
+
+struct superpeer {
+    struct config *first_config; /* some parts borrow from it */
+    struct cache *cache;
+    struct serve *serve;
+    struct prefetch *prefetch;
+    struct agent *agent;
+    struct status *status;
+    struct agent_ops agent_ops;
+    pthread_mutex_t lock;  /* of `prefetch` and `agent`, which start last, */
+    struct config *config; /* and of the configuration of now */
+};
+
+#endif
