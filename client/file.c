@@ -546,11 +546,13 @@ file_identify(struct file *f, const uint8_t id[RESOURCE_ID_LEN])
 }
 
 static int
-serve_open(void *ctx, const uint8_t id[20], struct serve_set *set)
+serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
+           struct serve_set *set)
 {
     struct file *f = ctx;
     int err = SHOAL_ENOTFOUND;
 
+    (void) from;
     pthread_mutex_lock(&f->lock);
     if (f->identified && f->held != NULL
         && memcmp(f->id, id, RESOURCE_ID_LEN) == 0)

@@ -18,9 +18,11 @@ struct serve_set {
 
 /** Who provides blocks. Called from several threads at once. */
 struct serve_ops {
-    /** SHOAL_ENOTFOUND when the id is not known. A set that is open stays
-     *  readable, or reads say SHOAL_EIO; it costs no LMDB reader. */
-    int (*open)(void *ctx, const uint8_t id[20], struct serve_set *set);
+    /** SHOAL_ENOTFOUND when the id is not known. ${from} is who asks, NULL
+     *  where that is not known. A set that is open stays readable, or reads
+     *  say SHOAL_EIO; it costs no LMDB reader. */
+    int (*open)(void *ctx, const uint8_t id[20], const struct sockaddr *from,
+                struct serve_set *set);
     void (*close)(void *ctx, struct serve_set *set);
 
     /** How many bytes from ${off}, at most ${len}, are held in a row. */

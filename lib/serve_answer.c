@@ -283,6 +283,15 @@ answer_hashes(struct serve *s, struct MHD_Connection *c,
     return send_body(c, b, &part);
 }
 
+static const struct sockaddr *
+asker(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    return info != NULL ? info->client_addr : NULL;
+}
+
 enum MHD_Result
 serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
 {
@@ -304,7 +313,7 @@ serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
     {
         return serve_say(c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL, NULL);
     }
-    int err = s->ops->open(s->ctx, id, &set);
+    int err = s->ops->open(s->ctx, id, asker(c), &set);
     if (err == SHOAL_ENOTFOUND) {
         return serve_say(c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
     }

@@ -240,7 +240,7 @@ resume_locked(struct cache *c, const uint8_t id[20], int *err)
         *err = SHOAL_EFULL;
         return NULL;
     }
-    set->filling = true;
+    sets_mark(&c->sets, set, set->complete, true);
     set->error = 0;
     set->refs++;
     return set;
@@ -302,7 +302,7 @@ cache_fill_end(struct cache *c, struct cache_set *set)
     }
     pthread_mutex_lock(&c->lock);
     writer_wait_locked(c, set);
-    set->filling = false;
+    sets_mark(&c->sets, set, set->complete, false);
     cache_unref_locked(set);
     pthread_mutex_unlock(&c->lock);
 }
@@ -333,7 +333,7 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
     }
     if (err == 0) {
         pthread_mutex_lock(&c->lock);
-        set->complete = true;
+        sets_mark(&c->sets, set, true, set->filling);
         pthread_mutex_unlock(&c->lock);
     }
     return err;
@@ -345,7 +345,7 @@ cache_forget(struct cache *c, const uint8_t id[20])
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL && !set->filling) {
-        evict_forget_locked(c, set);
+        evict_forget_locked(c, set, CACHE_GONE_FAILED);
     }
     pthread_mutex_unlock(&c->lock);
 }

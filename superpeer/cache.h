@@ -148,12 +148,33 @@ void cache_info_fini(struct cache_info *info);
 int cache_list(struct cache *c, struct cache_info **out, size_t *n);
 void cache_list_free(struct cache_info *list, size_t n);
 
+/** Why sets went. */
+enum cache_gone {
+    CACHE_GONE_ROOM,      /* the least recently used, for new ones */
+    CACHE_GONE_PROBATION, /* likewise, of those on probation */
+    CACHE_GONE_REPLACED,  /* by another version of their URL */
+    CACHE_GONE_FAILED,    /* their prefetch cannot succeed, or begins anew */
+    CACHE_GONE_ADMIN,     /* `superpeer cache rm` */
+    CACHE_GONE_DAMAGED,   /* their record, or the whole file */
+    CACHE_GONE_REASONS
+};
+
+/** cache_gone_name(why): one lower-case word, for metrics. */
+const char *cache_gone_name(enum cache_gone why);
+
 struct cache_stats {
-    uint64_t size;     /* bytes that it may take now */
-    uint64_t used;     /* bytes set aside for sets */
-    uint64_t evicted;  /* sets, since the start */
-    uint64_t replaced; /* sets, by another version of their URL */
+    uint64_t size; /* bytes that it may take now */
+    uint64_t used; /* bytes set aside for sets */
     size_t sets;
+    size_t complete, filling; /* of them; the others wait to be gone on with */
+    uint64_t gone[CACHE_GONE_REASONS]; /* sets, since the start */
+    uint64_t damaged;                  /* blocks found wrong, likewise */
+    uint64_t queue_bytes;   /* blocks that are not committed yet, now */
+    uint64_t syncs;         /* since the start */
+    uint64_t commit_errors; /* transactions that failed, likewise */
+    uint64_t map_full;      /* of those, as there was no page left */
+    uint64_t map_bytes;     /* the map's size */
+    uint64_t file_bytes;    /* the file's */
 };
 
 void cache_get_stats(struct cache *c, struct cache_stats *out);

@@ -97,14 +97,31 @@ cache_list_free(struct cache_info *list, size_t n)
     free(list);
 }
 
+const char *
+cache_gone_name(enum cache_gone why)
+{
+    static const char *const names[] = { "room",   "probation", "replaced",
+                                         "failed", "admin",     "damaged" };
+
+    return why < CACHE_GONE_REASONS ? names[why] : "?";
+}
+
 void
 cache_get_stats(struct cache *c, struct cache_stats *out)
 {
+    memset(out, 0, sizeof(*out));
     out->size = db_room(c->db);
+    db_sizes(c->db, &out->map_bytes, &out->file_bytes);
     pthread_mutex_lock(&c->lock);
     out->used = c->sets.footprint;
-    out->evicted = c->evicted;
-    out->replaced = c->replaced;
     out->sets = c->sets.count;
+    out->complete = c->sets.complete;
+    out->filling = c->sets.filling;
+    memcpy(out->gone, c->gone, sizeof(out->gone));
+    out->damaged = c->damaged;
+    out->queue_bytes = c->queue_bytes;
+    out->syncs = c->syncs;
+    out->commit_errors = c->commit_errors;
+    out->map_full = c->map_full;
     pthread_mutex_unlock(&c->lock);
 }

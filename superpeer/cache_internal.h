@@ -24,7 +24,8 @@ struct cache {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t done;  /* writes were committed, sets deleted */
     struct sets sets;     /* its footprint has `leaving` and `stuck` in it */
-    uint64_t evicted, replaced;
+    uint64_t gone[CACHE_GONE_REASONS];
+    uint64_t damaged, syncs, commit_errors, map_full; /* cache_stats */
 
     /* evict.c; linked by next_id */
     struct cache_set *leaving; /* being deleted */
@@ -69,9 +70,10 @@ int writer_sync(struct cache *c);
  */
 int evict_make_room(struct cache *c, struct cache_set *set);
 
-/** evict_forget(c, set): delete it; it is out of the tables afterwards.
+/** evict_forget(c, set, why): delete it; it is out of the tables afterwards.
  *  The lock is held, and let go meanwhile. */
-void evict_forget_locked(struct cache *c, struct cache_set *set);
+void evict_forget_locked(struct cache *c, struct cache_set *set,
+                         enum cache_gone why);
 
 /** evict_is_leaving_locked(c, id): its blocks are being deleted. */
 bool evict_is_leaving_locked(const struct cache *c, const uint8_t id[20]);

@@ -64,10 +64,12 @@ cache_held(struct cache *c, struct cache_set *set)
 }
 
 static int
-serve_open(void *ctx, const uint8_t id[20], struct serve_set *out)
+serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
+           struct serve_set *out)
 {
     struct cache *c = ctx;
 
+    (void) from;
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL) {
@@ -147,7 +149,8 @@ check_block(struct cache *c, struct cache_set *set, uint32_t block)
     if (err == 0) {
         blockmap_set(&set->checked, block);
     } else if (lost) {
-        set->complete = false;
+        sets_mark(&c->sets, set, false, set->filling);
+        c->damaged++;
     }
     pthread_mutex_unlock(&c->lock);
     if (lost) {

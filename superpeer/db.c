@@ -253,3 +253,16 @@ db_room(const struct db *d)
         (uint64_t) st.st_size + (uint64_t) fs.f_bavail * fs.f_frsize;
     return most < d->size ? most : d->size;
 }
+
+void
+db_sizes(struct db *d, uint64_t *map, uint64_t *file)
+{
+    MDB_envinfo info;
+    struct stat st;
+    int fd;
+
+    *map = mdb_env_info(d->env, &info) == 0 ? info.me_mapsize : 0;
+    *file = mdb_env_get_fd(d->env, &fd) == 0 && fstat(fd, &st) == 0
+                ? (uint64_t) st.st_size
+                : 0;
+}

@@ -44,6 +44,9 @@ int db_open(const char *path, uint64_t size, struct db **out, char *why,
  *  disk has no room for that. */
 uint64_t db_room(const struct db *d);
 
+/** db_sizes(d, map, file): bytes of address space, and of the file. */
+void db_sizes(struct db *d, uint64_t *map, uint64_t *file);
+
 /** db_close(d): NULL is a no-op. */
 void db_close(struct db *d);
 

@@ -136,7 +136,7 @@ choose_locked(struct cache *c, const struct cache_set *set,
         return SHOAL_EFULL;
     }
     if (old != NULL) { /* it may be in use: its readers see an error */
-        c->replaced++;
+        c->gone[CACHE_GONE_REPLACED]++;
         log_line(LOG_LEVEL_INFO, old->resource.id,
                  "cache: replaced by another version");
         take_out_locked(c, old, list);
@@ -150,7 +150,7 @@ choose_locked(struct cache *c, const struct cache_set *set,
         return SHOAL_EFULL;
     }
     while (need > room->low && (old = sets_oldest(&c->sets)) != NULL) {
-        c->evicted++;
+        c->gone[CACHE_GONE_ROOM]++;
         log_line(LOG_LEVEL_INFO, old->resource.id, "cache: evicted");
         need -= old->footprint;
         take_out_locked(c, old, list);
@@ -204,10 +204,12 @@ evict_make_room(struct cache *c, struct cache_set *set)
 }
 
 void
-evict_forget_locked(struct cache *c, struct cache_set *set)
+evict_forget_locked(struct cache *c, struct cache_set *set,
+                    enum cache_gone why)
 {
     struct cache_set *list = NULL;
 
+    c->gone[why]++;
     take_out_locked(c, set, &list);
     pthread_mutex_unlock(&c->lock);
     delete_list(c, list);

@@ -171,7 +171,20 @@ sets_add(struct sets *s, struct cache_set *set)
     }
     link_set(s, set);
     s->count++;
+    s->complete += set->complete;
+    s->filling += set->filling;
     s->footprint += set->footprint;
+}
+
+void
+sets_mark(struct sets *s, struct cache_set *set, bool complete, bool filling)
+{
+    if (!set->gone) {
+        s->complete += (size_t) complete - set->complete;
+        s->filling += (size_t) filling - set->filling;
+    }
+    set->complete = complete;
+    set->filling = filling;
 }
 
 void
@@ -190,6 +203,8 @@ sets_remove(struct sets *s, struct cache_set *set)
     *url = set->next_url;
     set->next_id = set->next_url = NULL;
     s->count--;
+    s->complete -= set->complete;
+    s->filling -= set->filling;
     s->footprint -= set->footprint;
 }
 

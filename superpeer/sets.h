@@ -39,6 +39,7 @@ struct sets {
     struct cache_set **by_id, **by_url;
     size_t buckets; /* a power of two */
     size_t count;
+    size_t complete, filling; /* of them */
     uint64_t footprint; /* bytes, of all sets, as if they were complete */
 };
 
@@ -56,6 +57,11 @@ int sets_create(const struct resource *r, struct cache_set **out);
 void sets_destroy(struct cache_set *set);
 
 void sets_add(struct sets *s, struct cache_set *set);
+
+/** sets_mark(s, set, complete, filling): what ${set} is from now on, in the
+ *  tables or not. */
+void sets_mark(struct sets *s, struct cache_set *set, bool complete,
+               bool filling);
 
 /** sets_remove(s, set): out of the tables and the footprint. */
 void sets_remove(struct sets *s, struct cache_set *set);

@@ -106,8 +106,10 @@ cache_part(struct cache *c)
     json_object_set_new(o, "size", number(s.size));
     json_object_set_new(o, "used", number(s.used));
     json_object_set_new(o, "sets", number(s.sets));
-    json_object_set_new(o, "evicted", number(s.evicted));
-    json_object_set_new(o, "replaced", number(s.replaced));
+    json_object_set_new(
+        o, "evicted",
+        number(s.gone[CACHE_GONE_ROOM] + s.gone[CACHE_GONE_PROBATION]));
+    json_object_set_new(o, "replaced", number(s.gone[CACHE_GONE_REPLACED]));
     return o;
 }
 

@@ -124,6 +124,7 @@ write_batch(struct cache *c)
     int err = commit_batch(c, batch);
     pthread_mutex_lock(&c->lock);
     c->dirty = c->dirty || err == 0;
+    c->commit_errors += err != 0;
     while (batch != NULL) {
         struct write *next = batch->next;
 
@@ -145,6 +146,7 @@ writer_sync(struct cache *c)
     pthread_mutex_lock(&c->lock);
     bool dirty = c->dirty;
     c->dirty = false;
+    c->syncs += dirty;
     pthread_mutex_unlock(&c->lock);
     if (dirty) {
         err = db_sync(c->db);

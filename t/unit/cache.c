@@ -144,7 +144,7 @@ check_blocks(struct cache *c, const struct resource *r)
     struct serve_set set;
     uint32_t held = 0;
 
-    assert_int_equal(ops->open(c, r->id, &set), 0);
+    assert_int_equal(ops->open(c, r->id, NULL, &set), 0);
     uint8_t *layer = malloc((size_t) set.count * DIGEST_LEN);
     assert_non_null(layer);
     assert_int_equal(ops->hashes(c, &set, layer), 0);
@@ -359,7 +359,12 @@ replaces_other_versions(void **state)
     assert_int_equal(check_blocks(c, &new), 7);
     cache_get_stats(c, &stats);
     assert_int_equal(stats.sets, 1);
-    assert_int_equal(stats.replaced, 1);
+    assert_int_equal(stats.complete, 1);
+    assert_int_equal(stats.filling, 0);
+    assert_true(stats.syncs >= 2);
+    assert_true(stats.map_bytes == 64 * MIB);
+    assert_true(stats.file_bytes >= 7 * BLOCK);
+    assert_int_equal(stats.gone[CACHE_GONE_REPLACED], 1);
     cache_close(c);
     c = open_cache(64 * MIB);
     assert_int_equal(cache_info(c, old.id, &info), SHOAL_ENOTFOUND);
@@ -388,13 +393,13 @@ evicts_the_least_recently_used(void **state)
         assert_true(stats.used <= stats.size / 100 * 85);
     }
     assert_int_equal(check_blocks(c, &r[59]), 128);
-    assert_int_equal(stats.evicted, n_left);
+    assert_int_equal(stats.gone[CACHE_GONE_ROOM], n_left);
     for (unsigned i = 0; i < n_left; i++) {
         unsigned want = i < 6 ? order[i] : i;
 
         assert_memory_equal(left[i], r[want].id, 20);
     }
-    assert_int_equal(stats.evicted + stats.sets, 60);
+    assert_int_equal(stats.gone[CACHE_GONE_ROOM] + stats.sets, 60);
     assert_true(stats.sets >= 5);
     cache_close(c);
     for (unsigned i = 0; i < 60; i++) {
@@ -414,7 +419,7 @@ keeps_what_is_in_use(void **state)
     make_resource(&big, 1, 45 * MIB);
     make_resource(&other, 2, 20 * MIB);
     assert_int_equal(fill_all(c, &big), 0);
-    assert_int_equal(cache_serve_ops.open(c, big.id, &reader), 0);
+    assert_int_equal(cache_serve_ops.open(c, big.id, NULL, &reader), 0);
     assert_int_equal(cache_fill(c, &other, &set), SHOAL_EFULL);
     assert_null(set);
     assert_int_equal(check_blocks(c, &big), 720);
@@ -438,13 +443,14 @@ a_deleted_set_reads_as_an_error(void **state)
     (void) state;
     make_resource(&r, 1, 4 * BLOCK);
     assert_int_equal(fill_all(c, &r), 0);
-    assert_int_equal(cache_serve_ops.open(c, r.id, &reader), 0);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader), 0);
     assert_int_equal(cache_serve_ops.read(c, &reader, 0, buf, 10), 10);
     cache_forget(c, r.id);
     assert_int_equal(cache_serve_ops.read(c, &reader, 0, buf, 10), SHOAL_EIO);
     assert_int_equal(cache_serve_ops.held(c, &reader, 0, 10), 0);
     cache_serve_ops.close(c, &reader);
-    assert_int_equal(cache_serve_ops.open(c, r.id, &reader), SHOAL_ENOTFOUND);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader),
+                     SHOAL_ENOTFOUND);
     cache_close(c);
     resource_fini(&r);
 }
@@ -629,7 +635,7 @@ a_reader_of_a_set_that_came_back(void **state)
     (void) state;
     make_resource(&r, 1, 4 * BLOCK);
     assert_int_equal(fill_all(c, &r), 0);
-    assert_int_equal(cache_serve_ops.open(c, r.id, &reader), 0);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader), 0);
     cache_forget(c, r.id);
     assert_int_equal(fill_all(c, &r), 0);
     assert_int_equal(cache_serve_ops.read(c, &reader, 0, buf, 10), SHOAL_EIO);
@@ -679,7 +685,7 @@ a_damaged_block(void **state)
     cache_close(c);
     damage(&r, 5);
     c = open_cache(64 * MIB);
-    assert_int_equal(cache_serve_ops.open(c, r.id, &reader), 0);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader), 0);
     assert_int_equal(
         cache_serve_ops.read(c, &reader, 5 * BLOCK + 3000, buf, 10),
         SHOAL_EIO);
@@ -714,7 +720,7 @@ evicts_nothing_in_vain(void **state)
     make_resource(&other, 3, 30 * MIB);
     assert_int_equal(fill_all(c, &big), 0);
     assert_int_equal(fill_all(c, &small), 0);
-    assert_int_equal(cache_serve_ops.open(c, big.id, &reader), 0);
+    assert_int_equal(cache_serve_ops.open(c, big.id, NULL, &reader), 0);
     assert_int_equal(cache_fill(c, &other, &set), SHOAL_EFULL);
     assert_int_equal(n_left, 0);
     assert_int_equal(check_blocks(c, &small), 80);

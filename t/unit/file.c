@@ -115,9 +115,9 @@ second_version(void **state)
     setup(&w);
     assert_int_equal(begin(&w, 4, "etag:\"a\""), 0);
     put_blocks(&w, 4, 'a');
-    assert_int_equal(file_serve.open(w.file, id, &set), SHOAL_ENOTFOUND);
+    assert_int_equal(file_serve.open(w.file, id, NULL, &set), SHOAL_ENOTFOUND);
     file_identify(w.file, id);
-    assert_int_equal(file_serve.open(w.file, id, &set), 0);
+    assert_int_equal(file_serve.open(w.file, id, NULL, &set), 0);
     assert_int_equal(file_serve.read(w.file, &set, 0, buf, 100), 100);
     assert_int_equal(begin(&w, 64, "etag:\"b\""), 0);
     put_blocks(&w, 64, 'b');
@@ -127,7 +127,7 @@ second_version(void **state)
     assert_int_equal(file_serve.hashes(w.file, &set, layer), SHOAL_EIO);
     assert_int_equal(file_serve.have(w.file, &set, bits, &cursor), SHOAL_EIO);
     file_serve.close(w.file, &set);
-    assert_int_equal(file_serve.open(w.file, id, &set), SHOAL_ENOTFOUND);
+    assert_int_equal(file_serve.open(w.file, id, NULL, &set), SHOAL_ENOTFOUND);
     close_all(&w);
 }
 
@@ -192,7 +192,7 @@ ask(void *arg)
     uint64_t cursor;
 
     while (!w->stop) {
-        if (file_serve.open(w->file, id, &set) != 0) {
+        if (file_serve.open(w->file, id, NULL, &set) != 0) {
             continue;
         }
         file_serve.have(w->file, &set, bits, &cursor);

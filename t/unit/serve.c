@@ -24,7 +24,8 @@ enum {
 
 struct memory {
     struct blockmap map;
-    bool broken; /* reads fail */
+    bool broken;                  /* reads fail */
+    struct sockaddr_storage from; /* who asked last */
 };
 
 static uint8_t
@@ -34,10 +35,17 @@ byte_at(uint64_t off)
 }
 
 static int
-mem_open(void *ctx, const uint8_t id[20], struct serve_set *set)
+mem_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
+         struct serve_set *set)
 {
     struct memory *m = ctx;
 
+    memset(&m->from, 0, sizeof(m->from));
+    if (from != NULL) {
+        memcpy(&m->from, from,
+               from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                           : sizeof(struct sockaddr_in));
+    }
     if (id[0] != 0x01 || id[19] != 0x67) {
         return SHOAL_ENOTFOUND;
     }
@@ -683,6 +691,38 @@ ipv4_and_ipv6(void **state)
     blockmap_fini(&m.map);
 }
 
+/* An IPv4 asker at a socket of both families: ::ffff:127.0.0.1. */
+static void
+says_who_asks(void **state)
+{
+    static const uint8_t mapped[16] = {
+        [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1
+    };
+    struct memory m;
+    struct serve *s = start(&m, SIZE, 0, 0);
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct reply r;
+
+    (void) state;
+    get(serve_port(s), "GET", "/blocks/" ID "/have", NULL, &r);
+    free(r.text);
+    memcpy(&in, &m.from, sizeof(in));
+    assert_int_equal(in.sin_family, AF_INET);
+    assert_int_equal(in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    serve_stop(s);
+    struct serve_options o = { .ops = &mem_ops, .ctx = &m };
+    char why[200];
+    assert_int_equal(serve_start(&o, &s, why, sizeof(why)), 0);
+    get(serve_port(s), "GET", "/blocks/" ID, "bytes=0-0", &r);
+    free(r.text);
+    memcpy(&in6, &m.from, sizeof(in6));
+    assert_int_equal(in6.sin6_family, AF_INET6);
+    assert_memory_equal(&in6.sin6_addr, mapped, sizeof(mapped));
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(answers),
     cmocka_unit_test(whole_and_bodies),
@@ -698,6 +738,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(keeps_who_is_slowed_down),
     cmocka_unit_test(says_why_it_cannot_listen),
     cmocka_unit_test(ipv4_and_ipv6),
+    cmocka_unit_test(says_who_asks),
 };
 
 UNIT_MAIN(tests)
