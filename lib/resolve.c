@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +21,34 @@ struct override {
 };
 
 struct resolve {
+    atomic_uint refs;
     struct override *first;
 };
 
 struct resolve *
 resolve_create(void)
 {
-    return calloc(1, sizeof(struct resolve));
+    struct resolve *r = calloc(1, sizeof(*r));
+
+    if (r != NULL) {
+        atomic_init(&r->refs, 1);
+    }
+    return r;
+}
+
+struct resolve *
+resolve_ref(struct resolve *r)
+{
+    if (r != NULL) {
+        atomic_fetch_add(&r->refs, 1);
+    }
+    return r;
 }
 
 void
 resolve_free(struct resolve *r)
 {
-    if (r == NULL) {
+    if (r == NULL || atomic_fetch_sub(&r->refs, 1) > 1) {
         return;
     }
     while (r->first != NULL) {

@@ -21,6 +21,12 @@ struct node_addr {
 struct resolve;
 
 struct resolve *resolve_create(void);
+
+/** resolve_ref(r): one more user, in any thread; nothing is added from then
+ *  on. ${r} itself; NULL is a no-op. */
+struct resolve *resolve_ref(struct resolve *r);
+
+/** resolve_free(r): one user less; the last one frees it. NULL is a no-op. */
 void resolve_free(struct resolve *r);
 
 /**

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct allowed {
 };
 
 struct guard {
+    atomic_uint refs;
     struct origin *origins;
     struct allowed *allowed;
 };
@@ -42,13 +44,27 @@ struct guard {
 struct guard *
 guard_create(void)
 {
-    return calloc(1, sizeof(struct guard));
+    struct guard *g = calloc(1, sizeof(*g));
+
+    if (g != NULL) {
+        atomic_init(&g->refs, 1);
+    }
+    return g;
+}
+
+struct guard *
+guard_ref(struct guard *g)
+{
+    if (g != NULL) {
+        atomic_fetch_add(&g->refs, 1);
+    }
+    return g;
 }
 
 void
 guard_free(struct guard *g)
 {
-    if (g == NULL) {
+    if (g == NULL || atomic_fetch_sub(&g->refs, 1) > 1) {
         return;
     }
     while (g->origins != NULL) {

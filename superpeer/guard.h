@@ -12,6 +12,12 @@ struct guard;
 
 /** guard_create(): nothing is allowed. NULL: out of memory. */
 struct guard *guard_create(void);
+
+/** guard_ref(g): one more user, in any thread; nothing is allowed in addition
+ *  from then on. ${g} itself; NULL is a no-op. */
+struct guard *guard_ref(struct guard *g);
+
+/** guard_free(g): one user less; the last one frees it. NULL is a no-op. */
 void guard_free(struct guard *g);
 
 /**

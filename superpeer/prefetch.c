@@ -67,6 +67,9 @@ has_url(const struct job *list, const uint8_t key[20])
 static struct job *
 next_locked(struct prefetch *p)
 {
+    if (p->n_running >= p->max_running) {
+        return NULL;
+    }
     for (struct job **j = &p->queue; *j != NULL; j = &(*j)->next) {
         struct job *job = *j;
 
@@ -131,7 +134,7 @@ enqueue(struct prefetch *p, const struct resource *r)
     if (has_id(p->queue, r->id) || has_id(p->running, r->id)) {
         goto done;
     }
-    if (p->n_queued >= p->o.queue) {
+    if (p->n_queued >= p->max_queued) {
         err = SHOAL_EFULL;
         goto done;
     }
@@ -170,7 +173,7 @@ prefetch_again(struct prefetch *p, const uint8_t id[20])
     struct cache_info info;
     struct resource r;
 
-    if (cache_info(p->o.cache, id, &info) != 0) {
+    if (cache_info(p->cache, id, &info) != 0) {
         return;
     }
     if (resource_init(&r, info.url, info.size, info.provider, info.version)
@@ -188,9 +191,10 @@ prefetch_resume(struct prefetch *p)
     struct cache_info *list;
     size_t n;
 
-    if (cache_list(p->o.cache, &list, &n) != 0) {
+    if (cache_list(p->cache, &list, &n) != 0) {
         return;
     }
+    struct settings *s = settings_get(p);
     for (size_t i = 0; i < n; i++) {
         struct resource r;
 
@@ -202,52 +206,81 @@ prefetch_resume(struct prefetch *p)
             continue;
         }
         memcpy(r.id, list[i].id, sizeof(r.id));
-        if (guard_url(p->o.guard, r.url) != 0) {
-            cache_forget(p->o.cache, r.id);
+        if (guard_url(s->guard, r.url) != 0) {
+            cache_forget(p->cache, r.id);
         } else {
             enqueue(p, &r);
         }
         resource_fini(&r);
     }
+    settings_free(s);
     cache_list_free(list, n);
 }
 
+/* Those that there are stay when fewer are wanted: they wait. */
 static void
-start_threads(struct prefetch *p)
+start_threads_locked(struct prefetch *p)
 {
-    pthread_mutex_lock(&p->lock);
-    while (p->threads != NULL && p->n_threads < p->o.jobs) {
+    while (p->n_threads < p->max_running) {
         if (pthread_create(&p->threads[p->n_threads], NULL, work, p) != 0) {
             break;
         }
         p->n_threads++;
         p->n_working++;
     }
-    pthread_mutex_unlock(&p->lock);
+}
+
+static void
+init_locks(struct prefetch *p)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->queued, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 int
 prefetch_start(const struct prefetch_options *options, struct prefetch **out)
 {
     struct prefetch *p = calloc(1, sizeof(*p));
-    pthread_condattr_t attr;
 
     if (p == NULL) {
         return SHOAL_ENOMEM;
     }
-    p->o = *options;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->queued, &attr);
-    pthread_condattr_destroy(&attr);
-    p->threads = calloc(p->o.jobs, sizeof(*p->threads));
-    start_threads(p);
-    if (p->n_threads == 0) {
+    p->cache = options->cache;
+    p->report = options->report;
+    p->ctx = options->ctx;
+    init_locks(p);
+    p->name = strdup(options->name);
+    if (p->name == NULL || prefetch_reload(p, options) != 0
+        || p->n_threads == 0) {
         prefetch_free(p);
         return SHOAL_ENOMEM;
     }
     *out = p;
+    return 0;
+}
+
+int
+prefetch_reload(struct prefetch *p, const struct prefetch_options *options)
+{
+    struct settings *fresh = settings_create(options), *old;
+
+    if (fresh == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    pthread_mutex_lock(&p->lock);
+    old = p->settings;
+    p->settings = fresh;
+    p->max_running = options->jobs;
+    p->max_queued = options->queue;
+    start_threads_locked(p);
+    pthread_cond_broadcast(&p->queued);
+    pthread_mutex_unlock(&p->lock);
+    settings_free(old);
     return 0;
 }
 
@@ -299,7 +332,8 @@ prefetch_free(struct prefetch *p)
     }
     pthread_cond_destroy(&p->queued);
     pthread_mutex_destroy(&p->lock);
-    free(p->threads);
+    settings_free(p->settings);
+    free(p->name);
     free(p);
 }
 

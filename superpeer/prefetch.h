@@ -14,13 +14,17 @@ struct prefetch;
 struct resolve;
 struct resource;
 
+enum {
+    PREFETCH_JOBS_MAX = 64
+};
+
 struct prefetch_options {
     struct cache *cache;
-    const struct guard *guard;
-    const struct resolve *resolve;
+    const char *name; /* spreads where super peers begin to read */
+    struct guard *guard;
+    struct resolve *resolve;
     const char *bind_address; /* NULL: any */
-    const char *name;         /* spreads where super peers begin to read */
-    unsigned jobs;            /* at once */
+    unsigned jobs;            /* at once, 1 to PREFETCH_JOBS_MAX */
     unsigned queue;           /* may wait */
     unsigned nodes;           /* CDN nodes of one file at once */
     uint64_t origin_rate;     /* bytes a second of all; 0: no limit */
@@ -30,10 +34,21 @@ struct prefetch_options {
     void *ctx;
 };
 
-/** prefetch_start(options, out): copies ${options}, borrows what they point
- *  to. SHOAL_ENOMEM. */
+/** prefetch_start(options, out): borrows the cache; of guard and resolve it
+ *  becomes a further user, all else is copied. SHOAL_ENOMEM. */
 int prefetch_start(const struct prefetch_options *options,
                    struct prefetch **out);
+
+/**
+ * prefetch_reload(p, options):
+ * Other settings, all but the cache, the name and the report, which stay as
+ * they are. Limits count at once; a job that runs keeps guard, overrides and
+ * addresses that it began with.
+ *
+ * Errors:  SHOAL_ENOMEM; then all is as before.
+ */
+int prefetch_reload(struct prefetch *p,
+                    const struct prefetch_options *options);
 
 /**
  * prefetch_add(p, r):

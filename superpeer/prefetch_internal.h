@@ -10,6 +10,16 @@
 #include "prefetch.h"
 #include "resource.h"
 
+/* What one job needs of the options; those that run at a reload keep it. */
+struct settings {
+    atomic_uint refs;
+    struct guard *guard;
+    struct resolve *resolve;
+    char *bind_address; /* NULL: any */
+    unsigned nodes;
+    uint64_t job_rate; /* bytes a second; 0: no limit */
+};
+
 struct job {
     struct job *next;
     struct resource resource;
@@ -17,9 +27,14 @@ struct job {
 };
 
 struct prefetch {
-    struct prefetch_options o;
+    struct cache *cache;
+    char *name;
+    void (*report)(void *ctx, const struct news_item *item);
+    void *ctx;
     atomic_bool stop;
     pthread_mutex_t lock; /* of all below */
+    struct settings *settings;
+    unsigned max_running, max_queued;
     pthread_cond_t queued;
     struct job *queue; /* first come, first served */
     struct job *running;
@@ -27,10 +42,17 @@ struct prefetch {
     uint64_t done, failed, bytes;
     struct prefetch_refusal refusals[PREFETCH_REFUSALS]; /* a ring */
     uint64_t refused;
-    pthread_t *threads;
+    pthread_t threads[PREFETCH_JOBS_MAX];
     unsigned n_threads;
     unsigned n_working; /* threads that have not ended */
 };
+
+/** settings_create(o): NULL when out of memory. */
+struct settings *settings_create(const struct prefetch_options *o);
+
+/** settings_get(p): the ones that count now; undo with settings_free(). */
+struct settings *settings_get(struct prefetch *p);
+void settings_free(struct settings *s);
 
 /** job_run(p, r): have ${r} in the cache, and report what came of it. */
 void job_run(struct prefetch *p, const struct resource *r);

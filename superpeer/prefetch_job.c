@@ -24,6 +24,7 @@ enum {
 struct fill {
     struct prefetch *prefetch;
     const struct resource *resource;
+    const struct settings *settings;
     struct cache_set *set;
     uint64_t reported_ms;
     uint32_t reported;
@@ -35,7 +36,7 @@ static void
 report(struct prefetch *p, const uint8_t id[20], struct news_item *item)
 {
     memcpy(item->id, id, sizeof(item->id));
-    p->o.report(p->o.ctx, item);
+    p->report(p->ctx, item);
 }
 
 /* True when the set is complete, and reported as such. */
@@ -45,7 +46,7 @@ report_complete(struct prefetch *p, const uint8_t id[20])
     struct news_item item = { .kind = NEWS_HELD };
     struct cache_info info;
 
-    if (cache_info(p->o.cache, id, &info) != 0) {
+    if (cache_info(p->cache, id, &info) != 0) {
         return false;
     }
     bool complete = info.complete;
@@ -64,7 +65,7 @@ report_filling(struct fill *f)
 {
     struct news_item item = { .kind = NEWS_FILLING };
 
-    item.held = f->reported = cache_held(f->prefetch->o.cache, f->set);
+    item.held = f->reported = cache_held(f->prefetch->cache, f->set);
     f->reported_ms = clock_ms();
     report(f->prefetch, f->resource->id, &item);
 }
@@ -119,7 +120,7 @@ store_write(void *ctx, uint32_t block, const void *data, size_t len,
 {
     struct fill *f = ctx;
 
-    return cache_write(f->prefetch->o.cache, f->set, block, data, len, hash);
+    return cache_write(f->prefetch->cache, f->set, block, data, len, hash);
 }
 
 static int
@@ -127,7 +128,7 @@ store_read(void *ctx, uint64_t off, void *buf, size_t len)
 {
     struct fill *f = ctx;
 
-    return cache_read(f->prefetch->o.cache, f->set, off, buf, len);
+    return cache_read(f->prefetch->cache, f->set, off, buf, len);
 }
 
 static void
@@ -135,7 +136,7 @@ store_drop(void *ctx, uint32_t block)
 {
     struct fill *f = ctx;
 
-    cache_drop(f->prefetch->o.cache, f->set, block);
+    cache_drop(f->prefetch->cache, f->set, block);
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
@@ -155,7 +156,7 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
          uint8_t *layer, struct store *store)
 {
     struct fill *f = ctx;
-    struct cache *c = f->prefetch->o.cache;
+    struct cache *c = f->prefetch->cache;
 
     (void) r; /* the tracker's id counts, which is the job's */
     int err = cache_fill(c, f->resource, &f->set);
@@ -188,7 +189,7 @@ on_progress(void *ctx)
     struct fill *f = ctx;
 
     if (f->set != NULL && clock_ms() - f->reported_ms >= REPORT_MS
-        && cache_held(f->prefetch->o.cache, f->set) != f->reported)
+        && cache_held(f->prefetch->cache, f->set) != f->reported)
     {
         report_filling(f);
     }
@@ -216,29 +217,22 @@ start_permille(const char *name, const uint8_t id[20])
     return hash % 1000;
 }
 
-static uint64_t
-share_of_rate(const struct prefetch *p)
-{
-    uint64_t rate = p->o.origin_rate / p->o.jobs;
-
-    return p->o.origin_rate != 0 && rate == 0 ? 1 : rate;
-}
-
 static int
 run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
 {
     const struct resource *r = f->resource;
-    struct transfer_guard guard = guard_hooks(p->o.guard);
+    const struct settings *s = f->settings;
+    struct transfer_guard guard = guard_hooks(s->guard);
     struct transfer_options o = {
         .url = r->url,
         .want = r,
-        .resolve = p->o.resolve,
+        .resolve = s->resolve,
         .guard = &guard,
-        .bind_address = p->o.bind_address,
+        .bind_address = s->bind_address,
         .unshared = true,
-        .nodes = p->o.nodes,
-        .start_permille = start_permille(p->o.name, r->id),
-        .max_rate = share_of_rate(p),
+        .nodes = s->nodes,
+        .start_permille = start_permille(p->name, r->id),
+        .max_rate = s->job_rate,
         .stop = &p->stop,
         .ops = &transfer_ops,
         .ctx = f,
@@ -255,16 +249,16 @@ run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
         err = SHOAL_EPROTO;
     }
     if (err == 0) {
-        err = cache_finish(p->o.cache, f->set, transfer_root(t),
+        err = cache_finish(p->cache, f->set, transfer_root(t),
                            !transfer_only_cdn(t));
         snprintf(why, cap, "cache: %s", shoal_strerror(err));
     }
     uint64_t bytes = 0;
     for (size_t i = 0; i < transfer_source_count(t); i++) {
-        struct source_stats s;
+        struct source_stats from;
 
-        transfer_source(t, i, &s);
-        bytes += s.used + s.wasted;
+        transfer_source(t, i, &from);
+        bytes += from.used + from.wasted;
     }
     transfer_free(t);
     pthread_mutex_lock(&p->lock);
@@ -277,11 +271,15 @@ run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
 static bool
 refused_at_once(struct prefetch *p, const struct resource *r)
 {
-    if (guard_url(p->o.guard, r->url) != 0) {
+    struct settings *s = settings_get(p);
+    bool allowed = guard_url(s->guard, r->url) == 0;
+
+    settings_free(s);
+    if (!allowed) {
         job_refuse(p, r, "origin", "not an allowed origin");
         return true;
     }
-    if (cache_too_large(p->o.cache, r->size)) {
+    if (cache_too_large(p->cache, r->size)) {
         job_refuse(p, r, "toolarge", "above 80 % of the cache");
         return true;
     }
@@ -312,7 +310,7 @@ finish_job(struct prefetch *p, const struct resource *r, int err,
         return;
     }
     if (err != 0 && is_final(err, r)) {
-        cache_forget(p->o.cache, r->id);
+        cache_forget(p->cache, r->id);
     }
     pthread_mutex_lock(&p->lock);
     p->done += err == 0;
@@ -338,8 +336,11 @@ job_run(struct prefetch *p, const struct resource *r)
     log_url(r->url, url);
     log_line(LOG_LEVEL_INFO, r->id, "prefetch %s: begins, %" PRIu64 " bytes",
              url, r->size);
+    struct settings *s = settings_get(p);
+    f.settings = s;
     int err = run_transfer(p, &f, why, sizeof(why));
-    cache_fill_end(p->o.cache, f.set);
+    settings_free(s);
+    cache_fill_end(p->cache, f.set);
     finish_job(p, r, err, why);
     if (err == 0) {
         log_line(LOG_LEVEL_INFO, r->id,

@@ -127,6 +127,21 @@ test_nothing_is_allowed_at_first(void **state)
     guard_free(g);
 }
 
+/* A job that runs keeps the guard that it began with. */
+static void
+test_several_users(void **state)
+{
+    struct guard *g = guard_create();
+
+    (void) state;
+    assert_int_equal(guard_allow_origin(g, "http://cdn.example.com"), 0);
+    assert_ptr_equal(guard_ref(g), g);
+    guard_free(g);
+    assert_int_equal(guard_url(g, "http://cdn.example.com/"), 0);
+    guard_free(g);
+    assert_null(guard_ref(NULL));
+}
+
 static const char *const bad_origins[] = {
     "",
     "cdn.example.com",
@@ -300,6 +315,7 @@ test_bad_networks(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_urls),
     cmocka_unit_test(test_nothing_is_allowed_at_first),
+    cmocka_unit_test(test_several_users),
     cmocka_unit_test(test_bad_origins),
     cmocka_unit_test(test_addresses),
     cmocka_unit_test(test_other_families),

@@ -63,7 +63,11 @@ lookups(void **state)
         resolve_lookup(NULL, "no-such-host.invalid", 80, addrs, &n, &why),
         SHOAL_ENET);
     assert_true(strlen(why) > 0);
+    assert_ptr_equal(resolve_ref(r), r);
     resolve_free(r);
+    assert_int_equal(resolve_override(r, "h.example", 80, addrs, &n), 0);
+    resolve_free(r);
+    assert_null(resolve_ref(NULL));
 }
 
 static const struct CMUnitTest tests[] = {

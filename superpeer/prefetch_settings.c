@@ -1,0 +1,65 @@
+/* prefetch_settings.c - what a reload may change, and jobs keep until they
+ * end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "guard.h"
+#include "prefetch_internal.h"
+#include "resolve.h"
+
+static uint64_t
+share_of_rate(const struct prefetch_options *o)
+{
+    uint64_t rate = o->origin_rate / o->jobs;
+
+    return o->origin_rate != 0 && rate == 0 ? 1 : rate;
+}
+
+static bool
+copy_text(const char *text, char **out)
+{
+    *out = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *out != NULL;
+}
+
+struct settings *
+settings_create(const struct prefetch_options *o)
+{
+    struct settings *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    atomic_init(&s->refs, 1);
+    s->guard = guard_ref(o->guard);
+    s->resolve = resolve_ref(o->resolve);
+    s->nodes = o->nodes;
+    s->job_rate = share_of_rate(o);
+    if (!copy_text(o->bind_address, &s->bind_address)) {
+        settings_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+struct settings *
+settings_get(struct prefetch *p)
+{
+    pthread_mutex_lock(&p->lock);
+    struct settings *s = p->settings;
+    atomic_fetch_add(&s->refs, 1);
+    pthread_mutex_unlock(&p->lock);
+    return s;
+}
+
+void
+settings_free(struct settings *s)
+{
+    if (s == NULL || atomic_fetch_sub(&s->refs, 1) > 1) {
+        return;
+    }
+    guard_free(s->guard);
+    resolve_free(s->resolve);
+    free(s->bind_address);
+    free(s);
+}
