@@ -2,6 +2,10 @@
 
 use v5.36;
 use Shoal::Test;
+use IO::Select;
+use IO::Socket::IP;
+use Shoal::Dns qw(dns);
+use Socket ();
 
 subtest 'run_cmd' => sub {
     my ($st, $out, $err, $s) = run_cmd('sh', '-c', 'echo a; echo b >&2; exit 3');
@@ -161,6 +165,53 @@ subtest 'yaml' => sub {
     is(Shoal::SuperPeer::yaml({ a => 1, b => [ { url => 'http://x:1/', t => 's' }, 'z' ],
         c => { d => [] } }),
         "a: 1\nb:\n  - t: s\n    url: \"http://x:1/\"\n  - z\nc:\n  d: []\n", 'as expected');
+};
+
+# A query as resolvers send it; the answer's rcode, TC and addresses.
+sub ask_dns($dns, $name, $type, $proto = 'udp') {
+    my ($addr, $port) = $dns->address =~ /^(.*):(\d+)$/;
+    my $s = IO::Socket::IP->new(PeerHost => $addr, PeerPort => $port,
+        Proto => $proto) or die "dns: $@\n";
+    my $q = pack('n6', 7, 0x0100, 1, 0, 0, 0)
+        . join('', map { chr(length) . $_ } split /\./, $name) . "\0"
+        . pack('nn', $type, 1);
+    syswrite $s, $proto eq 'tcp' ? pack('n', length $q) . $q : $q;
+    return 'nothing' if !IO::Select->new($s)->can_read(deadline(0.5));
+    sysread $s, my $r, 4096;
+    $r = substr $r, 2 if $proto eq 'tcp';
+    my ($id, $flags, undef, $n) = unpack 'n4', $r;
+    my $len = $type == 1 ? 4 : 16;
+    my @addrs = map { Socket::inet_ntop($len == 4 ? Socket::AF_INET
+        : Socket::AF_INET6, substr $r, -$_ * $len - ($_ - 1) * 12, $len) }
+        reverse 1 .. $n;
+    return join ' ', "id $id", 'rcode ' . ($flags & 15),
+        $flags & 0x200 ? 'TC' : (), @addrs;
+}
+
+subtest 'dns' => sub {
+    my $dns = dns();
+    $dns->set('Two.example.com', a => [ '127.0.0.11', '127.0.0.12' ],
+        aaaa => ['::1']);
+    $dns->set('moves.example.com', answers => [ { a => ['127.0.0.1'] },
+        { a => ['127.0.0.9'] } ]);
+    $dns->set('long.example.com', a => [ map { "127.0.1.$_" } 1 .. 40 ]);
+    $dns->set('half.example.com', a => ['127.0.0.1'], drop => { AAAA => 1 });
+    $dns->set('bad.example.com', rcode => 'SERVFAIL');
+    is(ask_dns($dns, 'two.example.com', 1),
+       'id 7 rcode 0 127.0.0.11 127.0.0.12', 'addresses');
+    is(ask_dns($dns, 'two.example.com', 28), 'id 7 rcode 0 ::1', 'IPv6');
+    is(ask_dns($dns, 'moves.example.com', 1), "id 7 rcode 0 $_", 'by query')
+        for '127.0.0.1', '127.0.0.9', '127.0.0.9';
+    is(ask_dns($dns, 'none.example.com', 1), 'id 7 rcode 3', 'no such name');
+    is(ask_dns($dns, 'bad.example.com', 1), 'id 7 rcode 2', 'SERVFAIL');
+    is(ask_dns($dns, 'half.example.com', 28), 'nothing', 'dropped');
+    is(ask_dns($dns, 'long.example.com', 1), 'id 7 rcode 0 TC', 'too long');
+    like(ask_dns($dns, 'long.example.com', 1, 'tcp'), qr/ 127\.0\.1\.40$/,
+        'which TCP tells whole');
+    is(scalar $dns->queries(name => 'moves.example.com'), 3, 'its log');
+    $dns->mute;
+    is(ask_dns($dns, 'two.example.com', 1), 'nothing', 'mute');
+    $dns->stop;
 };
 
 finish();
