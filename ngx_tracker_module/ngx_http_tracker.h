@@ -26,8 +26,12 @@ enum {
     NGX_HTTP_TRACKER_NAME_MAX = 64,
     NGX_HTTP_TRACKER_LOCALITY_MAX = 128,
 
-    /* base URL of a super peer's block server */
+    /* base URL of a super peer's block server; with a ticket */
     NGX_HTTP_TRACKER_BASE_MAX = 256,
+    NGX_HTTP_TRACKER_TICKET_MAX = NGX_INT64_LEN + 1 + 32,
+    NGX_HTTP_TRACKER_SUPER_MAX = NGX_HTTP_TRACKER_BASE_MAX
+                                 + sizeof("&t=") - 1
+                                 + NGX_HTTP_TRACKER_TICKET_MAX,
 
     /* super peers chosen for one file: tracker_superpeers_per_file */
     NGX_HTTP_TRACKER_CHOSEN_MAX = 8
@@ -57,6 +61,9 @@ typedef struct {
 } ngx_http_tracker_preset_t;
 
 
+typedef struct ngx_http_tracker_key_s  ngx_http_tracker_key_t;
+
+
 /* One tracker_zone: private to the process, what it points to is shared. */
 
 typedef struct {
@@ -79,6 +86,9 @@ typedef struct {
 
     uint32_t                      ttl;         /* s for which peers stay */
     uint32_t                      shift;       /* of the ticks of their age */
+
+    ngx_http_tracker_key_t       *key;         /* of tickets; NULL: none */
+    time_t                        interval;    /* the longest of its peers */
 
 } ngx_http_tracker_zone_t;
 

@@ -6,6 +6,7 @@
 #include "ngx_http_tracker_peerset.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_ticket.h"
 #include "ngx_http_tracker_wait.h"
 
 
@@ -420,6 +421,10 @@ ngx_http_tracker_conf_check(ngx_conf_t *cf)
                           "no \"tracker_origin\" for zone \"%V\", which "
                           "\"tracker_peers\" names in %V:%ui",
                           &zone->name, &zone->peers_file, zone->peers_line);
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_tracker_ticket_check(cf, zone) != NGX_OK) {
             return NGX_ERROR;
         }
 

@@ -1,6 +1,7 @@
 
 #include "ngx_http_tracker_hashes.h"
-#include "ngx_http_tracker_args.h"
+#include "ngx_http_tracker_file.h"
+#include "ngx_http_tracker_parse.h"
 
 
 /* where to begin is found by the first two bytes */
@@ -19,12 +20,9 @@ struct ngx_http_tracker_hashes_s {
 
 static ngx_int_t ngx_http_tracker_hashes_load(ngx_conf_t *cf,
     ngx_http_tracker_hashes_t *hashes);
-static ngx_int_t ngx_http_tracker_hashes_read(ngx_conf_t *cf, ngx_fd_t fd,
-    ngx_str_t *name, ngx_str_t *text);
 static ngx_int_t ngx_http_tracker_hashes_parse(ngx_conf_t *cf,
     ngx_http_tracker_hashes_t *hashes, ngx_str_t *text);
-static ngx_int_t ngx_http_tracker_hashes_line(u_char *p, u_char *end,
-    u_char *id);
+static ngx_int_t ngx_http_tracker_hashes_line(ngx_str_t *line, u_char *id);
 static ngx_int_t ngx_http_tracker_hashes_index(ngx_conf_t *cf,
     ngx_http_tracker_hashes_t *hashes);
 
@@ -128,34 +126,16 @@ static ngx_int_t
 ngx_http_tracker_hashes_load(ngx_conf_t *cf,
     ngx_http_tracker_hashes_t *hashes)
 {
-    ngx_fd_t   fd;
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    fd = ngx_open_file(hashes->file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &hashes->file);
+    if (ngx_http_tracker_file_read(cf, &hashes->file, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_str_null(&text);
+    rc = ngx_http_tracker_hashes_parse(cf, hashes, &text);
 
-    rc = ngx_http_tracker_hashes_read(cf, fd, &hashes->file, &text);
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", &hashes->file);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_tracker_hashes_parse(cf, hashes, &text);
-    }
-
-    if (text.data) {
-        ngx_free(text.data);
-    }
+    ngx_free(text.data);
 
     if (rc != NGX_OK) {
         return NGX_ERROR;
@@ -165,60 +145,12 @@ ngx_http_tracker_hashes_load(ngx_conf_t *cf,
 }
 
 
-/* Into memory that the caller frees. */
-static ngx_int_t
-ngx_http_tracker_hashes_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *name,
-    ngx_str_t *text)
-{
-    size_t           size;
-    ssize_t          n;
-    ngx_file_info_t  fi;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
-        return NGX_ERROR;
-    }
-
-    if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a file", name);
-        return NGX_ERROR;
-    }
-
-    size = (size_t) ngx_file_size(&fi);
-
-    text->data = ngx_alloc(size + 1, cf->log);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    while (text->len < size) {
-
-        n = ngx_read_fd(fd, text->data + text->len, size - text->len);
-
-        if (n == -1) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                               ngx_read_fd_n " \"%V\" failed", name);
-            return NGX_ERROR;
-        }
-
-        if (n == 0) {
-            break;
-        }
-
-        text->len += n;
-    }
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_tracker_hashes_parse(ngx_conf_t *cf,
     ngx_http_tracker_hashes_t *hashes, ngx_str_t *text)
 {
-    u_char      *p, *end, *next, *id;
-    ngx_int_t    rc;
+    u_char      *p, *end, *id;
+    ngx_str_t    rest, line;
     ngx_uint_t   lines;
 
     end = text->data + text->len;
@@ -233,25 +165,24 @@ ngx_http_tracker_hashes_parse(ngx_conf_t *cf,
     }
 
     id = hashes->ids;
-    lines = 1;
+    rest = *text;
 
-    for (p = text->data; p < end; p = next + 1, lines++) {
+    for (lines = 1;
+         ngx_http_tracker_file_line(&rest, &line) == NGX_OK;
+         lines++)
+    {
+        if (line.len == 0) {
+            continue;
+        }
 
-        next = ngx_strlchr(p, end, LF);
-        next = next ? next : end;
-
-        rc = ngx_http_tracker_hashes_line(p, next, id);
-
-        if (rc == NGX_ERROR) {
+        if (ngx_http_tracker_hashes_line(&line, id) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid info-hash in %V:%ui, it must have "
                                "40 or 64 hex digits", &hashes->file, lines);
             return NGX_ERROR;
         }
 
-        if (rc == NGX_OK) {
-            id += NGX_HTTP_TRACKER_ID_LEN;
-        }
+        id += NGX_HTTP_TRACKER_ID_LEN;
     }
 
     hashes->n = (id - hashes->ids) / NGX_HTTP_TRACKER_ID_LEN;
@@ -260,45 +191,26 @@ ngx_http_tracker_hashes_parse(ngx_conf_t *cf,
 }
 
 
-/*
- * NGX_DECLINED: there is none. Of a hash of BitTorrent v2 trackers see the
- * first 20 bytes.
- */
+/* Of a hash of BitTorrent v2 trackers see the first 20 bytes. */
 static ngx_int_t
-ngx_http_tracker_hashes_line(u_char *p, u_char *end, u_char *id)
+ngx_http_tracker_hashes_line(ngx_str_t *line, u_char *id)
 {
-    u_char  *c, rest[NGX_HTTP_TRACKER_ROOT_LEN - NGX_HTTP_TRACKER_ID_LEN];
+    u_char  rest[NGX_HTTP_TRACKER_ROOT_LEN - NGX_HTTP_TRACKER_ID_LEN];
 
-    c = ngx_strlchr(p, end, '#');
-    end = c ? c : end;
+    if (line->len == 2 * NGX_HTTP_TRACKER_ROOT_LEN) {
 
-    while (p < end && (*p == ' ' || *p == '\t' || *p == CR)) {
-        p++;
-    }
-
-    while (p < end
-           && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == CR))
-    {
-        end--;
-    }
-
-    if (p == end) {
-        return NGX_DECLINED;
-    }
-
-    if (end - p == 2 * NGX_HTTP_TRACKER_ROOT_LEN) {
-        end = p + 2 * NGX_HTTP_TRACKER_ID_LEN;
-
-        if (ngx_http_tracker_hex(end, rest, sizeof(rest)) != NGX_OK) {
+        if (ngx_http_tracker_hex(line->data + 2 * NGX_HTTP_TRACKER_ID_LEN,
+                                 rest, sizeof(rest))
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
-    }
 
-    if (end - p != 2 * NGX_HTTP_TRACKER_ID_LEN) {
+    } else if (line->len != 2 * NGX_HTTP_TRACKER_ID_LEN) {
         return NGX_ERROR;
     }
 
-    return ngx_http_tracker_hex(p, id, NGX_HTTP_TRACKER_ID_LEN);
+    return ngx_http_tracker_hex(line->data, id, NGX_HTTP_TRACKER_ID_LEN);
 }
 
 

@@ -1,8 +1,7 @@
 
 #include "ngx_http_tracker_identity.h"
 #include "ngx_http_tracker_answer.h"
-
-#include <openssl/evp.h>
+#include "ngx_http_tracker_sha256.h"
 
 
 ngx_uint_t
@@ -40,26 +39,12 @@ ngx_int_t
 ngx_http_tracker_identify(ngx_str_t *canonical,
     ngx_http_tracker_resource_t *res)
 {
-    u_char              *p, md[EVP_MAX_MD_SIZE];
-    u_char               text[NGX_HTTP_TRACKER_URL_MAX
-                              + NGX_HTTP_TRACKER_VERSION_MAX
-                              + NGX_HTTP_TRACKER_PROVIDER_MAX
-                              + NGX_INT64_LEN + sizeof("shoal1") + 4];
-    static EVP_MD_CTX   *ctx;
-
-    /* one context a process: to find the algorithm takes longer than to run */
-
-    if (ctx == NULL) {
-        ctx = EVP_MD_CTX_new();
-
-        if (ctx == NULL
-            || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-        {
-            EVP_MD_CTX_free(ctx);
-            ctx = NULL;
-            return NGX_ERROR;
-        }
-    }
+    u_char     *p, md[NGX_HTTP_TRACKER_SHA256_LEN];
+    u_char      text[NGX_HTTP_TRACKER_URL_MAX
+                     + NGX_HTTP_TRACKER_VERSION_MAX
+                     + NGX_HTTP_TRACKER_PROVIDER_MAX
+                     + NGX_INT64_LEN + sizeof("shoal1") + 4];
+    ngx_str_t   part;
 
     p = ngx_http_tracker_put_lit(text, "shoal1\n");
     p = ngx_cpymem(p, res->provider.data, res->provider.len);
@@ -71,10 +56,10 @@ ngx_http_tracker_identify(ngx_str_t *canonical,
     p = ngx_cpymem(p, res->version.data, res->version.len);
     *p++ = '\n';
 
-    if (EVP_DigestInit_ex(ctx, NULL, NULL) != 1
-        || EVP_DigestUpdate(ctx, text, p - text) != 1
-        || EVP_DigestFinal_ex(ctx, md, NULL) != 1)
-    {
+    part.data = text;
+    part.len = p - text;
+
+    if (ngx_http_tracker_sha256(&part, 1, md) != NGX_OK) {
         return NGX_ERROR;
     }
 

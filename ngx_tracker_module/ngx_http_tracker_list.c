@@ -2,6 +2,7 @@
 #include "ngx_http_tracker_list.h"
 #include "ngx_http_tracker_report.h"
 #include "ngx_http_tracker_roster.h"
+#include "ngx_http_tracker_ticket.h"
 
 
 static ngx_uint_t ngx_http_tracker_list_choose(ngx_http_tracker_view_t *view,
@@ -30,6 +31,7 @@ ngx_http_tracker_list_write(ngx_http_tracker_body_t *body,
 
     if (n) {
         ngx_http_tracker_roster_list(zone, listed, n);
+        ngx_http_tracker_ticket_add(zone, list->id, listed, n);
     }
 
     p = ngx_http_tracker_body_room(body,

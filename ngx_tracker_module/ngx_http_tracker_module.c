@@ -12,6 +12,7 @@
 #include "ngx_http_tracker_role.h"
 #include "ngx_http_tracker_roster.h"
 #include "ngx_http_tracker_stat.h"
+#include "ngx_http_tracker_ticket.h"
 #include "ngx_http_tracker_worker.h"
 
 
@@ -54,6 +55,13 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
     { ngx_string("tracker_superpeer"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3|NGX_CONF_TAKE4,
       ngx_http_tracker_conf_superpeer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tracker_ticket_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3,
+      ngx_http_tracker_ticket_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },

@@ -2,6 +2,7 @@
 #include "ngx_http_tracker_prepare.h"
 #include "ngx_http_tracker_answer.h"
 #include "ngx_http_tracker_swarm.h"
+#include "ngx_http_tracker_ticket.h"
 
 
 #define NGX_HTTP_TRACKER_OTHERS_MAX  4      /* other holders in a prepare */
@@ -11,7 +12,7 @@ static ngx_uint_t ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
     ngx_http_tracker_turn_t *turn, ngx_http_tracker_place_t *place,
     ngx_http_tracker_body_t *body, u_char *id, ngx_uint_t n);
 static void ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body,
+    ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body, u_char *id,
     ngx_http_tracker_view_t *view);
 
 
@@ -128,7 +129,7 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
 
     ngx_http_tracker_roster_judge(zone, id, place, &view);
 
-    ngx_http_tracker_prepare_others(zone, turn, body, &view);
+    ngx_http_tracker_prepare_others(zone, turn, body, id, &view);
 
     return 1;
 }
@@ -140,7 +141,7 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
  */
 static void
 ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
-    ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body,
+    ngx_http_tracker_turn_t *turn, ngx_http_tracker_body_t *body, u_char *id,
     ngx_http_tracker_view_t *view)
 {
     u_char                     *p;
@@ -164,10 +165,11 @@ ngx_http_tracker_prepare_others(ngx_http_tracker_zone_t *zone,
 
     if (n) {
         ngx_http_tracker_roster_list(zone, others, n);
+        ngx_http_tracker_ticket_add(zone, id, others, n);
     }
 
     p = ngx_http_tracker_body_room(body, 256 + n
-                     * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_BASE_MAX)
+                     * (ngx_http_tracker_json_len(NGX_HTTP_TRACKER_SUPER_MAX)
                         + 1));
     if (p == NULL) {
         return;

@@ -106,4 +106,8 @@ ngx_http_tracker_role_merge(ngx_conf_t *cf, ngx_http_tracker_loc_conf_t *prev,
         conf->zone->ttl = ngx_max(conf->zone->ttl,
                                   (uint32_t) (conf->interval * 5 + 1) / 2);
     }
+
+    if (conf->role == &ngx_http_tracker_role_peers) {
+        conf->zone->interval = ngx_max(conf->zone->interval, conf->interval);
+    }
 }

@@ -119,7 +119,7 @@ typedef struct {
 typedef struct {
     ngx_http_tracker_holder_t    *holder;
     ngx_uint_t                    len;
-    u_char                        url[NGX_HTTP_TRACKER_BASE_MAX];
+    u_char                        url[NGX_HTTP_TRACKER_SUPER_MAX];
 } ngx_http_tracker_listed_t;
 
 

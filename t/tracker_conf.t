@@ -50,6 +50,34 @@ bad("preset $_", "$sp sp1 $_;", 'invalid parameter "' . $_ . '"')
         'locality=', 'weight=1';
 bad('preset long url', "$sp sp1 url=http://sp1/?" . 'x' x 256 . ';', 'invalid parameter');
 
+my $keys = tmpdir('keys');
+my $ticket = sub ($text, $more = '') {
+    spew("$keys/k", $text);
+    return "$zone tracker_ticket_key z $keys/k$more;";
+};
+my $hex = '0f' x 16;
+bad('no key', $ticket->("# none\n\n"), "no ticket key in \"$keys/k\"");
+bad("key '$_'", $ticket->("$hex\n$_\n"),
+    "invalid ticket key in $keys/k:2, it must have 32 to 128 hex digits")
+    for 'sesame', substr($hex, 2), "${hex}0", "0x$hex", "$hex $hex", $hex x 4 . '00';
+bad('too many keys', $ticket->("$hex\n" x 17), "too many ticket keys in $keys/k:17");
+bad('no file of keys', "$zone tracker_ticket_key z $keys/none;", "open() \"$keys/none\" failed (2:");
+bad('a folder of keys', "$zone tracker_ticket_key z $keys;", "\"$keys\" is not a file");
+bad('keys twice', $ticket->($hex) . " tracker_ticket_key z $keys/k;",
+    'zone "z" has a ticket key already');
+bad("ticket $_", $ticket->($hex, " $_"),
+    "invalid parameter \"$_\", it must be time=TIME, 1s to 366d")
+    for 'time=', 'time=0', 'time=x', 'time=367d', 'valid=1h', '1h';
+bad('keys of an unknown zone', "tracker_ticket_key q $keys/k;", 'unknown tracker zone "q"');
+bad('tickets that are too short', $ticket->($hex, ' time=1m')
+    . "tracker_origin z a.com; tracker_interval 31s; $peers",
+    'tickets of zone "z" expire before clients ask again: "time" must be at least twice '
+    . '"tracker_interval", which is 31s,');
+bad('tickets by default', $ticket->($hex) . "tracker_origin z a.com; tracker_interval 31m; $peers",
+    'which is 1860s,');
+good('tickets', $ticket->(" \t$hex # a\n#b\n" . uc($hex) x 4 . "\r\n" . "$hex\n" x 14, ' time=1m')
+    . "tracker_origin z a.com; tracker_interval 30s; $peers");
+
 my @handlers = qw(tracker_peers tracker_control tracker_announce tracker_scrape);
 for my $one (@handlers) {
     for my $two (@handlers) {
@@ -83,6 +111,7 @@ subtest 'conf-examples' => sub {
     my $so = program('ngx_http_tracker_module.so');
     my $dir = tmpdir('examples');
     spew("$dir/torrents.list", slurp(top() . '/conf-examples/torrents.list'));
+    spew("$dir/tickets.key", 'a5' x 32 . "\n");
     for my $file (glob top() . '/conf-examples/tracker*.conf') {
         my $text = slurp($file);
         ok($text =~ s{modules/ngx_http_tracker_module\.so}{$so}, 'loads the module');

@@ -26,6 +26,7 @@ sub value($name, $text) {
 }
 
 my $list = spew(tmpdir('lists') . '/torrents.list', "# none\n");
+my $key = spew(tmpdir('lists') . '/tickets.key', 'a5' x 32);
 
 for my $name (@code) {
     my ($section) = $docs =~ /^## $name\n(.*?)(?=^## |\z)/ms;
@@ -44,7 +45,7 @@ for my $name (@code) {
     like($example, qr/^\s*$name\s.*;$/m, 'example');
 
     my $conf = $section =~ /Context \| `http`/
-        ? ($name =~ /zone|origin|superpeer$/ ? $example
+        ? ($name =~ /zone|origin|superpeer$|ticket_key/ ? $example
             : "server { listen 127.0.0.1:" . free_port() . "; location / {"
                 . " tracker_peers swarm; } $example }")
         : "server { listen 127.0.0.1:" . free_port() . "; $example }";
@@ -53,6 +54,7 @@ for my $name (@code) {
         for '$isp', '$ssl_client_s_dn_cn';
     $conf = "map \$arg_passkey \$member { default 0; }\n$conf";
     $conf =~ s/torrents\.list/$list/;
+    $conf =~ s{\S*tickets\.key}{$key};
     $conf = "tracker_zone swarm:1m;\n$conf" if $name ne 'tracker_zone';
     $conf = "tracker_origin swarm a.example.com;\n$conf";
     my $t = nginx_conf_test(module => 1, http => $conf);

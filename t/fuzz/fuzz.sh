@@ -58,6 +58,7 @@ conf=nginx-$$.conf
 sock=nginx-$$.sock
 cd "$dir"
 mkdir -p tmp
+printf '%064d\n' 0 >tmp/tickets.key
 trap 'rm -f "$conf" "$sock"' EXIT
 cat >"$conf" <<EOC
 load_module $dir/ngx_http_tracker_module.so;
@@ -78,6 +79,7 @@ http {
     tracker_zone swarm:1m;
     tracker_origin swarm cdn.example.com *.dl.example.com [2001:db8::1];
     tracker_origin swarm s.example.com:8443 signed;
+    tracker_ticket_key swarm $dir/tmp/tickets.key time=10m;
     tracker_superpeer swarm sp1 locality=cn/telecom/shanghai;
     tracker_superpeer swarm sp2 url=https://sp2.example.com:9090;
     tracker_fuzz "$dir/again" $quoted;
