@@ -61,6 +61,7 @@ share_start(const struct options *o, struct file *f, struct serve **out)
         .threads = 1,
         .max_connections = 64,
         .max_rate = SHARE_RATE,
+        .min_rate = SHARE_MIN_RATE,
         .ops = &file_serve,
         .ctx = f,
     };

@@ -26,6 +26,9 @@ struct pace_ops {
  *  memory or threads. */
 struct pace *pace_create(const struct pace_ops *ops, uint64_t bps);
 
+/** pace_set(p, bps): from now on. */
+void pace_set(struct pace *p, uint64_t bps);
+
 /**
  * pace_take(p, w, want, out):
  * Let ${w} send ${*out} bytes, 1 to ${want}. When there are none now, ${w}

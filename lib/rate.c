@@ -12,9 +12,16 @@ void
 rate_init(struct rate *r, uint64_t bps, uint64_t now_ns)
 {
     memset(r, 0, sizeof(*r));
+    rate_set(r, bps);
+    r->then = now_ns;
+}
+
+void
+rate_set(struct rate *r, uint64_t bps)
+{
     r->bps = bps;
     r->burst = bps / 20 > CHUNK_MIN ? bps / 20 : CHUNK_MIN;
-    r->then = now_ns;
+    r->tokens = r->tokens < r->burst ? r->tokens : r->burst;
 }
 
 size_t

@@ -17,6 +17,9 @@ struct rate {
 /** rate_init(r, bps, now_ns): empty bucket of a 20th of a second. */
 void rate_init(struct rate *r, uint64_t bps, uint64_t now_ns);
 
+/** rate_set(r, bps): another rate from now on. */
+void rate_set(struct rate *r, uint64_t bps);
+
 /** rate_chunk(r): how much is worth handing out in one go, bytes: about a
  *  50th of a second, 1 to 64 KiB. */
 size_t rate_chunk(const struct rate *r);

@@ -15,11 +15,13 @@
 enum {
     MEMORY_LIMIT = 8192,    /* bytes a connection: request line and headers */
     MEMORY_STEP = 1024,     /* bytes */
-    IDLE_TIMEOUT_S = 60,    /* no byte either way */
-    STALL_MS = 90000,       /* no request, or no chunk of an answer */
     CONNECTIONS_MAX = 1024, /* by default */
-    SPARE_CONNECTIONS = 64, /* above the limit, to be told 503 */
-    THREADS_MAX = 32        /* more do not help one block server */
+    CEILING = 1 << 20,      /* MHD's own limit; ours is the crowd's */
+    IDLE_MS = 60000,        /* this and the next three by default */
+    HEADER_MS = 10000,
+    WINDOW_MS = 30000,
+    REFUSED_MS = 2000, /* who is above a limit has that long to hear of it */
+    THREADS_MAX = 32   /* more do not help one block server */
 };
 
 struct conn *
@@ -27,6 +29,15 @@ serve_conn_of(struct MHD_Connection *c)
 {
     return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
         ->socket_context;
+}
+
+const struct sockaddr *
+serve_address_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    return info != NULL ? info->client_addr : NULL;
 }
 
 /* A GET is answered at the second call, when it was read to its end: an
@@ -46,10 +57,9 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
     if (conn == NULL) {
         return MHD_NO; /* out of memory when it came */
     }
-    stall_moved(&conn->stall);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        return serve_say(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only\n",
-                         "Allow", "GET, HEAD");
+        return serve_say(s, c, MHD_HTTP_METHOD_NOT_ALLOWED,
+                         "GET and HEAD only\n", "Allow", "GET, HEAD");
     }
     if (*context == NULL) {
         *context = &seen;
@@ -59,21 +69,66 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
         *upload_data_size = 0;
         return MHD_YES;
     }
-    atomic_fetch_add(&s->requests, 1);
+    stall_enter(&conn->stall, STALL_ANSWER);
     return conn->above_limit ? serve_say_busy(s, c) : serve_answer(s, c, url);
 }
 
+static void
+request_done(void *cls, struct MHD_Connection *c, void **context,
+             enum MHD_RequestTerminationCode why)
+{
+    struct conn *conn = serve_conn_of(c);
+
+    (void) cls;
+    (void) context;
+    (void) why;
+    if (conn != NULL) {
+        stall_enter(&conn->stall, STALL_IDLE);
+    }
+}
+
+static void
+count_refusal(struct serve *s, enum crowd_verdict v)
+{
+    atomic_fetch_add(
+        &s->refused[v == CROWD_FULL ? SERVE_FULL : SERVE_ADDRESS_FULL], 1);
+}
+
+/* Those that are far above a limit are not even told so. */
+static enum MHD_Result
+let_in(void *cls, const struct sockaddr *sa, socklen_t len)
+{
+    struct serve *s = cls;
+    enum crowd_verdict v = crowd_room(s->crowd, sa);
+
+    (void) len;
+    if (v != CROWD_IN) {
+        count_refusal(s, v);
+    }
+    return v == CROWD_IN ? MHD_YES : MHD_NO;
+}
+
 static struct conn *
-conn_create(struct serve *s, struct MHD_Connection *c, bool above_limit)
+conn_create(struct serve *s, struct MHD_Connection *c)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
+    struct crowd_address *address;
 
-    if (conn != NULL) {
-        conn->above_limit = above_limit;
-        stall_add(s->stall, &conn->stall,
-                  MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
-                      ->connect_fd);
+    enum crowd_verdict v =
+        crowd_enter(s->crowd, serve_address_of(c), &address);
+    if (conn == NULL) {
+        crowd_leave(s->crowd, address);
+        return NULL;
     }
+    if (v != CROWD_IN) {
+        count_refusal(s, v);
+    }
+    conn->address = address;
+    conn->above_limit = v != CROWD_IN;
+    stall_add(s->stall, &conn->stall,
+              MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
+                  ->connect_fd,
+              conn->above_limit ? REFUSED_MS : 0);
     return conn;
 }
 
@@ -82,20 +137,15 @@ connection_changed(void *cls, struct MHD_Connection *c, void **context,
                    enum MHD_ConnectionNotificationCode what)
 {
     struct serve *s = cls;
+    struct conn *conn = *context;
 
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        struct conn *conn = *context;
-
-        atomic_fetch_sub(&s->connections, 1);
-        if (conn != NULL) {
-            stall_del(s->stall, &conn->stall);
-            free(conn);
-            *context = NULL;
-        }
-    } else {
-        unsigned before = atomic_fetch_add(&s->connections, 1);
-
-        *context = conn_create(s, c, before >= s->max_connections);
+    if (what != MHD_CONNECTION_NOTIFY_CLOSED) {
+        *context = conn_create(s, c);
+    } else if (conn != NULL) {
+        crowd_leave(s->crowd, conn->address);
+        stall_del(s->stall, &conn->stall);
+        free(conn);
+        *context = NULL;
     }
 }
 
@@ -120,15 +170,54 @@ start_daemon(struct serve *s, int fd, unsigned threads)
     };
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-        NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, let_in, s,
+        handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) MEMORY_LIMIT,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t) MEMORY_STEP,
-        MHD_OPTION_CONNECTION_LIMIT,
-        s->max_connections + SPARE_CONNECTIONS * threads,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) IDLE_TIMEOUT_S,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_ARRAY,
-        more, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned) CEILING,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+        MHD_OPTION_NOTIFY_COMPLETED, request_done, s, MHD_OPTION_ARRAY, more,
+        MHD_OPTION_END);
+}
+
+static unsigned
+or_default(unsigned value, unsigned fallback)
+{
+    return value != 0 ? value : fallback;
+}
+
+static struct stall_limits
+limits_of(const struct serve_options *o)
+{
+    return (struct stall_limits){
+        .idle_ms = or_default(o->idle_ms, IDLE_MS),
+        .header_ms = or_default(o->header_ms, HEADER_MS),
+        .min_rate = o->min_rate,
+        .window_ms = or_default(o->min_window_ms, WINDOW_MS),
+    };
+}
+
+static int
+create_parts(struct serve *s, const struct serve_options *o)
+{
+    struct stall_limits limits = limits_of(o);
+
+    s->pace = pace_create(&serve_pace_ops, o->max_rate);
+    s->stall = stall_create(&limits);
+    s->crowd = crowd_create(or_default(o->max_connections, CONNECTIONS_MAX),
+                            o->max_per_address);
+    return s->pace != NULL && s->stall != NULL && s->crowd != NULL
+               ? 0
+               : SHOAL_ENOMEM;
+}
+
+static void
+free_all(struct serve *s)
+{
+    pace_free(s->pace);
+    stall_free(s->stall);
+    crowd_free(s->crowd);
+    free(s);
 }
 
 int
@@ -145,16 +234,10 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
     }
     s->ops = options->ops;
     s->ctx = options->ctx;
-    s->max_connections = options->max_connections != 0
-                             ? options->max_connections
-                             : CONNECTIONS_MAX;
     if (getrandom(random, sizeof(random), 0) == sizeof(random)) {
         hex_encode(random, sizeof(random), s->epoch);
     }
-    s->pace = pace_create(&serve_pace_ops, options->max_rate);
-    s->stall =
-        stall_create(options->stall_ms != 0 ? options->stall_ms : STALL_MS);
-    if (s->pace == NULL || s->stall == NULL) {
+    if (create_parts(s, options) != 0) {
         snprintf(why, cap, "out of memory");
         goto free_parts;
     }
@@ -175,9 +258,7 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
 
 free_parts:
     pace_stop(s->pace);
-    pace_free(s->pace);
-    stall_free(s->stall);
-    free(s);
+    free_all(s);
     return err;
 }
 
@@ -187,13 +268,45 @@ serve_port(const struct serve *s)
     return s->port;
 }
 
+int
+serve_reload(struct serve *s, const struct serve_options *options, char *why,
+             size_t cap)
+{
+    struct stall_limits limits = limits_of(options);
+
+    (void) why;
+    (void) cap;
+    pace_set(s->pace, options->max_rate);
+    stall_set(s->stall, &limits);
+    crowd_set(s->crowd, or_default(options->max_connections, CONNECTIONS_MAX),
+              options->max_per_address);
+    return 0;
+}
+
 void
 serve_get_stats(const struct serve *s, struct serve_stats *out)
 {
+    static const enum stall_end ends[SERVE_DEADLINES] = { STALL_END_IDLE,
+                                                          STALL_END_HEADER,
+                                                          STALL_END_SLOW };
+
+    memset(out, 0, sizeof(*out));
     out->bytes = atomic_load(&s->bytes);
-    out->requests = atomic_load(&s->requests);
     out->busy = atomic_load(&s->busy);
-    out->connections = atomic_load(&s->connections);
+    for (int i = 0; i < SERVE_KINDS; i++) {
+        out->asked[i] = atomic_load(&s->asked[i]);
+        out->requests += out->asked[i];
+    }
+    for (int i = 0; i < 6; i++) {
+        out->answered[i] = atomic_load(&s->answered[i]);
+    }
+    for (int i = 0; i < SERVE_REFUSALS; i++) {
+        out->refused[i] = atomic_load(&s->refused[i]);
+    }
+    for (int i = 0; i < SERVE_DEADLINES; i++) {
+        out->ended[i] = stall_ended(s->stall, ends[i]);
+    }
+    out->connections = crowd_count(s->crowd);
     out->active = atomic_load(&s->active);
 }
 
@@ -206,7 +319,5 @@ serve_stop(struct serve *s)
     }
     pace_stop(s->pace);
     MHD_stop_daemon(s->daemon);
-    pace_free(s->pace);
-    stall_free(s->stall);
-    free(s);
+    free_all(s);
 }

@@ -44,21 +44,59 @@ struct serve_ops {
 };
 
 struct serve_options {
-    const char *address;      /* numeric; NULL: all, IPv4 and IPv6 */
-    uint16_t port;            /* 0: any free one */
-    unsigned threads;         /* 0: one a core */
-    unsigned max_connections; /* 0: 1024 */
-    uint64_t max_rate; /* bytes a second over all connections; 0: none */
-    unsigned stall_ms; /* a client may stand still that long, or take it for
-                          64 KiB; 0: 90,000 */
+    const char *address; /* numeric; NULL: all, IPv4 and IPv6 */
+    uint16_t port;       /* 0: any free one */
+    unsigned threads;    /* 0: one a core */
     const struct serve_ops *ops;
     void *ctx;
+
+    /* What follows, serve_reload() takes too. */
+
+    unsigned max_connections; /* 0: 1024 */
+    unsigned max_per_address; /* of one IPv4 address or IPv6 /64; 0: any
+                                 number */
+    uint64_t max_rate;  /* bytes a second over all connections; 0: none */
+    unsigned idle_ms;   /* between two requests; 0: 60,000 */
+    unsigned header_ms; /* a request must be there, however slowly it comes;
+                            0: 10,000 */
+    uint64_t min_rate;  /* bytes a second, slower readers are disconnected;
+                            0: who takes nothing at all */
+    unsigned min_window_ms; /* over which that is measured; 0: 30,000 */
 };
 
+/** Why a connection was not let in. */
+enum serve_refusal {
+    SERVE_FULL,         /* max_connections */
+    SERVE_ADDRESS_FULL, /* max_per_address */
+    SERVE_REFUSALS
+};
+
+/** What a request was for. */
+enum serve_kind {
+    SERVE_BLOCKS,
+    SERVE_HAVE,
+    SERVE_HASHES,
+    SERVE_OTHER,
+    SERVE_KINDS
+};
+
+/** Which deadline ended a connection. */
+enum serve_deadline {
+    SERVE_IDLE,
+    SERVE_HEADER,
+    SERVE_MIN_RATE,
+    SERVE_DEADLINES
+};
+
+/** Counters since the start, where nothing else is said. */
 struct serve_stats {
     uint64_t bytes; /* of blocks, handed to the sockets */
     uint64_t requests;
-    uint64_t busy;        /* answered 503 */
+    uint64_t busy;               /* answered 503 */
+    uint64_t asked[SERVE_KINDS]; /* requests of GET and HEAD */
+    uint64_t answered[6];        /* by status class: [2] is 2xx */
+    uint64_t refused[SERVE_REFUSALS];
+    uint64_t ended[SERVE_DEADLINES];
     unsigned connections; /* now */
     unsigned active;      /* uploads now */
 };
@@ -77,6 +115,17 @@ int serve_start(const struct serve_options *options, struct serve **out,
 
 /** serve_port(s): where it listens. */
 uint16_t serve_port(const struct serve *s);
+
+/**
+ * serve_reload(s, options, why, cap):
+ * Limits and deadlines of ${options} instead of those from before, for
+ * connections that are there too; nobody is disconnected because of it.
+ * Where to listen and whose blocks stay as they are, whatever is said there.
+ *
+ * Errors:  SHOAL_EINVAL, and nothing has changed; its words go to ${why}.
+ */
+int serve_reload(struct serve *s, const struct serve_options *options,
+                 char *why, size_t cap);
 
 void serve_get_stats(const struct serve *s, struct serve_stats *out);
 

@@ -60,7 +60,6 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
     struct serve *s = b->serve;
     size_t n;
 
-    stall_moved(&b->conn->stall);
     if (pace_take(s->pace, &b->waiter, max, &n) != 0) {
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
@@ -96,33 +95,33 @@ body_free(void *cls)
     free(b);
 }
 
-static enum MHD_Result
-send_response(struct MHD_Connection *c, unsigned status,
-              struct MHD_Response *r)
+enum MHD_Result
+serve_send(struct serve *s, struct MHD_Connection *c, unsigned status,
+           struct MHD_Response *r)
 {
     if (r == NULL) {
         return MHD_NO;
     }
     enum MHD_Result ok = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
+    atomic_fetch_add(&s->answered[status / 100], 1);
     return ok;
 }
 
 enum MHD_Result
-serve_say(struct MHD_Connection *c, unsigned status, const char *text,
-          const char *name, const char *value)
+serve_say(struct serve *s, struct MHD_Connection *c, unsigned status,
+          const char *text, const char *name, const char *value)
 {
     struct MHD_Response *r = MHD_create_response_from_buffer(
         strlen(text), (void *) (uintptr_t) text, MHD_RESPMEM_PERSISTENT);
 
-    if (r == NULL) {
-        return MHD_NO;
+    if (r != NULL) {
+        MHD_add_response_header(r, "Content-Type", "text/plain");
+        if (name != NULL) {
+            MHD_add_response_header(r, name, value);
+        }
     }
-    MHD_add_response_header(r, "Content-Type", "text/plain");
-    if (name != NULL) {
-        MHD_add_response_header(r, name, value);
-    }
-    return send_response(c, status, r);
+    return serve_send(s, c, status, r);
 }
 
 enum MHD_Result
@@ -131,23 +130,22 @@ serve_say_busy(struct serve *s, struct MHD_Connection *c)
     struct MHD_Response *r = MHD_create_response_from_buffer(
         5, (void *) (uintptr_t) "busy\n", MHD_RESPMEM_PERSISTENT);
 
-    if (r == NULL) {
-        return MHD_NO;
+    if (r != NULL) {
+        MHD_add_response_header(r, "Content-Type", "text/plain");
+        MHD_add_response_header(r, "Retry-After", "1");
+        MHD_add_response_header(r, "Connection", "close");
     }
     atomic_fetch_add(&s->busy, 1);
-    MHD_add_response_header(r, "Content-Type", "text/plain");
-    MHD_add_response_header(r, "Retry-After", "1");
-    MHD_add_response_header(r, "Connection", "close");
-    return send_response(c, MHD_HTTP_SERVICE_UNAVAILABLE, r);
+    return serve_send(s, c, MHD_HTTP_SERVICE_UNAVAILABLE, r);
 }
 
 static enum MHD_Result
-say_unsatisfiable(struct MHD_Connection *c, uint64_t size)
+say_unsatisfiable(struct serve *s, struct MHD_Connection *c, uint64_t size)
 {
     char value[40];
 
     snprintf(value, sizeof(value), "bytes */%" PRIu64, size);
-    return serve_say(c, MHD_HTTP_RANGE_NOT_SATISFIABLE,
+    return serve_say(s, c, MHD_HTTP_RANGE_NOT_SATISFIABLE,
                      "starts behind the end\n", "Content-Range", value);
 }
 
@@ -163,6 +161,7 @@ struct part {
 static enum MHD_Result
 send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
 {
+    struct serve *s = b->serve;
     char value[80];
 
     struct MHD_Response *r = MHD_create_response_from_callback(
@@ -179,7 +178,7 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
                  part->off + part->len - 1, part->size);
         MHD_add_response_header(r, "Content-Range", value);
     }
-    return send_response(c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
+    return serve_send(s, c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
 }
 
 static const char *
@@ -209,13 +208,13 @@ answer_blocks(struct serve *s, struct MHD_Connection *c, struct serve_set *set)
     int err = range_parse(range_header(c), set->size, &part.off, &part.len);
     if (err == SHOAL_EINVAL) {
         s->ops->close(s->ctx, set);
-        return say_unsatisfiable(c, set->size);
+        return say_unsatisfiable(s, c, set->size);
     }
     part.partial = err == 0;
     uint64_t held = s->ops->held(s->ctx, set, part.off, part.len);
     if (part.partial ? held == 0 : held < part.len) {
         s->ops->close(s->ctx, set);
-        return serve_say(c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
+        return serve_say(s, c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
     }
     part.len = held;
     struct body *b = body_create(s, c);
@@ -255,7 +254,7 @@ answer_have(struct serve *s, struct MHD_Connection *c,
     MHD_add_response_header(r, "Shoal-Cursor", text);
     snprintf(text, sizeof(text), "%" PRIu64, set->size);
     MHD_add_response_header(r, "Shoal-Size", text);
-    return send_response(c, 200, r);
+    return serve_send(s, c, 200, r);
 }
 
 static enum MHD_Result
@@ -267,7 +266,7 @@ answer_hashes(struct serve *s, struct MHD_Connection *c,
     part.len = part.size;
     int err = range_parse(range_header(c), part.size, &part.off, &part.len);
     if (err == SHOAL_EINVAL) {
-        return say_unsatisfiable(c, part.size);
+        return say_unsatisfiable(s, c, part.size);
     }
     part.partial = err == 0;
     struct body *b = body_create(s, c);
@@ -283,47 +282,56 @@ answer_hashes(struct serve *s, struct MHD_Connection *c,
     return send_body(c, b, &part);
 }
 
-static const struct sockaddr *
-asker(struct MHD_Connection *c)
+/* /blocks/ID, /blocks/ID/have, /blocks/ID/hashes; all else is another page. */
+static enum serve_kind
+parse_path(const char *path, uint8_t id[RESOURCE_ID_LEN])
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char hex[RESOURCE_ID_HEX];
 
-    return info != NULL ? info->client_addr : NULL;
+    if (strncmp(path, "/blocks/", 8) != 0 || strlen(path) < 8 + 40) {
+        return SERVE_OTHER;
+    }
+    memcpy(hex, path + 8, 40);
+    hex[40] = '\0';
+    if (resource_id_parse(hex, id) != 0) {
+        return SERVE_OTHER;
+    }
+    path += 8 + 40;
+    if (*path == '\0') {
+        return SERVE_BLOCKS;
+    }
+    if (strcmp(path, "/have") == 0) {
+        return SERVE_HAVE;
+    }
+    return strcmp(path, "/hashes") == 0 ? SERVE_HASHES : SERVE_OTHER;
 }
 
 enum MHD_Result
 serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
 {
     uint8_t id[RESOURCE_ID_LEN];
-    char hex[RESOURCE_ID_HEX];
     struct serve_set set;
     enum MHD_Result result;
 
+    enum serve_kind kind = parse_path(url, id);
+    atomic_fetch_add(&s->asked[kind], 1);
+    if (kind == SERVE_OTHER) {
+        return serve_say(s, c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL,
+                         NULL);
+    }
     memset(&set, 0, sizeof(set));
-    if (strncmp(url, "/blocks/", 8) != 0 || strlen(url) < 8 + 40) {
-        return serve_say(c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL, NULL);
-    }
-    memcpy(hex, url + 8, 40);
-    hex[40] = '\0';
-    const char *what = url + 8 + 40;
-    bool have = strcmp(what, "/have") == 0;
-    bool hashes = strcmp(what, "/hashes") == 0;
-    if (resource_id_parse(hex, id) != 0 || (*what != '\0' && !have && !hashes))
-    {
-        return serve_say(c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL, NULL);
-    }
-    int err = s->ops->open(s->ctx, id, asker(c), &set);
+    int err = s->ops->open(s->ctx, id, serve_address_of(c), &set);
     if (err == SHOAL_ENOTFOUND) {
-        return serve_say(c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
+        return serve_say(s, c, MHD_HTTP_NOT_FOUND, "not held\n", NULL, NULL);
     }
     if (err != 0) {
         return serve_say_busy(s, c);
     }
-    if (!have && !hashes) {
+    if (kind == SERVE_BLOCKS) {
         return answer_blocks(s, c, &set); /* takes the set */
     }
-    result = have ? answer_have(s, c, &set) : answer_hashes(s, c, &set);
+    result = kind == SERVE_HAVE ? answer_have(s, c, &set)
+                                : answer_hashes(s, c, &set);
     s->ops->close(s->ctx, &set);
     return result;
 }

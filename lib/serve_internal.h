@@ -8,6 +8,7 @@
 
 #include <microhttpd.h>
 
+#include "crowd.h"
 #include "pace.h"
 #include "serve.h"
 #include "stall.h"
@@ -20,35 +21,45 @@ struct serve {
     struct MHD_Daemon *daemon;
     struct pace *pace;
     struct stall *stall;
+    struct crowd *crowd;
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;
-    unsigned max_connections;
     char epoch[17]; /* of /have; random at each start */
-    atomic_uint connections;
     atomic_uint active;
     atomic_uint_fast64_t bytes;
-    atomic_uint_fast64_t requests;
+    atomic_uint_fast64_t asked[SERVE_KINDS];
+    atomic_uint_fast64_t answered[6];
     atomic_uint_fast64_t busy;
+    atomic_uint_fast64_t refused[SERVE_REFUSALS];
 };
 
 /* A connection, as MHD's socket context. */
 struct conn {
     struct stall_conn stall;
+    struct crowd_address *address;
     bool above_limit;
 };
 
 /** serve_conn_of(c): NULL when there was no memory for it. */
 struct conn *serve_conn_of(struct MHD_Connection *c);
 
+/** serve_address_of(c): whose it is; NULL: not known. */
+const struct sockaddr *serve_address_of(struct MHD_Connection *c);
+
 /** serve_answer(s, c, url): the answer to a GET or HEAD. */
 enum MHD_Result serve_answer(struct serve *s, struct MHD_Connection *c,
                              const char *url);
 
-/** serve_say(c, status, text, name, value): one line of text; the header, if
+/** serve_send(s, c, status, r): queues and counts it, and gives up ${r}, which
+ *  may be NULL: out of memory. */
+enum MHD_Result serve_send(struct serve *s, struct MHD_Connection *c,
+                           unsigned status, struct MHD_Response *r);
+
+/** serve_say(s, c, status, text, name, value): one line of text; the header, if
  *  any, is ${name} with ${value}. */
-enum MHD_Result serve_say(struct MHD_Connection *c, unsigned status,
-                          const char *text, const char *name,
+enum MHD_Result serve_say(struct serve *s, struct MHD_Connection *c,
+                          unsigned status, const char *text, const char *name,
                           const char *value);
 
 /** serve_say_busy(s, c): 503. */

@@ -1,5 +1,6 @@
-/* stall.h - disconnects who does not move: clients that stand still in a
- * request's header or in an answer, or move by the byte. Knows no HTTP. */
+/* stall.h - disconnects who does not move: clients that have nothing to ask,
+ * that do not get to the end of a request, that do not take an answer. What
+ * they took is what their system has acknowledged. Knows no HTTP. */
 #ifndef STALL_H
 #define STALL_H
 
@@ -9,25 +10,70 @@
 
 struct stall;
 
+/** What a connection does. */
+enum stall_phase {
+    STALL_REQUEST, /* is new, its first request has to come */
+    STALL_ANSWER,  /* takes an answer */
+    STALL_IDLE     /* between an answer and the next request */
+};
+
+/** Why one was ended. */
+enum stall_end {
+    STALL_END_IDLE,
+    STALL_END_HEADER,
+    STALL_END_SLOW,
+    STALL_ENDS
+};
+
+struct stall_limits {
+    unsigned idle_ms;
+    unsigned header_ms; /* from a request's first byte, or the connection's
+                           begin, to the request's end */
+    uint64_t min_rate;  /* bytes a second that a reader takes; 0: a byte in
+                           a window */
+    unsigned window_ms; /* over which that is measured */
+};
+
 /** One connection; its owner keeps it. */
 struct stall_conn {
     struct stall_conn *next, *prev;
     int fd;
-    atomic_uint_fast64_t moved_ms;
-    atomic_bool paused; /* by us: does not count */
+    unsigned hasty_ms; /* instead of header_ms; 0: header_ms */
+    atomic_int phase;
+    atomic_uint_fast64_t since_ms;        /* of the phase */
+    atomic_uint_fast64_t paused_since_ms; /* 0: not paused */
+    atomic_uint_fast64_t paused_ms;       /* in all */
+
+    /* of the thread that looks at all */
+    bool ended;
+    int looked_phase; /* that it knows */
+    uint64_t looked_since_ms;
+    uint64_t drained_ms; /* all of the answer was taken; 0: not yet */
+    uint64_t from_ms;    /* of the window, or of the request; 0: none */
+    uint64_t from_paused_ms;
+    uint64_t from_bytes;
 };
 
-/** stall_create(limit_ms): who shows no movement for that long is
- *  disconnected. NULL: out of memory or threads. */
-struct stall *stall_create(unsigned limit_ms);
+/** stall_create(limits): NULL: out of memory or threads. */
+struct stall *stall_create(const struct stall_limits *limits);
 
-/** stall_add(s, c, fd), stall_del(s, c): before ${fd} is closed. */
-void stall_add(struct stall *s, struct stall_conn *c, int fd);
+/** stall_set(s, limits): from now on. */
+void stall_set(struct stall *s, const struct stall_limits *limits);
+
+/** stall_add(s, c, fd, hasty_ms): a new connection; its first request has to
+ *  come within ${hasty_ms} where that is not 0. stall_del(s, c): before ${fd}
+ *  is closed. */
+void stall_add(struct stall *s, struct stall_conn *c, int fd,
+               unsigned hasty_ms);
 void stall_del(struct stall *s, struct stall_conn *c);
 
-/** stall_moved(c), stall_pause(c, paused): any thread. */
-void stall_moved(struct stall_conn *c);
+/** stall_enter(c, phase), stall_pause(c, paused): one thread at a time. The
+ *  time while it is paused, by us, does not count. */
+void stall_enter(struct stall_conn *c, enum stall_phase phase);
 void stall_pause(struct stall_conn *c, bool paused);
+
+/** stall_ended(s, why): how many, since the start. */
+uint64_t stall_ended(const struct stall *s, enum stall_end why);
 
 /** stall_free(s): no connection is left. NULL is a no-op. */
 void stall_free(struct stall *s);

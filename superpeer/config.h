@@ -42,11 +42,16 @@ struct config {
     char *bind_address;
     uint64_t log_level; /* enum log_level */
     char *cache_path;
-    uint64_t cache_size;    /* bytes */
-    uint64_t connections;   /* of the block server */
-    uint64_t upload_rate;   /* bytes a second; 0: no limit */
-    uint64_t origin_rate;   /* bytes a second; 0: no limit */
-    uint64_t prefetch_jobs; /* at once */
+    uint64_t cache_size;              /* bytes */
+    uint64_t connections;             /* of the block server */
+    uint64_t connections_per_address; /* 0: no limit */
+    uint64_t upload_rate;             /* bytes a second; 0: no limit */
+    uint64_t idle_timeout;            /* ms, as the next one */
+    uint64_t header_timeout;
+    uint64_t min_rate;        /* bytes a second */
+    uint64_t min_rate_window; /* ms */
+    uint64_t origin_rate;     /* bytes a second; 0: no limit */
+    uint64_t prefetch_jobs;   /* at once */
     uint64_t prefetch_queue;
     uint64_t nodes_per_file;
     struct config_tracker *trackers;

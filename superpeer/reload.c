@@ -55,9 +55,23 @@ say_change(void *ctx, const char *key, bool reload)
     }
 }
 
+/* The rest of the configuration counts all the same: its faults are none of
+ * the file's. */
+static void
+apply_serve(struct superpeer *s, const struct config *next)
+{
+    struct serve_options o = superpeer_serve_options(s, next);
+    char why[512];
+
+    if (serve_reload(s->serve, &o, why, sizeof(why)) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "reload: block server: %s", why);
+    }
+}
+
 static void
 apply(struct superpeer *s, struct config *next)
 {
+    apply_serve(s, next);
     log_set_level((enum log_level) next->log_level);
     pthread_mutex_lock(&s->lock);
     struct config *old = s->config;

@@ -166,17 +166,28 @@ start_cache(struct superpeer *s, char *why, size_t cap)
     return cache_open(&o, &s->cache, why, cap);
 }
 
+struct serve_options
+superpeer_serve_options(const struct superpeer *s, const struct config *c)
+{
+    return (struct serve_options){
+        .address = c->listen.host,
+        .port = c->listen.port,
+        .ops = &cache_serve_ops,
+        .ctx = s->cache,
+        .max_connections = (unsigned) c->connections,
+        .max_per_address = (unsigned) c->connections_per_address,
+        .max_rate = c->upload_rate,
+        .idle_ms = (unsigned) c->idle_timeout,
+        .header_ms = (unsigned) c->header_timeout,
+        .min_rate = c->min_rate,
+        .min_window_ms = (unsigned) c->min_rate_window,
+    };
+}
+
 static int
 start_serve(struct superpeer *s, char *why, size_t cap)
 {
-    struct serve_options o = {
-        .address = s->config->listen.host,
-        .port = s->config->listen.port,
-        .max_connections = (unsigned) s->config->connections,
-        .max_rate = s->config->upload_rate,
-        .ops = &cache_serve_ops,
-        .ctx = s->cache,
-    };
+    struct serve_options o = superpeer_serve_options(s, s->config);
 
     return serve_start(&o, &s->serve, why, cap);
 }

@@ -5,11 +5,11 @@
 #include <pthread.h>
 
 #include "agent.h"
+#include "serve.h"
 
 struct cache;
 struct config;
 struct prefetch;
-struct serve;
 struct status;
 
 struct superpeer {
@@ -23,5 +23,9 @@ struct superpeer {
     pthread_mutex_t lock;  /* of `prefetch` and `agent`, which start last, */
     struct config *config; /* and of the configuration of now */
 };
+
+/** superpeer_serve_options(s, c): what the block server is told of ${c}. */
+struct serve_options superpeer_serve_options(const struct superpeer *s,
+                                             const struct config *c);
 
 #endif

@@ -1,0 +1,120 @@
+/* The block server's upload rate, over real connections. */
+#include "blockserver.h"
+
+/* Within some per cent, bursts at the start included, and nobody starves. */
+static void
+check_rate(uint64_t rate, unsigned readers, double seconds)
+{
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, rate);
+    struct reader r[50];
+    uint64_t sum = 0, least = UINT64_MAX;
+    double begun = now();
+
+    memset(r, 0, sizeof(r));
+    for (unsigned i = 0; i < readers; i++) {
+        r[i].port = serve_port(s);
+        r[i].until = begun + seconds;
+        assert_int_equal(
+            pthread_create(&r[i].thread, NULL, read_for_a_while, &r[i]), 0);
+    }
+    for (unsigned i = 0; i < readers; i++) {
+        pthread_join(r[i].thread, NULL);
+        sum += r[i].bytes;
+        least = r[i].bytes < least ? r[i].bytes : least;
+    }
+    double want = (double) rate * seconds;
+    print_message("# %u readers, %llu B/s: %.3f of it; least %.2f of a fair "
+                  "share\n",
+                  readers, (unsigned long long) rate, (double) sum / want,
+                  (double) least * readers / want);
+    assert_true((double) sum > want * 0.9 && (double) sum < want * 1.08);
+    assert_true((double) least > want / readers * 0.5);
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
+static void
+rates(void **state)
+{
+    (void) state;
+    check_rate(64 << 10, 1, 3);
+    check_rate(1250000, 1, 2);
+    check_rate(1250000, 8, 2);
+    check_rate(20 << 20, 50, 2);
+}
+
+static void
+check_stop(uint64_t rate)
+{
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, rate);
+    struct reader r[8];
+
+    memset(r, 0, sizeof(r));
+    for (int i = 0; i < 8; i++) {
+        r[i].port = serve_port(s);
+        r[i].until = now() + 20;
+        assert_int_equal(
+            pthread_create(&r[i].thread, NULL, read_for_a_while, &r[i]), 0);
+    }
+    usleep(300000);
+    double begun = now();
+    serve_stop(s);
+    assert_true(now() - begun < 2);
+    for (int i = 0; i < 8; i++) {
+        pthread_join(r[i].thread, NULL);
+    }
+    blockmap_fini(&m.map);
+}
+
+/* Stopped while everybody waits for the bucket, and for long. */
+static void
+stops_at_once(void **state)
+{
+    (void) state;
+    check_stop(10000);
+    check_stop(1);
+}
+
+/* A bucket that takes seconds to fill is filled all the same. */
+static void
+slow_rates(void **state)
+{
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, 400);
+    struct reader r = { .port = serve_port(s), .until = now() + 20 };
+
+    (void) state;
+    read_until(&r, 1024);
+    assert_true(r.bytes >= 1024);
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
+/* It is the server's limit that makes this one slow. */
+static void
+keeps_who_is_slowed_down(void **state)
+{
+    struct memory m;
+    struct serve_options o = { .max_rate = 1000,
+                               .min_rate = 100000,
+                               .min_window_ms = 500 };
+    struct serve *s = start_as(&m, RATE_SIZE, &o);
+    struct reader r = { .port = serve_port(s), .until = now() + 20 };
+
+    (void) state;
+    read_until(&r, 3000);
+    assert_true(r.bytes >= 3000);
+    serve_stop(s);
+    blockmap_fini(&m.map);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(rates),
+    cmocka_unit_test(stops_at_once),
+    cmocka_unit_test(slow_rates),
+    cmocka_unit_test(keeps_who_is_slowed_down),
+};
+
+UNIT_MAIN(tests)
