@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cache_internal.h"
+#include "clock.h"
 #include "log.h"
 #include "shoal.h"
 
@@ -28,10 +29,29 @@ cache_unref_locked(struct cache_set *set)
 }
 
 void
-cache_touch_locked(struct cache_set *set)
+cache_touch_locked(struct cache *c, struct cache_set *set)
 {
-    set->last_use_us = day_us();
-    set->touched = true;
+    if (!set->touched) {
+        set->touched = true;
+        set->refs++;
+        set->next_touched = c->touched;
+        c->touched = set;
+    }
+}
+
+void
+cache_use_locked(struct cache *c, struct cache_set *set)
+{
+    set->refs++;
+    sets_use(&c->sets, set);
+}
+
+void
+cache_unuse_locked(struct cache *c, struct cache_set *set)
+{
+    sets_unuse(&c->sets, set, day_us());
+    cache_touch_locked(c, set);
+    cache_unref_locked(set);
 }
 
 struct db_record
@@ -46,6 +66,7 @@ cache_record_locked(const struct cache_set *set, enum db_state state)
         .last_use_us = set->last_use_us,
         .state = state,
         .copy = set->copy,
+        .probation = set->probation,
     };
 
     memcpy(rec.root, set->root, DIGEST_LEN);
@@ -95,6 +116,7 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
         return NULL;
     }
     if (blockmap_load(&set->map, bits, len) != 0
+        || blockmap_load(&set->stored, bits, len) != 0
         || blockmap_load(&set->writing, bits, len) != 0)
     {
         sets_destroy(set);
@@ -102,6 +124,7 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
     }
     set->last_use_us = rec->last_use_us;
     set->copy = rec->copy;
+    set->probation = rec->probation;
     set->complete = rec->state == DB_COMPLETE && blockmap_complete(&set->map);
     memcpy(set->root, rec->root, DIGEST_LEN);
     return set;
@@ -109,7 +132,9 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
 
 struct loading {
     struct cache *cache;
-    struct cache_set *left; /* whose deletion was cut short */
+    struct cache_set **list;
+    size_t n, cap;
+    int err;
 };
 
 static void
@@ -117,36 +142,51 @@ load_one(void *ctx, const struct db_record *rec, const uint8_t *bits,
          size_t len)
 {
     struct loading *l = ctx;
-    struct cache_set *set = load_set(rec, bits, len);
 
+    if (l->err == 0 && l->n == l->cap) {
+        size_t cap = l->cap != 0 ? l->cap * 2 : 1024;
+        struct cache_set **list =
+            realloc(l->list, cap * sizeof(struct cache_set *));
+
+        l->err = list != NULL ? 0 : SHOAL_ENOMEM;
+        l->list = list != NULL ? list : l->list;
+        l->cap = list != NULL ? cap : l->cap;
+    }
+    struct cache_set *set = l->err == 0 ? load_set(rec, bits, len) : NULL;
     if (set == NULL) {
         log_line(LOG_LEVEL_ERROR, rec->id, "cache: its record is damaged");
     } else if (rec->state == DB_LEAVING) {
-        set->next_id = l->left;
-        l->left = set;
+        evict_again(l->cache, set);
     } else {
-        sets_add(&l->cache->sets, set);
+        l->list[l->n++] = set;
     }
 }
 
 static int
+compare_use(const void *a, const void *b)
+{
+    const struct cache_set *x = *(struct cache_set *const *) a;
+    const struct cache_set *y = *(struct cache_set *const *) b;
+
+    return (x->last_use_us > y->last_use_us)
+           - (x->last_use_us < y->last_use_us);
+}
+
+/* Sets whose deletion was cut short are deleted later, by the writer. */
+static int
 load_all(struct cache *c)
 {
-    struct loading l = { c, NULL };
+    struct loading l = { .cache = c };
 
     int err = db_each(c->db, load_one, &l);
-    while (l.left != NULL) {
-        struct cache_set *set = l.left;
-
-        l.left = set->next_id;
-        set->next_id = NULL;
-        if (err == 0) {
-            evict_again(c, set);
-        } else {
-            sets_destroy(set);
-        }
+    if (l.n > 0) {
+        qsort(l.list, l.n, sizeof(struct cache_set *), compare_use);
     }
-    return err;
+    for (size_t i = 0; i < l.n; i++) {
+        sets_add(&c->sets, l.list[i]);
+    }
+    free(l.list);
+    return err != 0 ? err : l.err;
 }
 
 static void
@@ -186,8 +226,10 @@ cache_open(const struct cache_options *options, struct cache **out, char *why,
     c->on_leaving = options->leaving;
     c->on_damaged = options->damaged;
     c->ctx = options->ctx;
+    c->pin_ms = options->pin_ms;
     init_sync(c);
-    int err = db_open(options->path, options->size, &c->db, why, cap);
+    int err = db_open(options->path, options->size, options->map_size, &c->db,
+                      why, cap);
     if (err != 0) {
         goto free_cache;
     }
@@ -242,7 +284,7 @@ resume_locked(struct cache *c, const uint8_t id[20], int *err)
     }
     sets_mark(&c->sets, set, set->complete, true);
     set->error = 0;
-    set->refs++;
+    cache_use_locked(c, set);
     return set;
 }
 
@@ -266,6 +308,7 @@ begin_set(struct cache *c, const struct resource *r, struct cache_set **out)
         pthread_mutex_lock(&c->lock);
         sets_remove(&c->sets, set);
         set->gone = true;
+        sets_unuse(&c->sets, set, set->last_use_us);
         cache_unref_locked(set);
         pthread_mutex_unlock(&c->lock);
         return err;
@@ -301,9 +344,9 @@ cache_fill_end(struct cache *c, struct cache_set *set)
         return;
     }
     pthread_mutex_lock(&c->lock);
-    writer_wait_locked(c, set);
+    queue_wait_locked(c, set);
     sets_mark(&c->sets, set, set->complete, false);
-    cache_unref_locked(set);
+    cache_unuse_locked(c, set);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -312,9 +355,9 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
              bool copy)
 {
     pthread_mutex_lock(&c->lock);
-    writer_wait_locked(c, set);
+    queue_wait_locked(c, set);
     int err = set->error;
-    if (err == 0 && !blockmap_complete(&set->map)) {
+    if (err == 0 && !blockmap_complete(&set->stored)) {
         err = SHOAL_EIO;
     }
     if (err != 0) {
@@ -325,7 +368,7 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
         memcpy(set->root, root, DIGEST_LEN);
     }
     set->copy = set->copy || copy;
-    cache_touch_locked(set);
+    set->last_use_us = day_us();
     pthread_mutex_unlock(&c->lock);
     err = store_record(c, set, DB_COMPLETE, NULL);
     if (err == 0) {
@@ -346,6 +389,19 @@ cache_forget(struct cache *c, const uint8_t id[20])
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL && !set->filling) {
         evict_forget_locked(c, set, CACHE_GONE_FAILED);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+void
+cache_pin(struct cache *c, const uint8_t id[20])
+{
+    pthread_mutex_lock(&c->lock);
+    struct cache_set *set = sets_find(&c->sets, id);
+    if (set != NULL && c->pin_ms > 0) {
+        set->last_use_us = day_us();
+        sets_pin(&c->sets, set, clock_ms() + c->pin_ms);
+        cache_touch_locked(c, set);
     }
     pthread_mutex_unlock(&c->lock);
 }

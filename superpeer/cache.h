@@ -6,14 +6,24 @@
  * cache_open() and cache_close().
  *
  * Caveats
- *   A block can be served when it was committed, some milliseconds after
- *   cache_write(). After kill -9 all that was committed is there. After a
+ *   A block can be served from cache_write() on. It is committed some
+ *   milliseconds later; where that fails it is not held any more, and its set
+ *   cannot be completed. After kill -9 all that was committed is there. After a
  *   power cut the last second may be lost, and the file may be damaged where
  *   the file system writes out of order: there is no fsync in between. So a
  *   block of an earlier run is compared with its hash before it is served.
  *   A set's room is set aside when it is begun, as if it was complete.
  *   The cache is as large as the disk has room for, if that is less than its
  *   size.
+ *
+ * Who has to go
+ *   When the sets take more than 85 % of the size, with the new one as if it
+ *   was complete, down to 80 %: the one that was used the longest ago first.
+ *   Sets on probation, which were not read from two addresses yet, keep a
+ *   tenth of the size: beyond it the oldest of them goes before all others.
+ *   Not those that are being read or filled, nor those that a tracker was
+ *   just told of (cache_pin()). Another version of the new one's URL goes in
+ *   any case. Whoever may ask for a set is told before its first byte goes.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -31,7 +41,10 @@ struct resource;
 
 struct cache_options {
     const char *path;
-    uint64_t size; /* bytes */
+    uint64_t size;     /* bytes */
+    uint64_t map_size; /* bytes of address space; 0: as needed. For tests of
+                          a map that is too small. */
+    unsigned pin_ms;   /* how long cache_pin() pins; 0: not at all */
 
     /** A set is about to be deleted: tell those who may ask for it; ${more}:
      *  the next one follows at once, and it all can be waited for together.
@@ -62,7 +75,7 @@ void cache_close(struct cache *c);
 
 /** cache_too_large(c, size): such a file is above 80 % of the cache, or of
  *  what the disk has room for. */
-bool cache_too_large(const struct cache *c, uint64_t size);
+bool cache_too_large(struct cache *c, uint64_t size);
 
 /**
  * cache_fill(c, r, out):
@@ -122,6 +135,10 @@ int cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
 /** cache_forget(c, id): delete the set, unless it is being filled. */
 void cache_forget(struct cache *c, const uint8_t id[20]);
 
+/** cache_pin(c, id): somebody was just told that it is here: it is not
+ *  evicted for as long as the options say. */
+void cache_pin(struct cache *c, const uint8_t id[20]);
+
 /** cache_sync(c): what was committed is on the disk. SHOAL_EIO. */
 int cache_sync(struct cache *c);
 
@@ -130,11 +147,13 @@ struct cache_info {
     uint8_t id[20];
     uint8_t root[32];
     uint64_t size;     /* bytes */
+    uint64_t room;     /* bytes set aside for it */
     uint64_t last_use; /* seconds since 1970 */
     uint32_t blocks, held;
     bool complete;
     bool copy;
     bool filling;
+    bool probation; /* not yet read from two addresses */
     char *url, *provider, *version;
 };
 

@@ -5,6 +5,10 @@
 #include "cache_internal.h"
 #include "shoal.h"
 
+enum {
+    LIST_SETS = 64 /* copied while the lock is held */
+};
+
 static int
 fill_info(const struct cache_set *set, struct cache_info *out)
 {
@@ -17,6 +21,8 @@ fill_info(const struct cache_set *set, struct cache_info *out)
     out->held = set->map.held;
     out->complete = set->complete;
     out->copy = set->copy;
+    out->probation = set->probation;
+    out->room = set->footprint;
     out->filling = set->filling;
     out->url = strdup(set->resource.url);
     out->provider = strdup(set->resource.provider);
@@ -53,7 +59,7 @@ cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out)
 
 struct listing {
     struct cache_info *list;
-    size_t n;
+    size_t n, cap;
     int err;
 };
 
@@ -62,26 +68,39 @@ list_one(struct cache_set *set, void *ctx)
 {
     struct listing *l = ctx;
 
+    if (l->err == 0 && l->n == l->cap) {
+        size_t cap = l->cap != 0 ? l->cap * 2 : 256;
+        struct cache_info *list = realloc(l->list, cap * sizeof(*list));
+
+        l->err = list != NULL ? 0 : SHOAL_ENOMEM;
+        l->list = list != NULL ? list : l->list;
+        l->cap = list != NULL ? cap : l->cap;
+    }
     if (l->err == 0) {
         l->err = fill_info(set, &l->list[l->n]);
         l->n += l->err == 0;
     }
 }
 
+/* Some at a time: serving must not wait for a hundred thousand. */
 int
 cache_list(struct cache *c, struct cache_info **out, size_t *n)
 {
-    struct listing l = { NULL, 0, 0 };
+    struct listing l = { NULL, 0, 0, 0 };
+    size_t cursor = 0;
 
-    pthread_mutex_lock(&c->lock);
-    l.list = calloc(c->sets.count + 1, sizeof(*l.list));
-    if (l.list != NULL) {
-        sets_each(&c->sets, list_one, &l);
-    }
-    pthread_mutex_unlock(&c->lock);
-    if (l.list == NULL || l.err != 0) {
+    do {
+        size_t until = l.n + LIST_SETS;
+
+        pthread_mutex_lock(&c->lock);
+        do {
+            cursor = sets_scan(&c->sets, cursor, list_one, &l);
+        } while (cursor != 0 && l.n < until && l.err == 0);
+        pthread_mutex_unlock(&c->lock);
+    } while (cursor != 0 && l.err == 0);
+    if (l.err != 0) {
         cache_list_free(l.list, l.n);
-        return SHOAL_ENOMEM;
+        return l.err;
     }
     *out = l.list;
     *n = l.n;

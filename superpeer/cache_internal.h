@@ -12,10 +12,26 @@
 #include "db.h"
 #include "sets.h"
 
-struct write;
+enum {
+    QUEUE_BUCKETS = 1024 /* of some thousand writes at most */
+};
+
+/** A block on its way into the file, or a block's deletion. */
+struct write {
+    struct write *next; /* in the queue, or in its batch */
+    struct write *same; /* in its bucket, newest first */
+    struct cache_set *set;
+    unsigned refs; /* the queue, and who reads it */
+    uint32_t block;
+    bool drop;
+    uint8_t hash[DIGEST_LEN];
+    size_t len;
+    uint8_t data[];
+};
 
 struct cache {
     struct db *db;
+    unsigned pin_ms;
     void (*on_leaving)(void *ctx, const uint8_t id[20], bool more);
     void (*on_damaged)(void *ctx, const uint8_t id[20]);
     void *ctx;
@@ -27,22 +43,37 @@ struct cache {
     uint64_t gone[CACHE_GONE_REASONS];
     uint64_t damaged, syncs, commit_errors, map_full; /* cache_stats */
 
+    uint64_t limit; /* bytes, that a full map has turned out to hold; or 0 */
+
     /* evict.c; linked by next_id */
     struct cache_set *leaving; /* being deleted */
     struct cache_set *stuck;   /* whose deletion failed */
     uint64_t leaving_bytes;    /* footprint */
 
-    /* writer.c */
-    pthread_t writer;
+    /* queue.c */
     pthread_cond_t queued;
     struct write *head, **tail;
+    struct write *pending[QUEUE_BUCKETS]; /* queued, or being committed */
     size_t queue_bytes;
+
+    /* writer.c */
+    pthread_t writer;
+    struct cache_set *touched; /* whose records are to be stored */
     bool stopping;
     bool dirty; /* committed and not synced */
 };
 
+/** cache_unref_locked(set): frees it when it was the last one's. */
 void cache_unref_locked(struct cache_set *set);
-void cache_touch_locked(struct cache_set *set);
+
+/** cache_use_locked(c, set), cache_unuse_locked(c, set): it is not evicted in
+ *  between. */
+void cache_use_locked(struct cache *c, struct cache_set *set);
+void cache_unuse_locked(struct cache *c, struct cache_set *set);
+
+/** cache_touch_locked(c, set): its record has changed; stored within a
+ *  minute. */
+void cache_touch_locked(struct cache *c, struct cache_set *set);
 
 /** cache_record_locked(set, state): its strings are the set's. */
 struct db_record cache_record_locked(const struct cache_set *set,
@@ -56,8 +87,28 @@ void writer_stop(struct cache *c);
 /** writer_mark_dirty(c): something was committed by others. */
 void writer_mark_dirty(struct cache *c);
 
-/** writer_wait_locked(c, set): until nothing of the set is queued. */
-void writer_wait_locked(struct cache *c, struct cache_set *set);
+/** queue_weight(w): what it counts of the queue's bound, bytes. */
+size_t queue_weight(const struct write *w);
+
+/** queue_wait_locked(c, set): until nothing of the set is queued. */
+void queue_wait_locked(struct cache *c, struct cache_set *set);
+
+/** queue_find_locked(c, set, block): the newest write of the block that is
+ *  not committed, or NULL. Take a reference to use it without the lock. */
+struct write *queue_find_locked(const struct cache *c,
+                                const struct cache_set *set, uint32_t block);
+
+/** queue_unref_locked(w): frees it with its last reference. */
+void queue_unref_locked(struct write *w);
+
+/** queue_done_locked(c, w): it was committed, or has failed; its reference is
+ *  taken. */
+void queue_done_locked(struct cache *c, struct write *w);
+
+/** queue_hashes_locked(c, set, layer): the hashes of blocks that are not
+ *  committed yet; the others are left as they are. */
+void queue_hashes_locked(const struct cache *c, const struct cache_set *set,
+                         uint8_t *layer);
 
 /** writer_sync(c): what was committed is on the disk afterwards. */
 int writer_sync(struct cache *c);
@@ -79,8 +130,15 @@ void evict_forget_locked(struct cache *c, struct cache_set *set,
 bool evict_is_leaving_locked(const struct cache *c, const uint8_t id[20]);
 
 /** evict_again(c, set): ${set}, not in the tables, was found half deleted.
- *  Taken. */
+ *  Taken; evict_retry() deletes what is left. */
 void evict_again(struct cache *c, struct cache_set *set);
+
+/** evict_retry(c): those whose deletion has failed, once more. */
+void evict_retry(struct cache *c);
+
+/** evict_map_full_locked(c): there was no page for what should have had room:
+ *  from now on the sets get less. */
+void evict_map_full_locked(struct cache *c);
 
 /** evict_fini(c): frees what is in the lists. */
 void evict_fini(struct cache *c);

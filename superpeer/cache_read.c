@@ -3,29 +3,72 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "cache_internal.h"
 #include "log.h"
 #include "shoal.h"
 
-static long
-read_some(struct cache *c, const struct cache_set *set, uint64_t off,
-          void *buf, size_t len)
+/* What a look at the set says about one of its blocks. */
+struct look {
+    struct write *queued; /* a reference, or NULL */
+    bool checked;
+};
+
+static struct look
+look_at(struct cache *c, struct cache_set *set, uint32_t block)
 {
-    return db_read(c->db, set->resource.id,
-                   (uint32_t) (off / set->map.block_size),
-                   (size_t) (off % set->map.block_size), buf, len);
+    struct look l = { NULL, false };
+
+    pthread_mutex_lock(&c->lock);
+    if (set->queued > 0) {
+        l.queued = queue_find_locked(c, set, block);
+    }
+    if (l.queued != NULL) {
+        l.queued->refs++;
+    }
+    l.checked = blockmap_has(&set->checked, block);
+    pthread_mutex_unlock(&c->lock);
+    return l;
+}
+
+/* The reference is taken. */
+static long
+read_queued(struct cache *c, struct write *w, size_t off, void *buf,
+            size_t len)
+{
+    long n = SHOAL_EIO; /* it is being dropped */
+
+    if (!w->drop && off < w->len) {
+        n = (long) (len < w->len - off ? len : w->len - off);
+        memcpy(buf, w->data + off, (size_t) n);
+    }
+    pthread_mutex_lock(&c->lock);
+    queue_unref_locked(w);
+    pthread_mutex_unlock(&c->lock);
+    return n;
+}
+
+static long
+read_some(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
+          size_t len)
+{
+    uint32_t block = (uint32_t) (off / set->map.block_size);
+    size_t skip = (size_t) (off % set->map.block_size);
+    struct look l = look_at(c, set, block);
+
+    if (l.queued != NULL) {
+        return read_queued(c, l.queued, skip, buf, len);
+    }
+    return db_read(c->db, set->resource.id, block, skip, buf, len);
 }
 
 int
 cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
            size_t len)
 {
-    pthread_mutex_lock(&c->lock);
-    writer_wait_locked(c, set);
-    int err = set->error;
-    pthread_mutex_unlock(&c->lock);
-
-    while (err == 0 && len > 0) {
+    while (len > 0) {
         long n = read_some(c, set, off, buf, len);
 
         if (n <= 0) {
@@ -35,13 +78,32 @@ cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
         buf = (char *) buf + n;
         len -= (size_t) n;
     }
-    return err;
+    return 0;
 }
 
+/* What is queued first: what is committed meanwhile, the file has. */
 static int
 read_layer(struct cache *c, const struct cache_set *set, uint8_t *layer)
 {
-    return db_hashes(c->db, set->resource.id, layer, set->map.count);
+    size_t len = (size_t) set->map.count * DIGEST_LEN;
+
+    uint8_t *queued = calloc(1, len + 1);
+    if (queued == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (set->queued > 0) {
+        queue_hashes_locked(c, set, queued);
+    }
+    pthread_mutex_unlock(&c->lock);
+    int err = db_hashes(c->db, set->resource.id, layer, set->map.count);
+    for (size_t i = 0; err == 0 && i < len; i += DIGEST_LEN) {
+        if (!digest_is_zero(queued + i)) {
+            memcpy(layer + i, queued + i, DIGEST_LEN);
+        }
+    }
+    free(queued);
+    return err;
 }
 
 int
@@ -63,18 +125,59 @@ cache_held(struct cache *c, struct cache_set *set)
     return held;
 }
 
+/* A host, as a number that is not 0: an IPv4 address, or the /64 of an IPv6
+ * one, as a host has many of these. */
+static uint64_t
+address_key(const struct sockaddr *from)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    uint8_t bytes[8];
+    size_t n = 0;
+
+    if (from != NULL && from->sa_family == AF_INET) {
+        memcpy(&in, from, sizeof(in));
+        n = sizeof(in.sin_addr);
+        memcpy(bytes, &in.sin_addr, n);
+    } else if (from != NULL && from->sa_family == AF_INET6) {
+        memcpy(&in6, from, sizeof(in6));
+        bool mapped = IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr);
+
+        n = mapped ? sizeof(in.sin_addr) : sizeof(bytes);
+        memcpy(bytes, in6.sin6_addr.s6_addr + (mapped ? 12 : 0), n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+    }
+    return n > 0 ? hash | 1 : 0;
+}
+
+/* Once two have read it, more will. */
+static void
+note_reader_locked(struct cache *c, struct cache_set *set, uint64_t reader)
+{
+    if (!set->probation || reader == 0 || reader == set->reader) {
+        return;
+    }
+    if (set->reader == 0) {
+        set->reader = reader;
+    } else {
+        sets_prove(&c->sets, set);
+    }
+}
+
 static int
 serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
            struct serve_set *out)
 {
     struct cache *c = ctx;
 
-    (void) from;
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL) {
-        set->refs++;
-        cache_touch_locked(set);
+        cache_use_locked(c, set);
+        note_reader_locked(c, set, address_key(from));
         out->handle = set;
         out->size = set->map.size;
         out->block_size = set->map.block_size;
@@ -90,7 +193,7 @@ serve_close(void *ctx, struct serve_set *set)
     struct cache *c = ctx;
 
     pthread_mutex_lock(&c->lock);
-    cache_unref_locked(set->handle);
+    cache_unuse_locked(c, set->handle);
     pthread_mutex_unlock(&c->lock);
     set->handle = NULL;
 }
@@ -107,48 +210,42 @@ serve_held(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
     return n;
 }
 
+/* SHOAL_EVERIFY: the block is not what was written. */
 static int
 compare_block(struct cache *c, const struct cache_set *set, uint32_t block)
 {
     const uint8_t *id = set->resource.id;
     size_t len = blockmap_length(&set->map, block);
     uint8_t want[DIGEST_LEN], got[DIGEST_LEN];
-    int err = SHOAL_EIO;
 
     uint8_t *data = malloc(len);
     if (data == NULL) {
         return SHOAL_ENOMEM;
     }
-    if (db_read(c->db, id, block, 0, data, len) == (long) len
-        && db_hash(c->db, id, block, want) == 0
-        && digest_block(data, len, set->map.size, set->map.block_size, got)
-               == 0
-        && memcmp(want, got, DIGEST_LEN) == 0)
+    long n = db_read(c->db, id, block, 0, data, len);
+    int err = n < 0 ? (int) n : db_hash(c->db, id, block, want);
+    if (err == 0) {
+        err = digest_block(data, len, set->map.size, set->map.block_size, got);
+    }
+    if (err == SHOAL_ENOTFOUND
+        || (err == 0
+            && (n != (long) len || memcmp(want, got, DIGEST_LEN) != 0)))
     {
-        err = 0;
+        err = SHOAL_EVERIFY;
     }
     free(data);
     return err;
 }
 
-/* A block of an earlier run is compared with its hash before it is served
- * for the first time: a power cut may have damaged it. One that is wrong is
- * fetched again when the set is asked for. */
-static int
-check_block(struct cache *c, struct cache_set *set, uint32_t block)
+/* Wrong, or not there although the bitmap says so: it is fetched again. Not
+ * where it was dropped meanwhile. */
+static void
+lose_block(struct cache *c, struct cache_set *set, uint32_t block)
 {
     pthread_mutex_lock(&c->lock);
-    bool checked = blockmap_has(&set->checked, block);
-    pthread_mutex_unlock(&c->lock);
-    if (checked) {
-        return 0;
-    }
-    int err = compare_block(c, set, block);
-    pthread_mutex_lock(&c->lock);
-    bool lost = err == SHOAL_EIO && !set->gone;
-    if (err == 0) {
-        blockmap_set(&set->checked, block);
-    } else if (lost) {
+    bool lost = !set->gone && set->error == 0 && blockmap_has(&set->map, block)
+                && queue_find_locked(c, set, block) == NULL;
+    if (lost) {
         sets_mark(&c->sets, set, false, set->filling);
         c->damaged++;
     }
@@ -161,7 +258,37 @@ check_block(struct cache *c, struct cache_set *set, uint32_t block)
             c->on_damaged(c->ctx, set->resource.id);
         }
     }
+}
+
+/* A block of an earlier run is compared with its hash before it is served
+ * for the first time: a power cut may have damaged it. */
+static int
+check_block(struct cache *c, struct cache_set *set, uint32_t block)
+{
+    int err = compare_block(c, set, block);
+
+    if (err == 0) {
+        pthread_mutex_lock(&c->lock);
+        blockmap_set(&set->checked, block);
+        pthread_mutex_unlock(&c->lock);
+    } else if (err == SHOAL_EVERIFY) {
+        lose_block(c, set, block);
+    }
     return err;
+}
+
+static long
+read_stored(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
+            size_t len)
+{
+    uint32_t block = (uint32_t) (off / set->map.block_size);
+    long n = db_read(c->db, set->resource.id, block,
+                     (size_t) (off % set->map.block_size), buf, len);
+
+    if (n == SHOAL_ENOTFOUND) {
+        lose_block(c, set, block);
+    }
+    return n > 0 ? n : SHOAL_EIO;
 }
 
 /* Whether the set is there is looked at afterwards: where it is gone, another
@@ -172,11 +299,18 @@ serve_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
 {
     struct cache *c = ctx;
     struct cache_set *cs = set->handle;
+    uint32_t block = (uint32_t) (off / cs->map.block_size);
+    struct look l = look_at(c, cs, block);
+    long n;
 
-    if (check_block(c, cs, (uint32_t) (off / cs->map.block_size)) != 0) {
+    if (l.queued != NULL) {
+        n = read_queued(c, l.queued, (size_t) (off % cs->map.block_size), buf,
+                        len);
+    } else if (!l.checked && check_block(c, cs, block) != 0) {
         return SHOAL_EIO;
+    } else {
+        n = read_stored(c, cs, off, buf, len);
     }
-    long n = read_some(c, cs, off, buf, len);
     pthread_mutex_lock(&c->lock);
     bool gone = cs->gone;
     pthread_mutex_unlock(&c->lock);

@@ -42,7 +42,8 @@ struct config {
     char *bind_address;
     uint64_t log_level; /* enum log_level */
     char *cache_path;
-    uint64_t cache_size;              /* bytes */
+    uint64_t cache_size; /* bytes */
+    uint64_t cache_pin_ms;
     uint64_t connections;             /* of the block server */
     uint64_t connections_per_address; /* 0: no limit */
     uint64_t upload_rate;             /* bytes a second; 0: no limit */

@@ -107,6 +107,15 @@ const struct setting config_settings[] = {
       .help = "What the cache may take on disk. Sets that were not used for "
               "the longest time go when 85 % of it are spoken for; a file "
               "above 80 % of it is refused." },
+    { .key = "cache.pin",
+      .take = take_duration,
+      .expected = "a time such as `60s`",
+      .fallback = "60s",
+      .max = 3600000,
+      .offset = AT(cache_pin_ms),
+      .help = "How long a set is not evicted after a tracker was told, as the "
+              "answer to a prepare, that it is here: the tracker's interval, "
+              "after which clients ask again." },
     { .key = "origins",
       .take = take_origin,
       .expected = "scheme://host[:port], the host perhaps as `*.domain`",

@@ -57,7 +57,7 @@ db_is_of(const uint8_t *id, const MDB_val *key)
 /* LMDB's and the system's errors in ours. LMDB says EIO when a write was cut
  * short, as the last one on a disk that runs full is. */
 int
-db_fail(const struct db *d, const uint8_t *id, const char *what, int rc)
+db_fail(struct db *d, const uint8_t *id, const char *what, int rc)
 {
     struct statvfs fs;
 
@@ -67,6 +67,9 @@ db_fail(const struct db *d, const uint8_t *id, const char *what, int rc)
         rc = ENOSPC;
     }
     log_line(LOG_LEVEL_ERROR, id, "cache: %s: %s", what, mdb_strerror(rc));
+    if (rc == MDB_MAP_FULL) {
+        atomic_store(&d->map_full, true);
+    }
     switch (rc) {
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
@@ -115,7 +118,7 @@ map_size(const struct db *d)
 {
     char name[PATH_MAX];
     struct stat st;
-    uint64_t size = d->size;
+    uint64_t size = d->map_size != 0 ? d->map_size : d->size;
 
     snprintf(name, sizeof(name), "%s/data.mdb", d->path);
     if (stat(name, &st) == 0 && (uint64_t) st.st_size > size) {
@@ -181,8 +184,8 @@ lock_folder(const struct db *d, char *why, size_t cap)
 }
 
 int
-db_open(const char *path, uint64_t size, struct db **out, char *why,
-        size_t cap)
+db_open(const char *path, uint64_t size, uint64_t map_size, struct db **out,
+        char *why, size_t cap)
 {
     int err = SHOAL_ENOMEM;
 
@@ -192,6 +195,7 @@ db_open(const char *path, uint64_t size, struct db **out, char *why,
         return SHOAL_ENOMEM;
     }
     d->size = size;
+    d->map_size = map_size;
     d->path = strdup(path);
     if (d->path == NULL) {
         goto free_db;
@@ -252,6 +256,18 @@ db_room(const struct db *d)
     uint64_t most =
         (uint64_t) st.st_size + (uint64_t) fs.f_bavail * fs.f_frsize;
     return most < d->size ? most : d->size;
+}
+
+bool
+db_map_was_full(struct db *d)
+{
+    return atomic_exchange(&d->map_full, false);
+}
+
+uint64_t
+db_size(const struct db *d)
+{
+    return d->size;
 }
 
 void

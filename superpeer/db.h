@@ -32,17 +32,22 @@ struct db_record {
     uint64_t last_use_us; /* since 1970 */
     enum db_state state;
     bool copy;
+    bool probation;
     uint8_t root[DIGEST_LEN];
 };
 
-/** db_open(path, size, out, why, cap): the folder, which must exist, is
- *  locked against other processes. The words of an error go to ${why}. */
-int db_open(const char *path, uint64_t size, struct db **out, char *why,
-            size_t cap);
+/** db_open(path, size, map_size, out, why, cap): the folder, which must exist,
+ *  is locked against other processes. ${map_size} is 0 but in tests. The words
+ *  of an error go to ${why}. */
+int db_open(const char *path, uint64_t size, uint64_t map_size,
+            struct db **out, char *why, size_t cap);
 
 /** db_room(d): bytes that the file may grow to: its size, or less where the
  *  disk has no room for that. */
 uint64_t db_room(const struct db *d);
+
+/** db_size(d): as given to db_open(). */
+uint64_t db_size(const struct db *d);
 
 /** db_sizes(d, map, file): bytes of address space, and of the file. */
 void db_sizes(struct db *d, uint64_t *map, uint64_t *file);
@@ -82,19 +87,23 @@ int db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block);
  */
 int db_delete(struct db *d, const struct db_record *rec, uint64_t block_size);
 
+/** db_map_was_full(d): was there no free page for a write? Asked once: false
+ *  then until it happens again. */
+bool db_map_was_full(struct db *d);
+
 /** db_sync(d): everything committed is on the disk afterwards. */
 int db_sync(struct db *d);
 
 /**
  * db_read(d, id, block, off, buf, len):
- * Copy up to ${len} bytes at ${off} of the block; how many, or SHOAL_EIO,
- * which is not logged: the set may have been deleted. The read transaction
- * ends before return.
+ * Copy up to ${len} bytes at ${off} of the block; how many, or
+ * SHOAL_ENOTFOUND, which is not logged: the set may have been deleted. The
+ * read transaction ends before return.
  */
 long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
              void *buf, size_t len);
 
-/** db_hash(d, id, block, hash): SHOAL_EIO when there is none. */
+/** db_hash(d, id, block, hash): SHOAL_ENOTFOUND. */
 int db_hash(struct db *d, const uint8_t *id, uint32_t block,
             uint8_t hash[DIGEST_LEN]);
 

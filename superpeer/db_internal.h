@@ -3,6 +3,7 @@
 #define DB_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,10 +33,11 @@ struct block_key {
 
 struct db {
     char *path;
-    uint64_t size;
+    uint64_t size, map_size; /* bytes; map_size: 0, or a test's */
     int lock_fd;
     MDB_env *env;
     MDB_dbi table[TABLES];
+    atomic_bool map_full;
     pthread_mutex_t lock;       /* of the pool */
     MDB_txn *pool[DB_POOL_MAX]; /* reset read transactions */
     unsigned pooled;
@@ -54,6 +56,6 @@ bool db_is_of(const uint8_t *id, const MDB_val *key);
 
 /** db_fail(d, id, what, rc): LMDB's or the system's error ${rc}, logged, as
  *  one of ours. */
-int db_fail(const struct db *d, const uint8_t *id, const char *what, int rc);
+int db_fail(struct db *d, const uint8_t *id, const char *what, int rc);
 
 #endif

@@ -45,7 +45,8 @@ parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
     rec->size = s.size;
     rec->last_use_us = s.last_use_us;
     rec->state = (enum db_state) s.state;
-    rec->copy = s.copy != 0;
+    rec->copy = (s.flags & STORED_COPY) != 0;
+    rec->probation = (s.flags & STORED_PROBATION) != 0;
     memcpy(rec->root, s.root, DIGEST_LEN);
     return 0;
 }
@@ -140,7 +141,7 @@ read_value(struct db *d, enum table table, const struct block_key *k,
            size_t off, struct db_buffer *out)
 {
     MDB_val key = db_val(k, sizeof(*k)), data;
-    long n = SHOAL_EIO;
+    long n = SHOAL_ENOTFOUND;
 
     MDB_txn *txn = reader_get(d);
     if (txn == NULL) {
@@ -174,7 +175,11 @@ db_hash(struct db *d, const uint8_t *id, uint32_t block,
     struct block_key k = db_key(id, block);
     struct db_buffer out = { hash, DIGEST_LEN };
 
-    return read_value(d, HASHES, &k, 0, &out) == DIGEST_LEN ? 0 : SHOAL_EIO;
+    long n = read_value(d, HASHES, &k, 0, &out);
+    if (n == DIGEST_LEN) {
+        return 0;
+    }
+    return n < 0 ? (int) n : SHOAL_ENOTFOUND;
 }
 
 static void

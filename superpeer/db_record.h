@@ -6,13 +6,18 @@
 
 #include "digest.h"
 
+enum stored_flag {
+    STORED_COPY = 1,     /* not every byte came from CDN nodes */
+    STORED_PROBATION = 2 /* not yet read from two addresses */
+};
+
 /* A record, in the machine's byte order; then url, provider and version,
  * each with a NUL. */
 struct stored {
     uint64_t size;
     uint64_t last_use_us;
     uint32_t state;
-    uint32_t copy;
+    uint32_t flags; /* enum stored_flag */
     uint8_t root[DIGEST_LEN];
 };
 

@@ -59,7 +59,8 @@ db_put_record(struct db_txn *t, const struct db_record *rec)
     s.size = rec->size;
     s.last_use_us = rec->last_use_us;
     s.state = rec->state;
-    s.copy = rec->copy;
+    s.flags = (rec->copy ? STORED_COPY : 0u)
+              | (rec->probation ? STORED_PROBATION : 0u);
     memcpy(s.root, rec->root, DIGEST_LEN);
     int rc = mdb_put(t->txn, t->db->table[SETS], &key, &data, MDB_RESERVE);
     if (rc != 0) {

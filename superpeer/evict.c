@@ -4,8 +4,11 @@
 #include "shoal.h"
 
 enum {
-    HIGH_PERCENT = 85, /* of the size: above it sets are evicted */
-    LOW_PERCENT = 80   /* and down to this */
+    HIGH_PERCENT = 85,      /* of the size: above it sets are evicted */
+    LOW_PERCENT = 80,       /* and down to this */
+    PROBATION_PERCENT = 10, /* what those on probation may keep of it */
+    VICTIMS_MAX = 1024,     /* chosen while the lock is held */
+    LEAST_PERCENT = 10      /* of the size: a map that is full takes so much */
 };
 
 static struct cache_set *
@@ -23,12 +26,21 @@ evict_is_leaving_locked(const struct cache *c, const uint8_t id[20])
     return find(c->leaving, id) != NULL;
 }
 
+/* Those that go, in the order in which they were chosen; linked by
+ * next_url. */
+struct victims {
+    struct cache_set *first, *last;
+    unsigned count;
+};
+
 /* Out of the tables, and on the list that goes; its room is free only when
  * it was deleted. */
 static void
-take_out_locked(struct cache *c, struct cache_set *set,
-                struct cache_set **list)
+take_out_locked(struct cache *c, struct cache_set *set, enum cache_gone why,
+                struct victims *list)
 {
+    c->gone[why]++;
+    set->why = why;
     sets_remove(&c->sets, set);
     c->sets.footprint += set->footprint;
     c->leaving_bytes += set->footprint;
@@ -36,10 +48,9 @@ take_out_locked(struct cache *c, struct cache_set *set,
     set->refs++;
     set->next_id = c->leaving;
     c->leaving = set;
-    while (*list != NULL) { /* in the order in which they were chosen */
-        list = &(*list)->next_url;
-    }
-    *list = set;
+    *(list->last != NULL ? &list->last->next_url : &list->first) = set;
+    list->last = set;
+    list->count++;
 }
 
 static void
@@ -58,7 +69,7 @@ static void
 delete_stored(struct cache *c, struct cache_set *set)
 {
     pthread_mutex_lock(&c->lock);
-    writer_wait_locked(c, set);
+    queue_wait_locked(c, set);
     struct db_record rec = cache_record_locked(set, DB_LEAVING);
     pthread_mutex_unlock(&c->lock);
     int err = db_delete(c->db, &rec, set->map.block_size);
@@ -77,6 +88,15 @@ delete_stored(struct cache *c, struct cache_set *set)
     pthread_mutex_unlock(&c->lock);
 }
 
+static const char *const words[CACHE_GONE_REASONS] = {
+    "the least recently used",
+    "the least recently used of those on probation",
+    "replaced by another version",
+    "it cannot be completed",
+    "removed by the operator",
+    "damaged",
+};
+
 /* All are told of before the first byte goes. */
 static void
 delete_list(struct cache *c, struct cache_set *list)
@@ -84,6 +104,8 @@ delete_list(struct cache *c, struct cache_set *list)
     struct cache_set *next;
 
     for (struct cache_set *set = list; set != NULL; set = set->next_url) {
+        log_line(LOG_LEVEL_INFO, set->resource.id, "cache: deleted: %s",
+                 words[set->why]);
         if (c->on_leaving != NULL) {
             c->on_leaving(c->ctx, set->resource.id, set->next_url != NULL);
         }
@@ -120,41 +142,54 @@ delete_stuck(struct cache *c)
 }
 
 struct room {
-    uint64_t high, low; /* bytes */
+    uint64_t high, low, probation; /* bytes */
 };
+
+static void
+choose_victims_locked(struct cache *c, const struct room *room, uint64_t need,
+                      uint64_t fresh, struct victims *list)
+{
+    struct cache_set *old;
+
+    while (need > room->low && list->count < VICTIMS_MAX) {
+        uint64_t most = room->probation > fresh ? room->probation - fresh : 0;
+
+        old = sets_victim(&c->sets, most);
+        if (old == NULL) {
+            break;
+        }
+        need -= old->footprint;
+        take_out_locked(c, old,
+                        old->probation && c->sets.probation > most
+                            ? CACHE_GONE_PROBATION
+                            : CACHE_GONE_ROOM,
+                        list);
+    }
+}
 
 /* Another version of its URL goes in any case, the least recently used where
  * there is no room. Those that go are put on `list`. */
 static int
 choose_locked(struct cache *c, const struct cache_set *set,
-              const struct room *room, struct cache_set **list)
+              const struct room *room, struct victims *list)
 {
     struct cache_set *old = sets_other(&c->sets, set);
-    uint64_t most = sets_evictable(&c->sets);
 
     if (old != NULL && old->filling) {
         return SHOAL_EFULL;
     }
     if (old != NULL) { /* it may be in use: its readers see an error */
-        c->gone[CACHE_GONE_REPLACED]++;
-        log_line(LOG_LEVEL_INFO, old->resource.id,
-                 "cache: replaced by another version");
-        take_out_locked(c, old, list);
-        most = sets_evictable(&c->sets);
+        take_out_locked(c, old, CACHE_GONE_REPLACED, list);
     }
+    sets_settle(&c->sets);
     uint64_t need = c->sets.footprint + set->footprint - c->leaving_bytes;
     if (need <= room->high) {
         return 0;
     }
-    if (need - most > room->high) {
+    if (need - sets_evictable(&c->sets) > room->high) {
         return SHOAL_EFULL;
     }
-    while (need > room->low && (old = sets_oldest(&c->sets)) != NULL) {
-        c->gone[CACHE_GONE_ROOM]++;
-        log_line(LOG_LEVEL_INFO, old->resource.id, "cache: evicted");
-        need -= old->footprint;
-        take_out_locked(c, old, list);
-    }
+    choose_victims_locked(c, room, need, set->footprint, list);
     return 0;
 }
 
@@ -162,13 +197,13 @@ choose_locked(struct cache *c, const struct cache_set *set,
  * being deleted. */
 static bool
 settle_locked(struct cache *c, struct cache_set *set, const struct room *room,
-              struct cache_set **list, int *err)
+              struct victims *list, int *err)
 {
     *err = find(c->stuck, set->resource.id) != NULL ? SHOAL_EFULL : 0;
     if (*err == 0) {
         *err = choose_locked(c, set, room, list);
     }
-    if (*err != 0 || *list != NULL) {
+    if (*err != 0 || list->first != NULL) {
         return false;
     }
     if (c->leaving != NULL && c->sets.footprint + set->footprint > room->high)
@@ -178,8 +213,22 @@ settle_locked(struct cache *c, struct cache_set *set, const struct room *room,
     }
     set->filling = true;
     set->refs = 1;
+    set->users = 1;
     sets_add(&c->sets, set);
     return true;
+}
+
+/* What the sets may take: of the size, or of what the disk has room for, or
+ * of what a map that was full has turned out to hold. */
+static uint64_t
+room_of(struct cache *c)
+{
+    uint64_t size = db_room(c->db);
+
+    pthread_mutex_lock(&c->lock);
+    uint64_t limit = c->limit;
+    pthread_mutex_unlock(&c->lock);
+    return limit != 0 && limit < size ? limit : size;
 }
 
 int
@@ -190,29 +239,42 @@ evict_make_room(struct cache *c, struct cache_set *set)
 
     delete_stuck(c);
     while (!settled && err == 0) {
-        uint64_t size = db_room(c->db);
+        uint64_t size = room_of(c);
         struct room room = { size / 100 * HIGH_PERCENT,
-                             size / 100 * LOW_PERCENT };
-        struct cache_set *list = NULL;
+                             size / 100 * LOW_PERCENT,
+                             size / 100 * PROBATION_PERCENT };
+        struct victims list = { NULL, NULL, 0 };
 
         pthread_mutex_lock(&c->lock);
         settled = settle_locked(c, set, &room, &list, &err);
         pthread_mutex_unlock(&c->lock);
-        delete_list(c, list);
+        delete_list(c, list.first);
     }
     return err;
+}
+
+void
+evict_map_full_locked(struct cache *c)
+{
+    uint64_t limit = c->sets.footprint / HIGH_PERCENT * 100 / 8 * 7;
+    uint64_t least = db_size(c->db) / 100 * LEAST_PERCENT;
+
+    limit = limit > least ? limit : least;
+    if (c->limit == 0 || limit < c->limit) {
+        c->limit = limit;
+    }
+    c->map_full++;
 }
 
 void
 evict_forget_locked(struct cache *c, struct cache_set *set,
                     enum cache_gone why)
 {
-    struct cache_set *list = NULL;
+    struct victims list = { NULL, NULL, 0 };
 
-    c->gone[why]++;
-    take_out_locked(c, set, &list);
+    take_out_locked(c, set, why, &list);
     pthread_mutex_unlock(&c->lock);
-    delete_list(c, list);
+    delete_list(c, list.first);
     pthread_mutex_lock(&c->lock);
 }
 
@@ -224,6 +286,11 @@ evict_again(struct cache *c, struct cache_set *set)
     c->sets.footprint += set->footprint;
     set->next_id = c->stuck;
     c->stuck = set;
+}
+
+void
+evict_retry(struct cache *c)
+{
     delete_stuck(c);
 }
 
@@ -239,7 +306,7 @@ evict_fini(struct cache *c)
 }
 
 bool
-cache_too_large(const struct cache *c, uint64_t size)
+cache_too_large(struct cache *c, uint64_t size)
 {
-    return size > db_room(c->db) / 100 * LOW_PERCENT;
+    return size > room_of(c) / 100 * LOW_PERCENT;
 }

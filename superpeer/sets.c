@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sets_internal.h"
 #include "shoal.h"
 
 enum {
@@ -86,6 +87,9 @@ sets_create(const struct resource *r, struct cache_set **out)
         err = blockmap_init(&set->map, r->size);
     }
     if (err == 0) {
+        err = blockmap_init(&set->stored, r->size);
+    }
+    if (err == 0) {
         err = blockmap_init(&set->writing, r->size);
     }
     if (err == 0) {
@@ -96,6 +100,7 @@ sets_create(const struct resource *r, struct cache_set **out)
         return err;
     }
     set->footprint = footprint(&set->map);
+    set->probation = true;
     *out = set;
     return 0;
 }
@@ -108,6 +113,7 @@ sets_destroy(struct cache_set *set)
     }
     resource_fini(&set->resource);
     blockmap_fini(&set->map);
+    blockmap_fini(&set->stored);
     blockmap_fini(&set->writing);
     blockmap_fini(&set->checked);
     free(set);
@@ -174,6 +180,8 @@ sets_add(struct sets *s, struct cache_set *set)
     s->complete += set->complete;
     s->filling += set->filling;
     s->footprint += set->footprint;
+    s->probation += set->probation ? set->footprint : 0;
+    sets_enlist(s, set);
 }
 
 void
@@ -202,10 +210,12 @@ sets_remove(struct sets *s, struct cache_set *set)
     }
     *url = set->next_url;
     set->next_id = set->next_url = NULL;
+    sets_delist(set);
     s->count--;
     s->complete -= set->complete;
     s->filling -= set->filling;
     s->footprint -= set->footprint;
+    s->probation -= set->probation ? set->footprint : 0;
 }
 
 bool
@@ -239,58 +249,29 @@ sets_other(const struct sets *s, const struct cache_set *set)
     return o;
 }
 
-void
-sets_each(const struct sets *s, void (*fn)(struct cache_set *set, void *ctx),
-          void *ctx)
+/* The cursor counts with its bits reversed, so that it stays right when the
+ * tables double: a bucket that was seen is split into two that both lie
+ * behind it. */
+static size_t
+next_cursor(size_t cursor, size_t mask)
 {
-    for (size_t i = 0; i < s->buckets; i++) {
-        struct cache_set *set = s->by_id[i];
+    size_t bit = (mask >> 1) + 1;
 
-        for (; set != NULL; set = set->next_id) {
-            fn(set, ctx);
-        }
+    while (bit != 0 && (cursor & bit) != 0) {
+        cursor &= ~bit;
+        bit >>= 1;
     }
+    return bit != 0 ? cursor | bit : 0;
 }
 
-static bool
-is_evictable(const struct cache_set *set)
+size_t
+sets_scan(const struct sets *s, size_t cursor,
+          void (*fn)(struct cache_set *set, void *ctx), void *ctx)
 {
-    return set->refs == 0 && !set->filling;
-}
+    struct cache_set *set = s->by_id[cursor & (s->buckets - 1)];
 
-static void
-add_evictable(struct cache_set *set, void *ctx)
-{
-    *(uint64_t *) ctx += is_evictable(set) ? set->footprint : 0;
-}
-
-uint64_t
-sets_evictable(const struct sets *s)
-{
-    uint64_t sum = 0;
-
-    sets_each(s, add_evictable, &sum);
-    return sum;
-}
-
-/* `ctx` is the oldest so far. */
-static void
-compare_age(struct cache_set *set, void *ctx)
-{
-    struct cache_set **oldest = ctx;
-
-    if (is_evictable(set)
-        && (*oldest == NULL || set->last_use_us < (*oldest)->last_use_us))
-    {
-        *oldest = set;
+    for (; set != NULL; set = set->next_id) {
+        fn(set, ctx);
     }
-}
-
-struct cache_set *
-sets_oldest(const struct sets *s)
-{
-    struct cache_set *oldest = NULL;
-
-    sets_each(s, compare_age, &oldest);
-    return oldest;
+    return next_cursor(cursor, s->buckets - 1);
 }

@@ -158,6 +158,7 @@ start_cache(struct superpeer *s, char *why, size_t cap)
     struct cache_options o = {
         .path = s->config->cache_path,
         .size = s->config->cache_size,
+        .pin_ms = (unsigned) s->config->cache_pin_ms,
         .leaving = on_leaving,
         .damaged = on_damaged,
         .ctx = s,

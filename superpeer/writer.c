@@ -9,20 +9,11 @@
 #include "shoal.h"
 
 enum {
-    QUEUE_BYTES = 32 << 20,
-    BATCH_BYTES = 8 << 20, /* of one transaction; DESIGN.md section 4 */
+    BATCH_BYTES = 8 << 20, /* of one transaction: by bytes, not count */
     SYNC_MS = 1000,
-    TOUCH_MS = 60000 /* how often last uses are stored */
-};
-
-struct write {
-    struct write *next;
-    struct cache_set *set;
-    uint32_t block;
-    bool drop;
-    uint8_t hash[DIGEST_LEN];
-    size_t len;
-    uint8_t data[];
+    TOUCH_MS = 60000,  /* how often last uses are stored */
+    TOUCH_BATCH = 256, /* records, of one transaction */
+    TOUCH_BATCHES = 16 /* in a row: blocks wait meanwhile */
 };
 
 void
@@ -81,6 +72,8 @@ commit_batch(struct cache *c, const struct write *batch)
     return db_end(t, err);
 }
 
+/* A failed write takes its block back, unless a newer one of the same block
+ * is queued. */
 static void
 written_locked(struct cache *c, struct write *w, int err)
 {
@@ -88,19 +81,19 @@ written_locked(struct cache *c, struct write *w, int err)
 
     if (err != 0) {
         set->error = set->error != 0 ? set->error : err;
-        memcpy(set->writing.bits, set->map.bits, blockmap_bytes(&set->map));
-        set->writing.held = set->map.held;
+        memcpy(set->writing.bits, set->stored.bits,
+               blockmap_bytes(&set->stored));
+        set->writing.held = set->stored.held;
+        if (queue_find_locked(c, set, w->block) == w) {
+            blockmap_clear(&set->map, w->block);
+            blockmap_clear(&set->checked, w->block);
+        }
     } else if (w->drop) {
-        blockmap_clear(&set->map, w->block);
+        blockmap_clear(&set->stored, w->block);
     } else {
-        blockmap_set(&set->map, w->block);
-        blockmap_set(&set->checked, w->block);
-        set->added++;
+        blockmap_set(&set->stored, w->block);
     }
-    c->queue_bytes -= w->len;
-    set->queued--;
-    cache_unref_locked(set);
-    free(w);
+    queue_done_locked(c, w);
 }
 
 /* The lock is held, and let go meanwhile. */
@@ -110,9 +103,10 @@ write_batch(struct cache *c)
     struct write *batch = c->head, **end = &c->head;
     size_t bytes = 0;
 
-    while (*end != NULL && (bytes == 0 || bytes + (*end)->len <= BATCH_BYTES))
+    while (*end != NULL
+           && (bytes == 0 || bytes + queue_weight(*end) <= BATCH_BYTES))
     {
-        bytes += (*end)->len;
+        bytes += queue_weight(*end);
         end = &(*end)->next;
     }
     c->head = *end;
@@ -125,6 +119,9 @@ write_batch(struct cache *c)
     pthread_mutex_lock(&c->lock);
     c->dirty = c->dirty || err == 0;
     c->commit_errors += err != 0;
+    if (err == SHOAL_EFULL && db_map_was_full(c->db)) {
+        evict_map_full_locked(c);
+    }
     while (batch != NULL) {
         struct write *next = batch->next;
 
@@ -158,40 +155,82 @@ writer_sync(struct cache *c)
     return err;
 }
 
-struct touched {
-    struct db_txn *txn;
-    int err;
-};
-
-static void
-store_touched(struct cache_set *set, void *ctx)
+/* Their records are copied under the lock, and put without: a transaction
+ * waits for the disk. */
+static size_t
+take_touched(struct cache *c, struct cache_set **sets, struct db_record *recs)
 {
-    struct touched *t = ctx;
+    size_t n = 0;
 
-    if (set->touched && set->complete && t->err == 0) {
-        struct db_record rec = cache_record_locked(set, DB_COMPLETE);
+    pthread_mutex_lock(&c->lock);
+    while (c->touched != NULL && n < TOUCH_BATCH) {
+        struct cache_set *set = c->touched;
 
-        t->err = db_put_record(t->txn, &rec);
+        c->touched = set->next_touched;
         set->touched = false;
+        sets[n] = set;
+        recs[n++] =
+            cache_record_locked(set, set->complete ? DB_COMPLETE : DB_FILLING);
     }
+    pthread_mutex_unlock(&c->lock);
+    return n;
 }
 
-/* Last uses are only advice: what is lost here costs nothing. */
-static void
+/* A set that is being deleted has another state in the file, or no record any
+ * more: it is passed over. */
+static int
+put_touched(struct cache *c, struct cache_set **sets,
+            const struct db_record *recs, size_t n)
+{
+    int err;
+
+    struct db_txn *t = db_begin(c->db, &err);
+    if (t == NULL) {
+        return err;
+    }
+    err = 0;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        pthread_mutex_lock(&c->lock);
+        bool gone = sets[i]->gone;
+        bool same =
+            recs[i].state == (sets[i]->complete ? DB_COMPLETE : DB_FILLING);
+        pthread_mutex_unlock(&c->lock);
+        if (!gone && same) {
+            err = db_put_record(t, &recs[i]);
+        }
+    }
+    return db_end(t, err);
+}
+
+/* True when there are more. Last uses are only advice: what is lost here
+ * costs nothing. */
+static bool
+store_some(struct cache *c)
+{
+    struct cache_set *sets[TOUCH_BATCH];
+    struct db_record recs[TOUCH_BATCH];
+
+    size_t n = take_touched(c, sets, recs);
+    int err = n > 0 ? put_touched(c, sets, recs, n) : 0;
+    pthread_mutex_lock(&c->lock);
+    c->dirty = c->dirty || (n > 0 && err == 0);
+    for (size_t i = 0; i < n; i++) {
+        cache_unref_locked(sets[i]);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return n == TOUCH_BATCH;
+}
+
+/* True when all were stored. */
+static bool
 store_uses(struct cache *c)
 {
-    struct touched t = { NULL, 0 };
-
-    t.txn = db_begin(c->db, &t.err);
-    if (t.txn == NULL) {
-        return;
+    for (int i = 0; i < TOUCH_BATCHES; i++) {
+        if (!store_some(c)) {
+            return true;
+        }
     }
-    pthread_mutex_lock(&c->lock);
-    sets_each(&c->sets, store_touched, &t);
-    pthread_mutex_unlock(&c->lock);
-    if (db_end(t.txn, t.err) == 0) {
-        writer_mark_dirty(c);
-    }
+    return false;
 }
 
 static void
@@ -210,6 +249,7 @@ write_loop(void *arg)
     struct cache *c = arg;
     uint64_t synced = clock_ms(), stored = synced;
 
+    evict_retry(c);
     pthread_mutex_lock(&c->lock);
     while (!c->stopping || c->head != NULL) {
         if (c->head == NULL) {
@@ -223,8 +263,7 @@ write_loop(void *arg)
             continue;
         }
         pthread_mutex_unlock(&c->lock);
-        if (now - stored >= TOUCH_MS) {
-            store_uses(c);
+        if (now - stored >= TOUCH_MS && store_uses(c)) {
             stored = now;
         }
         writer_sync(c);
@@ -232,7 +271,8 @@ write_loop(void *arg)
         pthread_mutex_lock(&c->lock);
     }
     pthread_mutex_unlock(&c->lock);
-    store_uses(c);
+    while (store_some(c)) {
+    }
     writer_sync(c);
     return NULL;
 }
@@ -253,89 +293,4 @@ writer_stop(struct cache *c)
     pthread_cond_signal(&c->queued);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->writer, NULL);
-}
-
-/* ---- the queue ---- */
-
-void
-writer_wait_locked(struct cache *c, struct cache_set *set)
-{
-    while (set->queued > 0) {
-        pthread_cond_wait(&c->done, &c->lock);
-    }
-}
-
-static int
-enqueue(struct cache *c, struct write *w)
-{
-    struct cache_set *set = w->set;
-
-    pthread_mutex_lock(&c->lock);
-    while (c->queue_bytes > 0 && c->queue_bytes + w->len > QUEUE_BYTES) {
-        pthread_cond_wait(&c->done, &c->lock);
-    }
-    int err = set->gone ? SHOAL_EIO : set->error;
-    if (err == 0) {
-        set->refs++;
-        set->queued++;
-        c->queue_bytes += w->len;
-        *c->tail = w;
-        c->tail = &w->next;
-        if (w->drop) {
-            blockmap_clear(&set->map, w->block);
-        }
-        pthread_cond_signal(&c->queued);
-    }
-    pthread_mutex_unlock(&c->lock);
-    return err;
-}
-
-int
-cache_write(struct cache *c, struct cache_set *set, uint32_t block,
-            const void *data, size_t len, const uint8_t hash[32])
-{
-    if (block >= set->map.count || len != blockmap_length(&set->map, block)) {
-        return SHOAL_EIO;
-    }
-    struct write *w = malloc(sizeof(*w) + len);
-    if (w == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    memset(w, 0, sizeof(*w));
-    w->set = set;
-    w->block = block;
-    w->len = len;
-    memcpy(w->hash, hash, DIGEST_LEN);
-    memcpy(w->data, data, len);
-    int err = enqueue(c, w);
-    if (err != 0) {
-        free(w);
-    }
-    return err;
-}
-
-/* Where the drop cannot be stored, the set has an error from now on, and so
- * is neither completed nor gone on with. */
-void
-cache_drop(struct cache *c, struct cache_set *set, uint32_t block)
-{
-    struct write *w = block < set->map.count ? calloc(1, sizeof(*w)) : NULL;
-    int err = SHOAL_ENOMEM;
-
-    if (block >= set->map.count) {
-        return;
-    }
-    if (w != NULL) {
-        w->set = set;
-        w->block = block;
-        w->drop = true;
-        err = enqueue(c, w);
-    }
-    if (err != 0) {
-        free(w);
-        pthread_mutex_lock(&c->lock);
-        blockmap_clear(&set->map, block);
-        set->error = set->error != 0 ? set->error : err;
-        pthread_mutex_unlock(&c->lock);
-    }
 }

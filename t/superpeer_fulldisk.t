@@ -14,7 +14,7 @@ my $mib = 1048576;
 my $cdn = cdn(nodes => 1);
 my $t  = fake_tracker();
 my $sp = Shoal::SuperPeer->new(cdn => $cdn, trackers => [ $t->conf ],
-    cache_size => '1GiB');
+    cache_size => '1GiB', cache_pin => '0s');
 $sp->write_conf;
 $sp->{process} = start_cmd({ env => { san_env() }, name => 'sp' },
     'unshare', '-m', 'sh', '-c',

@@ -24,7 +24,8 @@ pass('it goes on by itself');
 like($sp->stderr, qr/ $id prefetch: goes on with \d+ of 512 blocks/,
      'where it was');
 my ($held) = $sp->stderr =~ /goes on with (\d+) of/;
-cmp_ok($held, '>=', 64, 'with all that it had said');
+# But for what was not committed yet when it said so.
+cmp_ok($held, '>=', 32, 'with most of what it had said');
 # In all: the file, and what was on its way when it was killed.
 cmp_ok($cdn->bytes, '<', $size + 32 * 65536, 'and fetches the rest only');
 ok(http(GET => $sp->base . "/blocks/$id")->{body} eq slurp($path),

@@ -1,173 +1,12 @@
-/* The block cache. */
-#include "unit.h"
+/* The block cache: what it keeps. */
+#include "cache_unit.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "../../superpeer/cache.h"
-#include "../../superpeer/log.h"
-#include "blockmap.h"
-#include "digest.h"
-#include "resource.h"
-#include "shoal.h"
-
-enum {
-    BLOCK = 65536,
-    MIB = 1 << 20
-};
-
-static char folder[] = "/tmp/shoal-cache-XXXXXX";
-
-/* Ids in the order in which they were said to be leaving. */
-static uint8_t left[64][20];
-static unsigned n_left;
-
-/* Run when a set is said to be leaving. */
-static void (*meanwhile)(void);
-
-static void
-on_leaving(void *ctx, const uint8_t id[20], bool more)
-{
-    (void) ctx;
-    assert_true(n_left < 64);
-    (void) more;
-    memcpy(left[n_left++], id, 20);
-    if (meanwhile != NULL) {
-        meanwhile();
-    }
-}
-
-static int
-remove_files(void)
-{
-    char name[128];
-    static const char *const files[] = { "data.mdb", "lock.mdb",
-                                         "superpeer.lock" };
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(name, sizeof(name), "%s/%s", folder, files[i]);
-        unlink(name);
-    }
-    return 0;
-}
-
-static int
-setup(void **state)
-{
-    (void) state;
-    n_left = 0;
-    meanwhile = NULL;
-    return remove_files();
-}
-
-static struct cache *
-open_cache(uint64_t size)
-{
-    struct cache_options o = { .path = folder,
-                               .size = size,
-                               .leaving = on_leaving };
-    struct cache *c;
-    char why[256];
-
-    if (cache_open(&o, &c, why, sizeof(why)) != 0) {
-        fail_msg("%s", why);
-    }
-    return c;
-}
-
-/* Every block of every file differs. */
-static void
-make_block(const struct resource *r, uint32_t block, uint8_t *out, size_t len)
-{
-    memset(out, (int) (block % 251), len);
-    memcpy(out, r->id, 20);
-    memcpy(out + 20, &block, sizeof(block));
-}
-
-static void
-make_resource(struct resource *r, unsigned number, uint64_t size)
-{
-    char url[64];
-
-    snprintf(url, sizeof(url), "http://cdn.example.com/%u", number);
-    assert_int_equal(resource_init(r, url, size, NULL, "etag:\"x\""), 0);
-}
-
-static int
-write_block(struct cache *c, struct cache_set *set, const struct resource *r,
-            uint32_t block)
-{
-    static uint8_t data[BLOCK];
-    uint8_t hash[DIGEST_LEN];
-    struct blockmap m;
-
-    assert_int_equal(blockmap_init(&m, r->size), 0);
-    size_t len = blockmap_length(&m, block);
-    blockmap_fini(&m);
-    make_block(r, block, data, len);
-    assert_int_equal(digest_block(data, len, r->size, BLOCK, hash), 0);
-    return cache_write(c, set, block, data, len, hash);
-}
-
-static const uint8_t root[DIGEST_LEN] = { 1, 2, 3 };
-
-static int
-fill_all(struct cache *c, const struct resource *r)
-{
-    struct cache_set *set;
-    uint32_t count = (uint32_t) ((r->size + BLOCK - 1) / BLOCK);
-
-    int err = cache_fill(c, r, &set);
-    for (uint32_t i = 0; err == 0 && i < count; i++) {
-        err = write_block(c, set, r, i);
-    }
-    if (err == 0) {
-        err = cache_finish(c, set, root, false);
-    }
-    if (set != NULL && err != SHOAL_EFULL) {
-        cache_fill_end(c, set);
-    }
-    return err;
-}
-
-/* All that is held is right; how many blocks. */
-static uint32_t
-check_blocks(struct cache *c, const struct resource *r)
-{
-    static uint8_t want[BLOCK], got[BLOCK];
-    const struct serve_ops *ops = &cache_serve_ops;
-    struct serve_set set;
-    uint32_t held = 0;
-
-    assert_int_equal(ops->open(c, r->id, NULL, &set), 0);
-    uint8_t *layer = malloc((size_t) set.count * DIGEST_LEN);
-    assert_non_null(layer);
-    assert_int_equal(ops->hashes(c, &set, layer), 0);
-    for (uint32_t i = 0; i < set.count; i++) {
-        uint64_t off = (uint64_t) i * BLOCK;
-        uint64_t len = ops->held(c, &set, off, BLOCK);
-        uint8_t hash[DIGEST_LEN];
-
-        assert_int_equal(digest_is_zero(layer + i * DIGEST_LEN), len == 0);
-        if (len == 0) {
-            continue;
-        }
-        held++;
-        make_block(r, i, want, (size_t) len);
-        assert_int_equal(ops->read(c, &set, off, got, BLOCK), (long) len);
-        assert_memory_equal(got, want, (size_t) len);
-        digest_block(got, (size_t) len, r->size, BLOCK, hash);
-        assert_memory_equal(hash, layer + i * DIGEST_LEN, DIGEST_LEN);
-    }
-    free(layer);
-    ops->close(c, &set);
-    return held;
-}
+#include <lmdb.h>
 
 static void
 expect_open_error(const char *path, const char *words)
@@ -315,6 +154,152 @@ reads_what_is_queued(void **state)
     resource_fini(&r);
 }
 
+/* Another process holds LMDB's writer lock until it is let go. */
+struct holder {
+    pid_t pid;
+    int pipe[2];
+};
+
+static void
+hold(const struct holder *h, int ready)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    char byte = 0;
+
+    if (mdb_env_create(&env) != 0 || mdb_env_set_maxdbs(env, 8) != 0
+        || mdb_env_open(env, folder, MDB_NOTLS | MDB_NOSYNC, 0600) != 0
+        || mdb_txn_begin(env, NULL, 0, &txn) != 0
+        || write(ready, &byte, 1) != 1)
+    {
+        _exit(1);
+    }
+    byte = read(h->pipe[0], &byte, 1) == 0;
+    mdb_txn_abort(txn);
+    _exit(0);
+}
+
+static void
+hold_writer(struct holder *h)
+{
+    int ready[2];
+    char byte;
+
+    assert_int_equal(pipe(h->pipe), 0);
+    assert_int_equal(pipe(ready), 0);
+    h->pid = fork();
+    assert_true(h->pid >= 0);
+    if (h->pid == 0) {
+        close(h->pipe[1]);
+        hold(h, ready[1]);
+    }
+    close(h->pipe[0]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+}
+
+static void
+let_go(struct holder *h)
+{
+    int status = 1;
+
+    close(h->pipe[1]);
+    assert_int_equal(waitpid(h->pid, &status, 0), h->pid);
+    assert_int_equal(status, 0);
+}
+
+/* Nothing can be committed, and yet it is served: bits, hashes and bytes. */
+static void
+serves_what_is_queued(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct cache_stats stats;
+    struct cache_set *set;
+    struct resource r;
+    struct holder h;
+    uint8_t bits[2];
+    uint64_t cursor;
+    struct serve_set reader;
+
+    (void) state;
+    make_resource(&r, 1, 10 * BLOCK + 7);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    hold_writer(&h);
+    for (uint32_t i = 0; i < 11; i += 2) {
+        assert_int_equal(write_block(c, set, &r, i), 0);
+    }
+    assert_int_equal(check_blocks(c, &r), 6);
+    assert_int_equal(cache_held(c, set), 6);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader), 0);
+    assert_int_equal(cache_serve_ops.have(c, &reader, bits, &cursor), 0);
+    assert_int_equal(bits[0], 0xaa);
+    assert_int_equal(bits[1], 0xa0);
+    assert_int_equal(cursor, 6);
+    cache_drop(c, set, 4); /* queued behind the block itself */
+    assert_int_equal(check_blocks(c, &r), 5);
+    assert_int_equal(write_block(c, set, &r, 4), 0);
+    assert_int_equal(check_blocks(c, &r), 6);
+    cache_get_stats(c, &stats);
+    assert_true(stats.queue_bytes >= 6 * BLOCK + 7);
+    cache_serve_ops.close(c, &reader);
+    let_go(&h);
+    cache_fill_end(c, set);
+    assert_int_equal(check_blocks(c, &r), 6);
+    cache_get_stats(c, &stats);
+    assert_int_equal(stats.queue_bytes, 0);
+    cache_close(c);
+    c = open_cache(64 * MIB);
+    assert_int_equal(check_blocks(c, &r), 6);
+    cache_close(c);
+    resource_fini(&r);
+}
+
+/* What was served out of the queue is not held any more when it could not be
+ * committed; what is committed stays. */
+static void
+a_failed_commit_takes_blocks_back(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct rlimit unlimited, small;
+    struct cache_stats stats;
+    struct cache_set *set;
+    struct resource r;
+    struct holder h;
+
+    (void) state;
+    signal(SIGXFSZ, SIG_IGN);
+    make_resource(&r, 1, 200 * BLOCK);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(write_block(c, set, &r, i), 0);
+    }
+    cache_fill_end(c, set);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    hold_writer(&h);
+    for (uint32_t i = 100; i < 200; i++) {
+        assert_int_equal(write_block(c, set, &r, i), 0);
+    }
+    assert_int_equal(check_blocks(c, &r), 120);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    small = unlimited;
+    cache_get_stats(c, &stats);
+    small.rlim_cur = stats.file_bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    let_go(&h);
+    assert_int_not_equal(cache_finish(c, set, root, false), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(check_blocks(c, &r), 20);
+    cache_get_stats(c, &stats);
+    assert_true(stats.commit_errors >= 1);
+    assert_int_equal(stats.damaged, 0);
+    cache_fill_end(c, set);
+    assert_int_equal(fill_all(c, &r), 0);
+    assert_int_equal(check_blocks(c, &r), 200);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 static void
 drops_blocks(void **state)
 {
@@ -375,64 +360,6 @@ replaces_other_versions(void **state)
 }
 
 static void
-evicts_the_least_recently_used(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    static const unsigned order[] = { 0, 1, 2, 4, 5, 3 };
-    struct resource r[60];
-    struct cache_stats stats;
-
-    (void) state;
-    for (unsigned i = 0; i < 60; i++) {
-        make_resource(&r[i], i, 8 * MIB);
-        assert_int_equal(fill_all(c, &r[i]), 0);
-        if (i == 5) { /* this one is used again, and so goes late */
-            check_blocks(c, &r[3]);
-        }
-        cache_get_stats(c, &stats);
-        assert_true(stats.used <= stats.size / 100 * 85);
-    }
-    assert_int_equal(check_blocks(c, &r[59]), 128);
-    assert_int_equal(stats.gone[CACHE_GONE_ROOM], n_left);
-    for (unsigned i = 0; i < n_left; i++) {
-        unsigned want = i < 6 ? order[i] : i;
-
-        assert_memory_equal(left[i], r[want].id, 20);
-    }
-    assert_int_equal(stats.gone[CACHE_GONE_ROOM] + stats.sets, 60);
-    assert_true(stats.sets >= 5);
-    cache_close(c);
-    for (unsigned i = 0; i < 60; i++) {
-        resource_fini(&r[i]);
-    }
-}
-
-static void
-keeps_what_is_in_use(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    struct resource big, other;
-    struct serve_set reader;
-    struct cache_set *set = NULL;
-
-    (void) state;
-    make_resource(&big, 1, 45 * MIB);
-    make_resource(&other, 2, 20 * MIB);
-    assert_int_equal(fill_all(c, &big), 0);
-    assert_int_equal(cache_serve_ops.open(c, big.id, NULL, &reader), 0);
-    assert_int_equal(cache_fill(c, &other, &set), SHOAL_EFULL);
-    assert_null(set);
-    assert_int_equal(check_blocks(c, &big), 720);
-    cache_serve_ops.close(c, &reader);
-    assert_int_equal(cache_fill(c, &other, &set), 0);
-    cache_fill_end(c, set);
-    assert_int_equal(n_left, 1);
-    cache_close(c);
-    resource_fini(&big);
-    resource_fini(&other);
-}
-
-static void
 a_deleted_set_reads_as_an_error(void **state)
 {
     struct cache *c = open_cache(64 * MIB);
@@ -456,21 +383,10 @@ a_deleted_set_reads_as_an_error(void **state)
 }
 
 static void
-knows_what_is_too_large(void **state)
-{
-    struct cache *c = open_cache(100 * MIB);
-
-    (void) state;
-    assert_false(cache_too_large(c, 79 * MIB));
-    assert_true(cache_too_large(c, 81 * MIB));
-    assert_true(cache_too_large(c, INT64_MAX));
-    cache_close(c);
-}
-
-static void
 fill_and_die(const struct resource *r, uint32_t first)
 {
     struct cache *c = open_cache(64 * MIB);
+    struct cache_stats stats;
     struct cache_set *set;
 
     if (cache_fill(c, r, &set) != 0) {
@@ -479,9 +395,10 @@ fill_and_die(const struct resource *r, uint32_t first)
     for (uint32_t i = first; i < first + 40; i++) {
         write_block(c, set, r, i);
     }
-    while (cache_held(c, set) < first + 1) {
-        usleep(1000);
-    }
+    do { /* until the first one is committed */
+        usleep(100);
+        cache_get_stats(c, &stats);
+    } while (stats.queue_bytes > 39 * BLOCK);
     raise(SIGKILL);
 }
 
@@ -644,126 +561,32 @@ a_reader_of_a_set_that_came_back(void **state)
     resource_fini(&r);
 }
 
-/* Flips a byte of the block, where the file holds it. */
-static void
-damage(const struct resource *r, uint32_t block)
-{
-    static uint8_t data[BLOCK], part[64];
-    char name[128];
-    long at;
-
-    make_block(r, block, data, BLOCK);
-    snprintf(name, sizeof(name), "%s/data.mdb", folder);
-    FILE *f = fopen(name, "r+e");
-    assert_non_null(f);
-    for (at = 16;; at += 4096) { /* behind an overflow page's header */
-        assert_int_equal(fseek(f, at, SEEK_SET), 0);
-        assert_int_equal(fread(part, sizeof(part), 1, f), 1);
-        if (memcmp(part, data, sizeof(part)) == 0) {
-            break;
-        }
-    }
-    assert_int_equal(fseek(f, at + 100, SEEK_SET), 0);
-    fputc('x', f);
-    fclose(f);
-}
-
-/* Not served, not even once, and fetched again. */
-static void
-a_damaged_block(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    struct resource r;
-    struct cache_info info;
-    struct cache_set *set;
-    struct serve_set reader;
-    char buf[10];
-
-    (void) state;
-    make_resource(&r, 1, 8 * BLOCK);
-    assert_int_equal(fill_all(c, &r), 0);
-    cache_close(c);
-    damage(&r, 5);
-    c = open_cache(64 * MIB);
-    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader), 0);
-    assert_int_equal(
-        cache_serve_ops.read(c, &reader, 5 * BLOCK + 3000, buf, 10),
-        SHOAL_EIO);
-    cache_serve_ops.close(c, &reader);
-    cache_close(c);
-    c = open_cache(64 * MIB);
-    assert_int_equal(check_blocks(c, &r), 7);
-    assert_int_equal(cache_info(c, r.id, &info), 0);
-    assert_false(info.complete);
-    cache_info_fini(&info);
-    assert_int_equal(cache_fill(c, &r, &set), 0);
-    assert_int_equal(write_block(c, set, &r, 5), 0);
-    assert_int_equal(cache_finish(c, set, root, false), 0);
-    cache_fill_end(c, set);
-    assert_int_equal(check_blocks(c, &r), 8);
-    cache_close(c);
-    resource_fini(&r);
-}
-
-/* What must go anyway is not enough: then nothing goes. */
-static void
-evicts_nothing_in_vain(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    struct resource big, small, other;
-    struct serve_set reader;
-    struct cache_set *set = NULL;
-
-    (void) state;
-    make_resource(&big, 1, 40 * MIB);
-    make_resource(&small, 2, 5 * MIB);
-    make_resource(&other, 3, 30 * MIB);
-    assert_int_equal(fill_all(c, &big), 0);
-    assert_int_equal(fill_all(c, &small), 0);
-    assert_int_equal(cache_serve_ops.open(c, big.id, NULL, &reader), 0);
-    assert_int_equal(cache_fill(c, &other, &set), SHOAL_EFULL);
-    assert_int_equal(n_left, 0);
-    assert_int_equal(check_blocks(c, &small), 80);
-    cache_serve_ops.close(c, &reader);
-    cache_close(c);
-    resource_fini(&big);
-    resource_fini(&small);
-    resource_fini(&other);
-}
-
-#define TEST(f) cmocka_unit_test_setup(f, setup)
-
-int
-main(void)
+static int
+run(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(survives_kill), /* first: it forks */
+        TEST(survives_kill),
         TEST(refuses_bad_folders),
         TEST(keeps_sets),
         TEST(empty_file),
         TEST(goes_on),
         TEST(reads_what_is_queued),
+        TEST(serves_what_is_queued),
+        TEST(a_failed_commit_takes_blocks_back),
         TEST(drops_blocks),
         TEST(replaces_other_versions),
-        TEST(evicts_the_least_recently_used),
-        TEST(keeps_what_is_in_use),
         TEST(a_deleted_set_reads_as_an_error),
         TEST(a_set_comes_back_while_it_goes),
         TEST(a_reader_of_a_set_that_came_back),
-        TEST(evicts_nothing_in_vain),
-        TEST(a_damaged_block),
-        TEST(knows_what_is_too_large),
         TEST(survives_a_full_disk),
         TEST(survives_a_smaller_size),
     };
 
-    if (mkdtemp(folder) == NULL) {
-        return 1;
-    }
-    log_set_level(LOG_LEVEL_ERROR);
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    remove_files();
-    rmdir(folder);
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int
+main(void)
+{
+    return run_in_folder(run);
 }

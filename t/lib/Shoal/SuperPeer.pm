@@ -6,7 +6,7 @@ package Shoal::SuperPeer;
 #       trackers => [ $tracker ], cdn => $cdn);
 #
 # trackers: Shoal::Tracker objects or { url, token }; cdn: adds resolve: and
-# origins: for it; cache_size ('1GiB'); origins, resolve (lists); settings
+# origins: for it; cache_size ('1GiB'), cache_pin (cache.pin); origins, resolve (lists); settings
 # (hash: more of the YAML file, replaces what is there by key).
 
 use v5.36;
@@ -68,7 +68,8 @@ sub config($self) {
         status_listen   => "127.0.0.1:$self->{status_port}",
         trackers        => \@trackers,
         cache           => { path => $self->{cache},
-                             size => $self->{cache_size} },
+                             size => $self->{cache_size},
+                             pin  => $self->{cache_pin} },
         origins         => [ @origins, @{ $self->{origins} } ],
         allow_addresses => ['127.0.0.0/8'],
         resolve         => [ @resolve, @{ $self->{resolve} } ],
