@@ -55,7 +55,7 @@ report_complete(struct prefetch *p, const uint8_t id[20])
     memcpy(item.root, info.root, sizeof(item.root));
     cache_info_fini(&info);
     if (complete) {
-        cache_pin(p->o.cache, id);
+        cache_pin(p->cache, id);
         report(p, id, &item);
     }
     return complete;
