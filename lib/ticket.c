@@ -29,13 +29,12 @@ struct ticket_keys {
 };
 
 struct ticket_keys *
-ticket_keys_create(unsigned skew_s)
+ticket_keys_create(void)
 {
     struct ticket_keys *k = calloc(1, sizeof(*k));
 
     if (k != NULL) {
         atomic_init(&k->refs, 1);
-        k->skew_s = skew_s;
     }
     return k;
 }
@@ -59,6 +58,12 @@ ticket_keys_free(struct ticket_keys *k)
         EVP_MAC_CTX_free(k->macs[i]);
     }
     free(k);
+}
+
+void
+ticket_keys_allow(struct ticket_keys *k, unsigned skew_s)
+{
+    k->skew_s = skew_s;
 }
 
 size_t

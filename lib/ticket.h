@@ -19,9 +19,8 @@ enum {
 /** The keys of one super peer; any of them is good. */
 struct ticket_keys;
 
-/** ticket_keys_create(skew_s): none yet; a ticket is good for ${skew_s} seconds
- *  beyond its time, for clocks that differ. NULL: out of memory. */
-struct ticket_keys *ticket_keys_create(unsigned skew_s);
+/** ticket_keys_create(): none yet. NULL: out of memory. */
+struct ticket_keys *ticket_keys_create(void);
 
 /** ticket_keys_ref(k): held once more; ticket_keys_free() drops one. */
 struct ticket_keys *ticket_keys_ref(struct ticket_keys *k);
@@ -37,6 +36,10 @@ void ticket_keys_free(struct ticket_keys *k);
  */
 int ticket_keys_read(struct ticket_keys *k, const char *path, char *why,
                      size_t cap);
+
+/** ticket_keys_allow(k, skew_s): a ticket is good for ${skew_s} seconds beyond
+ *  its time, for clocks that differ; 0 at first. Not while others use ${k}. */
+void ticket_keys_allow(struct ticket_keys *k, unsigned skew_s);
 
 /** ticket_keys_count(k): how many. */
 size_t ticket_keys_count(const struct ticket_keys *k);

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "resolve.h"
 #include "shoal.h"
+#include "ticket.h"
 
 enum {
     TOKEN_MAX = 4096 /* bytes */
@@ -124,12 +125,13 @@ create(void)
         return NULL;
     }
     atomic_init(&c->refs, 1);
+    c->tickets = ticket_keys_create();
     c->guard = guard_create();
     c->resolve = resolve_create();
     c->trackers = calloc(CONFIG_TRACKERS_MAX, sizeof(*c->trackers));
     c->given = calloc(config_settings_count, sizeof(*c->given));
-    if (c->guard == NULL || c->resolve == NULL || c->trackers == NULL
-        || c->given == NULL)
+    if (c->tickets == NULL || c->guard == NULL || c->resolve == NULL
+        || c->trackers == NULL || c->given == NULL)
     {
         config_free(c);
         return NULL;
@@ -157,6 +159,8 @@ config_load(const char *path, FILE *errors, struct config **out)
     if (err != 0) {
         goto fail;
     }
+    ticket_keys_allow(r.config->tickets,
+                      (unsigned) (r.config->ticket_skew / 1000));
     *out = r.config;
     return 0;
 
@@ -206,6 +210,7 @@ config_free(struct config *c)
     }
     free(c->given);
     free(c->trackers);
+    ticket_keys_free(c->tickets);
     guard_free(c->guard);
     resolve_free(c->resolve);
     free(c);

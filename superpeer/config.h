@@ -11,6 +11,7 @@
 
 struct guard;
 struct resolve;
+struct ticket_keys;
 
 enum {
     CONFIG_ERRORS_MAX = 20, /* messages; more do not help */
@@ -57,6 +58,8 @@ struct config {
     uint64_t nodes_per_file;
     struct config_tracker *trackers;
     size_t tracker_count;
+    struct ticket_keys *tickets;
+    uint64_t ticket_skew; /* ms */
     struct guard *guard;
     struct resolve *resolve;
     size_t origin_count;

@@ -20,6 +20,7 @@ struct reader {
     struct config *config;
     struct config_tracker *tracker; /* that is being read */
     struct config_yaml *yaml;       /* config_yaml.c's */
+    char why[512];                  /* more on SHOAL_EINVAL, or empty */
 };
 
 /* One kind of value: reads `text`. 0, SHOAL_EINVAL (not what is expected),
@@ -29,7 +30,7 @@ typedef int take_fn(struct reader *r, const struct setting *s,
 
 take_fn take_text, take_name, take_locality, take_path, take_url, take_address,
     take_listen, take_bytes, take_count, take_origin, take_network,
-    take_override, take_duration, take_switch, take_choice;
+    take_override, take_key_file, take_duration, take_switch, take_choice;
 
 enum flags {
     REQUIRED = 1,

@@ -135,6 +135,26 @@ const struct setting config_settings[] = {
       .flags = LIST,
       .help = "Addresses of CDN nodes to use instead of the resolver's, as "
               "the client's `--resolve`." },
+    { .key = "tickets.key_file",
+      .take = take_key_file,
+      .expected = "a path",
+      .flags = LIST,
+      .reload = true,
+      .help =
+          "Files with ticket keys, 32 to 128 hex digits a line, at most 16 "
+          "in all. With one, blocks are served only to who shows a ticket "
+          "of any of them (see docs/protocol.md); the tracker's "
+          "`tracker_ticket_key` signs with the first. The files are read "
+          "again at every reload." },
+    { .key = "tickets.clock_skew",
+      .take = take_duration,
+      .expected = "a time such as `60s`",
+      .fallback = "60s",
+      .max = 3600000,
+      .reload = true,
+      .offset = AT(ticket_skew),
+      .help = "How long a ticket is good beyond its time, as the tracker's "
+              "clock may be ahead of this one or behind." },
     { .key = "limits.connections",
       .take = take_count,
       .expected = "a number",

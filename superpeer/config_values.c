@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "resolve.h"
 #include "shoal.h"
+#include "ticket.h"
 
 enum {
     TEXT_MAX = 4096,    /* bytes; a header line of nginx holds 8 KiB */
@@ -320,6 +321,15 @@ take_override(struct reader *r, const struct setting *s, const char *text,
     (void) s;
     (void) at;
     return resolve_add(r->config->resolve, text);
+}
+
+int
+take_key_file(struct reader *r, const struct setting *s, const char *text,
+              void *at)
+{
+    (void) s;
+    (void) at;
+    return ticket_keys_read(r->config->tickets, text, r->why, sizeof(r->why));
 }
 
 enum storage

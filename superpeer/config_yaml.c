@@ -42,12 +42,15 @@ read_value(struct reader *r, const struct setting *s, const char *key,
                      s->expected);
         return;
     }
+    r->why[0] = '\0';
     int err = s->take(r, s, text, config_target(r, s));
     if (err == 0) {
         err = config_note(r, s, text);
     }
     if (err == SHOAL_ENOMEM) {
         config_fault(r, line, key, "out of memory");
+    } else if (err != 0 && r->why[0] != '\0') {
+        config_fault(r, line, key, "%s", r->why);
     } else if (err != 0) {
         config_fault(r, line, key, "expected %s%s, given `%.100s`",
                      s->expected, range, is_secret(s) ? "(not shown)" : text);

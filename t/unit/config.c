@@ -138,6 +138,16 @@ static const struct {
     { BASE "limits: { connections: 99999999999999999999 }\n",
       "F:6: limits.connections: expected" },
     { BASE "limits: { connections: { a: b } }\n", "given a mapping\n" },
+    { BASE "tickets: { key_file: /dev/null }\n",
+      "F:6: tickets.key_file: expected a list, each item a path, given one "
+      "value\n" },
+    { BASE "tickets:\n  key_file:\n    - /nonexistent/key\n",
+      "F:8: tickets.key_file: /nonexistent/key: No such file or "
+      "directory\n" },
+    { BASE "tickets: { key_file: [ /dev/null ] }\n",
+      "F:6: tickets.key_file: /dev/null: no key in it\n" },
+    { BASE "tickets: { clock_skew: 2h }\n",
+      "F:6: tickets.clock_skew: expected a time" },
     { BASE "limits: 3\n",
       "F:6: limits: expected a mapping, given one value\n" },
     { BASE "limits: { upload_rate: 10Mbit }\n",
