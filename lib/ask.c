@@ -12,7 +12,8 @@ enum {
     LEAVE_MS = 200,     /* for taking us off the list at the end */
     RETRY_MS = 2000,    /* a tracker that failed; doubled each time */
     RETRY_MAX_MS = 60000,
-    REFUSED_MS = 300000 /* one that does not want us */
+    REFUSED_MS = 300000, /* one that does not want us */
+    SOON_MS = 2000       /* between two requests at least, whatever happens */
 };
 
 static bool
@@ -139,6 +140,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
         tr->under[i] = ask.got[i];
     }
     tr->asked = true;
+    tr->asked_ms = clock_ms();
     tr->registered = t->o.port != 0;
 }
 
@@ -158,13 +160,33 @@ tracker_failed(struct tracker_state *tr, const struct job *job,
     }
 }
 
+/* How long it is without its ticket, which changes. */
+static size_t
+bare_len(const char *url)
+{
+    const char *last = strrchr(url, '&');
+
+    last = last != NULL ? last : strchr(url, '?');
+    return last != NULL && strncmp(last + 1, "t=", 2) == 0
+               ? (size_t) (last - url)
+               : strlen(url);
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+    size_t len = bare_len(a);
+
+    return len == bare_len(b) && strncmp(a, b, len) == 0;
+}
+
 static struct source *
 find_source(struct transfer *t, enum source_kind kind, const char *url)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind == kind && strcmp(s->url, url) == 0) {
+        if (s->kind == kind && is_same(s->url, url)) {
             return s;
         }
     }
@@ -194,7 +216,7 @@ take_source(struct transfer *t, enum source_kind kind, const char *url,
         name = name != NULL ? name + 3 : url;
         snprintf(s->name, sizeof(s->name), "%.*s", (int) strcspn(name, "/?"),
                  name);
-    } else if (complete == s->complete || s->drop) {
+    } else if (s->drop || (!swarm_renew(s, url) && complete == s->complete)) {
         return;
     }
     if (complete) {
@@ -292,6 +314,19 @@ ask_tick(struct transfer *t)
 
         if (!tr->asked && now >= tr->ask_ms) {
             ask_tracker(t, i, tr->ask_ms == 0 ? "started" : NULL, TRACKER_MS);
+        }
+    }
+}
+
+void
+ask_soon(struct transfer *t)
+{
+    for (unsigned i = 0; i < t->n_trackers; i++) {
+        struct tracker_state *tr = &t->trackers[i];
+        uint64_t soon = tr->asked_ms + SOON_MS;
+
+        if (tr->answered && tr->failures == 0 && tr->ask_ms > soon) {
+            tr->ask_ms = soon;
         }
     }
 }

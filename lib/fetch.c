@@ -155,7 +155,7 @@ take_block(struct job *job, uint32_t block)
     t->from[block] = (int16_t) s->index;
     blockmap_set(&t->map, block);
     s->used += job->len;
-    s->failures = 0;
+    s->failures = s->refusals = 0;
     t->progress_ms = clock_ms();
     return 0;
 }
@@ -244,6 +244,11 @@ fetch_done(struct job *job, int err, const char *why)
     if (err == SHOAL_ENOTFOUND && s->kind != SOURCE_CDN) {
         swarm_lost(job->t, s); /* news, not a fault */
         s->retry_ms = clock_ms() + BACKOFF_MS;
+        return;
+    }
+    if (s->kind == SOURCE_SUPER && job->answered && job->answer.status == 403)
+    {
+        swarm_refused(job->t, s);
         return;
     }
     if (job->answered && (err == SHOAL_EHTTP || err == SHOAL_ENOTFOUND)) {

@@ -206,9 +206,13 @@ create_parts(struct serve *s, const struct serve_options *o)
     s->stall = stall_create(&limits);
     s->crowd = crowd_create(or_default(o->max_connections, CONNECTIONS_MAX),
                             o->max_per_address);
-    return s->pace != NULL && s->stall != NULL && s->crowd != NULL
-               ? 0
-               : SHOAL_ENOMEM;
+    s->gate = ticket_gate_create();
+    if (s->pace == NULL || s->stall == NULL || s->crowd == NULL
+        || s->gate == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    ticket_gate_set(s->gate, o->tickets);
+    return 0;
 }
 
 static void
@@ -217,6 +221,7 @@ free_all(struct serve *s)
     pace_free(s->pace);
     stall_free(s->stall);
     crowd_free(s->crowd);
+    ticket_gate_free(s->gate);
     free(s);
 }
 
@@ -280,6 +285,7 @@ serve_reload(struct serve *s, const struct serve_options *options, char *why,
     stall_set(s->stall, &limits);
     crowd_set(s->crowd, or_default(options->max_connections, CONNECTIONS_MAX),
               options->max_per_address);
+    ticket_gate_set(s->gate, options->tickets);
     return 0;
 }
 
@@ -293,6 +299,7 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
     memset(out, 0, sizeof(*out));
     out->bytes = atomic_load(&s->bytes);
     out->busy = atomic_load(&s->busy);
+    out->denied = atomic_load(&s->denied);
     for (int i = 0; i < SERVE_KINDS; i++) {
         out->asked[i] = atomic_load(&s->asked[i]);
         out->requests += out->asked[i];

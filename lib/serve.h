@@ -43,6 +43,8 @@ struct serve_ops {
     int (*hashes)(void *ctx, const struct serve_set *set, uint8_t *layer);
 };
 
+struct ticket_keys;
+
 struct serve_options {
     const char *address; /* numeric; NULL: all, IPv4 and IPv6 */
     uint16_t port;       /* 0: any free one */
@@ -61,7 +63,9 @@ struct serve_options {
                             0: 10,000 */
     uint64_t min_rate;  /* bytes a second, slower readers are disconnected;
                             0: who takes nothing at all */
-    unsigned min_window_ms; /* over which that is measured; 0: 30,000 */
+    unsigned min_window_ms;      /* over which that is measured; 0: 30,000 */
+    struct ticket_keys *tickets; /* who has one of theirs is served; NULL, or
+                                    no key: everybody. Held */
 };
 
 /** Why a connection was not let in. */
@@ -93,6 +97,7 @@ struct serve_stats {
     uint64_t bytes; /* of blocks, handed to the sockets */
     uint64_t requests;
     uint64_t busy;               /* answered 503 */
+    uint64_t denied;             /* 403: no good ticket */
     uint64_t asked[SERVE_KINDS]; /* requests of GET and HEAD */
     uint64_t answered[6];        /* by status class: [2] is 2xx */
     uint64_t refused[SERVE_REFUSALS];

@@ -306,6 +306,16 @@ parse_path(const char *path, uint8_t id[RESOURCE_ID_LEN])
     return strcmp(path, "/hashes") == 0 ? SERVE_HASHES : SERVE_OTHER;
 }
 
+/* NULL: it may have blocks of that id; else why not. */
+static const char *
+refusal(struct serve *s, struct MHD_Connection *c,
+        const uint8_t id[RESOURCE_ID_LEN])
+{
+    return ticket_gate_check(
+        s->gate, id,
+        MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "t"));
+}
+
 enum MHD_Result
 serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
 {
@@ -318,6 +328,11 @@ serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
     if (kind == SERVE_OTHER) {
         return serve_say(s, c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL,
                          NULL);
+    }
+    const char *why = refusal(s, c, id);
+    if (why != NULL) {
+        atomic_fetch_add(&s->denied, 1);
+        return serve_say(s, c, MHD_HTTP_FORBIDDEN, why, NULL, NULL);
     }
     memset(&set, 0, sizeof(set));
     int err = s->ops->open(s->ctx, id, serve_address_of(c), &set);

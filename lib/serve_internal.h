@@ -12,6 +12,7 @@
 #include "pace.h"
 #include "serve.h"
 #include "stall.h"
+#include "ticket.h"
 
 enum {
     SERVE_CHUNK = 65536 /* bytes; response buffer of one connection */
@@ -22,6 +23,7 @@ struct serve {
     struct pace *pace;
     struct stall *stall;
     struct crowd *crowd;
+    struct ticket_gate *gate;
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;
@@ -31,6 +33,7 @@ struct serve {
     atomic_uint_fast64_t asked[SERVE_KINDS];
     atomic_uint_fast64_t answered[6];
     atomic_uint_fast64_t busy;
+    atomic_uint_fast64_t denied;
     atomic_uint_fast64_t refused[SERVE_REFUSALS];
 };
 

@@ -339,6 +339,9 @@ others_can_give(const struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
 
+        if (s->refused && clock_ms() < s->renew_ms) {
+            return true;
+        }
         if (s->kind != SOURCE_CDN && s->usable && s->scheduled >= 0
             && trust_allows(t, s) && (!s->complete || offers_missing(t, s)))
         {

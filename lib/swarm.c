@@ -11,7 +11,8 @@ enum {
     HAVE_MAX_MS = 2000, /* while nothing new comes */
     HAVE_FAILED_MS = 1000,
     HASHES_MS = 500,
-    SMALL_MS = 5000 /* bitmap and hashes must come within */
+    SMALL_MS = 5000, /* bitmap and hashes must come within */
+    RENEW_MS = 5000  /* a URL with a new ticket may take that long */
 };
 
 void
@@ -44,7 +45,7 @@ swarm_refresh(struct transfer *t, struct source *s)
     if (s->drop || s->scheduled < 0) {
         return;
     }
-    if (all) {
+    if (all && !s->refused) {
         if (schedule_have(t->schedule, s->scheduled,
                           s->complete ? NULL : s->have.bits)
             != 0)
@@ -56,7 +57,8 @@ swarm_refresh(struct transfer *t, struct source *s)
     if (blockmap_init(&can, t->map.size) != 0) {
         return;
     }
-    for (uint32_t i = 0; s->hashes != NULL && i < can.count; i++) {
+    bool some = s->hashes != NULL && !s->refused;
+    for (uint32_t i = 0; some && i < can.count; i++) {
         if ((s->complete || blockmap_has(&s->have, i))
             && !digest_is_zero(s->hashes + (size_t) i * DIGEST_LEN))
         {
@@ -96,6 +98,52 @@ swarm_lost(struct transfer *t, struct source *s)
     s->have.held = 0;
     s->have_ms = 0;
     swarm_refresh(t, s);
+}
+
+void
+swarm_refused(struct transfer *t, struct source *s)
+{
+    if (s->refused || s->drop) {
+        return;
+    }
+    s->refused = true;
+    s->usable = false;
+    s->renew_ms = clock_ms() + RENEW_MS;
+    source_state(s, "HTTP 403");
+    swarm_refresh(t, s);
+    if (s->refusals++ == 0) {
+        ask_soon(t); /* else a new ticket does not help */
+    }
+}
+
+bool
+swarm_renew(struct source *s, const char *url)
+{
+    bool was = s->refused;
+
+    if (strcmp(s->url, url) != 0) {
+        char *copy = strdup(url);
+
+        if (copy == NULL) {
+            return false;
+        }
+        free(s->url);
+        s->url = copy;
+    }
+    if (was) {
+        s->refused = false;
+        s->usable = true;
+        s->state[0] = '\0';
+    }
+    return was;
+}
+
+/* Its answer to a small request; true: it wants another ticket. */
+static bool
+is_refusal(const struct job *job, int err)
+{
+    return err == 0 && job->source->kind == SOURCE_SUPER
+           && job->answer.status == 403;
 }
 
 static bool
@@ -212,6 +260,10 @@ have_done(struct job *job, int err)
             return;
         }
     }
+    if (is_refusal(job, err)) {
+        swarm_refused(t, s);
+        return;
+    }
     if (err != 0 || job->answer.status != 200
         || blockmap_load(&s->have, job->buf, job->len) != 0)
     {
@@ -228,6 +280,7 @@ have_done(struct job *job, int err)
     }
     s->have_ms = clock_ms() + s->have_wait;
     s->state[0] = '\0';
+    s->refusals = 0;
     if (blockmap_complete(&s->have)) {
         s->complete = true;
     }
@@ -244,6 +297,9 @@ hashes_done(struct job *job, int err)
     uint32_t known = 0;
 
     s->asked_hashes = false;
+    if (is_refusal(job, err)) {
+        swarm_refused(t, s);
+    }
     if (err != 0 || job->answer.status != 200 || job->len != job->body_max) {
         return;
     }

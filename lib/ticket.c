@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include <pthread.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -26,6 +29,11 @@ struct ticket_keys {
     unsigned skew_s;
     size_t n;
     EVP_MAC_CTX *macs[TICKET_KEYS_MAX]; /* keyed; used by copies alone */
+};
+
+struct ticket_gate {
+    pthread_rwlock_t lock;
+    struct ticket_keys *keys; /* NULL: open */
 };
 
 struct ticket_keys *
@@ -265,4 +273,52 @@ ticket_check(const struct ticket_keys *k, const uint8_t id[RESOURCE_ID_LEN],
         return "ticket of another id or an unknown key\n";
     }
     return now < expires + k->skew_s ? NULL : "expired ticket\n";
+}
+
+/* ---- the gate ---- */
+
+struct ticket_gate *
+ticket_gate_create(void)
+{
+    struct ticket_gate *g = calloc(1, sizeof(*g));
+
+    if (g != NULL) {
+        pthread_rwlock_init(&g->lock, NULL);
+    }
+    return g;
+}
+
+void
+ticket_gate_free(struct ticket_gate *g)
+{
+    if (g != NULL) {
+        ticket_keys_free(g->keys);
+        pthread_rwlock_destroy(&g->lock);
+        free(g);
+    }
+}
+
+void
+ticket_gate_set(struct ticket_gate *g, struct ticket_keys *keys)
+{
+    bool open = keys == NULL || keys->n == 0;
+    struct ticket_keys *next = open ? NULL : ticket_keys_ref(keys);
+
+    pthread_rwlock_wrlock(&g->lock);
+    struct ticket_keys *old = g->keys;
+    g->keys = next;
+    pthread_rwlock_unlock(&g->lock);
+    ticket_keys_free(old);
+}
+
+const char *
+ticket_gate_check(struct ticket_gate *g, const uint8_t id[RESOURCE_ID_LEN],
+                  const char *text)
+{
+    pthread_rwlock_rdlock(&g->lock);
+    const char *why = g->keys != NULL ? ticket_check(g->keys, id, text,
+                                                     (uint64_t) time(NULL))
+                                      : NULL;
+    pthread_rwlock_unlock(&g->lock);
+    return why;
 }

@@ -65,4 +65,20 @@ const char *ticket_check(const struct ticket_keys *k,
                          const uint8_t id[RESOURCE_ID_LEN], const char *text,
                          uint64_t now);
 
+/** Keys that may be replaced while they are used. */
+struct ticket_gate;
+
+/** ticket_gate_create(): open to all. NULL: out of memory. */
+struct ticket_gate *ticket_gate_create(void);
+void ticket_gate_free(struct ticket_gate *g);
+
+/** ticket_gate_set(g, keys): what counts from now on; NULL, or no key: it is
+ *  open to all. Holds ${keys}. Threads: any. */
+void ticket_gate_set(struct ticket_gate *g, struct ticket_keys *keys);
+
+/** ticket_gate_check(g, id, text): as ticket_check(), at this time. */
+const char *ticket_gate_check(struct ticket_gate *g,
+                              const uint8_t id[RESOURCE_ID_LEN],
+                              const char *text);
+
 #endif

@@ -90,6 +90,9 @@ struct source {
     uint64_t have_ms, hashes_ms; /* when to ask next */
     uint64_t have_wait;          /* between two of them, milliseconds */
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
+    bool refused;      /* HTTP 403: waits for a URL with another ticket */
+    unsigned refusals; /* in a row */
+    uint64_t renew_ms; /* until when that URL may come */
     enum blame blame;
     uint8_t blame_told;  /* a bit for each tracker */
     uint8_t blame_asked; /* of them, in the request under way */
@@ -145,6 +148,7 @@ struct tracker_state {
     bool answered;         /* once at least */
     bool registered;
     unsigned failures;
+    uint64_t asked_ms; /* when last */
     uint64_t ask_ms;   /* when next */
     uint64_t told[3];  /* bytes told so far: super, peer, CDN */
     uint64_t under[3]; /* of them, in the request under way */
@@ -395,6 +399,9 @@ int trust_finish(struct transfer *t);
 /** ask_start(t): the trackers to ask: the user's, and the origin's. */
 void ask_start(struct transfer *t);
 void ask_tick(struct transfer *t);
+
+/** ask_soon(t): the trackers that answer are asked again before it is time. */
+void ask_soon(struct transfer *t);
 void ask_done(struct job *job, int err, const char *why);
 
 /** ask_leave(t): take this host off their lists, and tell those that answer
@@ -420,6 +427,14 @@ char *swarm_url(const struct transfer *t, const struct source *s,
 
 /** swarm_lost(t, s): it does not have what it said: ask it again. */
 void swarm_lost(struct transfer *t, struct source *s);
+
+/** swarm_refused(t, s): a super peer says 403: its ticket has expired, or is
+ *  none. It gets no work until a tracker lists it again. */
+void swarm_refused(struct transfer *t, struct source *s);
+
+/** swarm_renew(s, url): it is listed, with ${url}, which differs from its
+ *  own in the ticket alone. Returns whether it was refused before. */
+bool swarm_renew(struct source *s, const char *url);
 
 /** swarm_refresh(t, s): tell the schedule what it can give. */
 void swarm_refresh(struct transfer *t, struct source *s);

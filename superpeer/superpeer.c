@@ -182,6 +182,7 @@ superpeer_serve_options(const struct superpeer *s, const struct config *c)
         .header_ms = (unsigned) c->header_timeout,
         .min_rate = c->min_rate,
         .min_window_ms = (unsigned) c->min_rate_window,
+        .tickets = c->tickets,
     };
 }
 

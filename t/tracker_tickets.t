@@ -2,25 +2,20 @@
 # long; keys are read at start and reload, and shown nowhere.
 
 use v5.36;
-use Digest::SHA qw(hmac_sha256_hex);
 use Shoal::Agent qw(agent);
 use Shoal::Test;
+use Shoal::Ticket qw(ticket bare);
 
 my $dir = tmpdir('keys');
 my ($old, $new) = map { $_ x 16 } '0a', 'F1';
-
-sub ticket($key, $id, $expires) {
-    return "$expires." . substr hmac_sha256_hex(
-        "shoal-ticket1\n$id\n$expires\n", pack 'H*', $key), 0, 32;
-}
 
 # The super peers' URLs without tickets, and a fault for each ticket that is
 # not of this key and id, or does not last $time to five quarters of it.
 sub look($key, $id, $time, @urls) {
     my (@bare, @faults);
     for my $url (@urls) {
-        my ($bare, $t) = $url =~ /^(.*)[?&]t=([^&]*)$/;
-        push @bare, $bare // $url;
+        my ($bare, $t) = bare($url);
+        push @bare, $bare;
         push(@faults, "$url: none"), next if !defined $t;
         my ($expires) = $t =~ /^(\d+)\./;
         push @faults, "$url: not as it must be" if $t ne ticket($key, $id, $expires);
@@ -112,7 +107,7 @@ subtest 'a key that is none' => sub {
 };
 
 subtest 'shown nowhere' => sub {
-    my %seen = map { $_ => 1 } map { /[?&]t=(.*)/ } @first, urls($t->ask(%f)->json);
+    my %seen = map { $_ => 1 } map { (bare($_))[1] } @first, urls($t->ask(%f)->json);
     my $all = join '', $t->error_log, slurp("$t->{dir}/access.log"),
         map { http(GET => $t->base . $_)->{body} } '/metrics', '/status', "/status?id=$id";
     is_deeply([ grep { index($all, $_) >= 0 } keys %seen ], [], 'no ticket');
@@ -122,6 +117,6 @@ subtest 'shown nowhere' => sub {
 
 spew("$dir/keys", "$new\n");
 $t->reload(more => $preset);
-is_deeply([ grep { /[?&]t=/ } urls($t->ask(%f)->json) ], [], 'without the directive: none');
+is_deeply([ grep { defined +(bare($_))[1] } urls($t->ask(%f)->json) ], [], 'without the directive: none');
 
 finish();

@@ -269,6 +269,30 @@ test_references(void **state)
     ticket_keys_free(NULL);
 }
 
+static void
+test_gate(void **state)
+{
+    struct ticket_keys *a = keys_of(KEY_A), *none = ticket_keys_create();
+    struct ticket_gate *g = ticket_gate_create();
+    char good[TICKET_TEXT_MAX];
+
+    (void) state;
+    assert_int_equal(ticket_make(a, id, INT64_MAX, good), 0);
+    assert_null(ticket_gate_check(g, id, NULL));
+    ticket_gate_set(g, a);
+    ticket_keys_free(a);
+    assert_non_null(ticket_gate_check(g, id, NULL));
+    assert_non_null(ticket_gate_check(g, other_id, good));
+    assert_null(ticket_gate_check(g, id, good));
+    ticket_gate_set(g, none);
+    assert_null(ticket_gate_check(g, id, NULL));
+    ticket_gate_set(g, NULL);
+    assert_null(ticket_gate_check(g, id, NULL));
+    ticket_keys_free(none);
+    ticket_gate_free(g);
+    ticket_gate_free(NULL);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(vectors),
     cmocka_unit_test(test_faults),
@@ -277,6 +301,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rotation),
     cmocka_unit_test(test_files),
     cmocka_unit_test(test_references),
+    cmocka_unit_test(test_gate),
 };
 
 UNIT_MAIN(tests)
