@@ -29,6 +29,8 @@ static ngx_int_t ngx_http_tracker_arg_percent(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 static ngx_int_t ngx_http_tracker_arg_full(void *data, ngx_uint_t offset,
     ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
+static ngx_int_t ngx_http_tracker_arg_stopped(void *data, ngx_uint_t offset,
+    ngx_str_t *value, ngx_http_tracker_refusal_t *refusal);
 
 
 #define ngx_http_tracker_call_arg(name, max, parse, field)                    \
@@ -68,6 +70,9 @@ static ngx_http_tracker_arg_t  ngx_http_tracker_call_args[] = {
 
     ngx_http_tracker_call_arg("full", NGX_HTTP_TRACKER_ARG_MAX,
                               ngx_http_tracker_arg_full, call.full),
+
+    ngx_http_tracker_call_arg("event", NGX_HTTP_TRACKER_ARG_MAX,
+                              ngx_http_tracker_arg_stopped, call),
 
     ngx_http_tracker_call_arg("cpu", NGX_HTTP_TRACKER_ARG_MAX,
                               ngx_http_tracker_arg_percent, call.load.cpu),
@@ -131,6 +136,11 @@ ngx_http_tracker_call(ngx_http_request_t *r, ngx_http_tracker_loc_conf_t *conf,
                                        "not with wait_ms");
     }
 
+    if (a.call.stopped && (a.call.poll || a.call.full)) {
+        return ngx_http_tracker_refuse(refusal, NGX_HTTP_BAD_REQUEST, "event",
+                                       "not with wait_ms or full");
+    }
+
     rc = ngx_http_tracker_caller_url(r, conf, &a, refusal);
     if (rc != NGX_OK) {
         return rc;
@@ -170,7 +180,13 @@ ngx_http_tracker_call_begin(ngx_http_request_t *r,
         }
     }
 
-    if (turn->wake) {
+    if (turn->stopped) {
+
+        /* who waits for it has others chosen */
+
+        ngx_http_tracker_slots_wake_all();
+
+    } else if (turn->wake) {
         ngx_http_tracker_slots_wake(turn->wake,
                                    ngx_http_tracker_roster_key(turn->super));
     }
@@ -347,6 +363,22 @@ ngx_http_tracker_arg_full(void *data, ngx_uint_t offset, ngx_str_t *value,
         return ngx_http_tracker_refuse(refusal, 0, NULL,
                                        "not first, more or last");
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_tracker_arg_stopped(void *data, ngx_uint_t offset, ngx_str_t *value,
+    ngx_http_tracker_refusal_t *refusal)
+{
+    ngx_http_tracker_call_args_t  *a = data;
+
+    if (value->len != 7 || ngx_memcmp(value->data, "stopped", 7) != 0) {
+        return ngx_http_tracker_refuse(refusal, 0, NULL, "not stopped");
+    }
+
+    a->call.stopped = 1;
 
     return NGX_OK;
 }

@@ -164,6 +164,7 @@ ngx_http_tracker_roster_session_locked(ngx_http_tracker_super_t *super,
 
     super->seq = 0;
     super->announcing = 0;
+    super->stopped = 0;
     ngx_memset(super->bytes, 0xff, sizeof(super->bytes));
     super->serial++;
     super->slot = -1;
@@ -195,6 +196,28 @@ ngx_http_tracker_roster_entry_locked(ngx_http_tracker_roster_t *roster,
 }
 
 
+/*
+ * All that it said is void, and it is away at once. Calls of its session that
+ * were late do not bring it back.
+ */
+static void
+ngx_http_tracker_roster_stop_locked(ngx_http_tracker_roster_t *roster,
+    ngx_http_tracker_super_t *super, ngx_http_tracker_call_t *call,
+    ngx_http_tracker_turn_t *turn)
+{
+    super->stopped = 1;
+    super->seq = call->seq;
+    super->announcing = 0;
+    super->gen = super->min_gen = ++roster->gen;
+    super->serial++;
+    super->mask = 0;
+    super->slot = -1;
+
+    turn->take = 0;
+    turn->stopped = 1;
+}
+
+
 /* A poll overtakes the older one; lines are taken once. */
 static void
 ngx_http_tracker_roster_open_locked(ngx_http_tracker_roster_t *roster,
@@ -209,6 +232,13 @@ ngx_http_tracker_roster_open_locked(ngx_http_tracker_roster_t *roster,
 
     } else {
         turn->take = call->seq > super->seq;
+
+        if (turn->take && call->stopped) {
+            ngx_http_tracker_roster_stop_locked(roster, super, call, turn);
+
+        } else if (turn->take) {
+            super->stopped = 0;
+        }
 
         if (turn->take && call->full == NGX_HTTP_TRACKER_FULL_FIRST) {
             super->gen = ++roster->gen;

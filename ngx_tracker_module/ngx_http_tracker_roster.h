@@ -79,6 +79,7 @@ typedef struct {
     uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];
     ngx_http_tracker_full_e       full;
     unsigned                      poll:1;
+    unsigned                      stopped:1;   /* its agent ends */
 } ngx_http_tracker_call_t;
 
 
@@ -94,6 +95,7 @@ typedef struct {
     uint64_t                      bytes[NGX_HTTP_TRACKER_BYTES];   /* new */
     unsigned                      take:1;      /* its lines are new */
     unsigned                      replaced:1;  /* of another session */
+    unsigned                      stopped:1;   /* the super peer, just now */
 } ngx_http_tracker_turn_t;
 
 

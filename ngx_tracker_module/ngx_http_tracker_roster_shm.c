@@ -294,7 +294,7 @@ ngx_http_tracker_roster_key(uint32_t super)
 ngx_uint_t
 ngx_http_tracker_roster_alive(ngx_http_tracker_super_t *super)
 {
-    if (!super->used) {
+    if (!super->used || super->stopped) {
         return 0;
     }
 

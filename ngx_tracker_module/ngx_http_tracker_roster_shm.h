@@ -24,6 +24,8 @@ typedef struct {
     uint32_t                      min_gen;     /* older ones are void */
     uint32_t                      used;
     uint32_t                      announcing;
+    uint32_t                      stopped;     /* its session has ended */
+    uint32_t                      unused;
     uint64_t                      seq;         /* highest taken */
     uint64_t                      serial;      /* of its latest poll */
     uint64_t                      mask;        /* workers with a poll */
@@ -83,7 +85,8 @@ ngx_http_tracker_super_t *ngx_http_tracker_roster_super_locked(
 
 /**
  * ngx_http_tracker_roster_alive(super):
- * Is its poll parked, or was it seen within the grace? Only reads words that
+ * Is its poll parked, or was it seen within the grace, and did it not say that
+ * it stops? Only reads words that
  * are written whole, so it may be asked without the lock as a hint.
  */
 ngx_uint_t ngx_http_tracker_roster_alive(ngx_http_tracker_super_t *super);
