@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "agent_internal.h"
-#include "call.h"
 #include "clock.h"
 #include "config.h"
 #include "digest.h"
@@ -23,15 +22,14 @@ agent_wait_locked(struct agent *a, uint64_t deadline_ms)
     return pthread_cond_timedwait(&a->changed, &a->lock, &ts) == 0;
 }
 
-void
-agent_pause(struct agent *a, unsigned ms)
+unsigned
+agent_jitter_ms(unsigned most)
 {
-    uint64_t deadline = clock_ms() + ms;
+    uint32_t r = 0;
 
-    pthread_mutex_lock(&a->lock);
-    while (!atomic_load(&a->stop) && agent_wait_locked(a, deadline)) {
-    }
-    pthread_mutex_unlock(&a->lock);
+    return getrandom(&r, sizeof(r), GRND_NONBLOCK) == sizeof(r)
+               ? r % (most + 1)
+               : 0;
 }
 
 /* Doubles with each failure; from half to all of it, so that super peers do
@@ -40,44 +38,30 @@ unsigned
 agent_backoff_ms(unsigned failures)
 {
     unsigned ms = failures < 7 ? BACKOFF_MIN_MS << failures : BACKOFF_MAX_MS;
-    uint16_t r = 0;
 
     if (ms > BACKOFF_MAX_MS) {
         ms = BACKOFF_MAX_MS;
     }
-    if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r)) {
-        r = 0;
-    }
-    return ms / 2 + r % (ms / 2 + 1);
+    return ms / 2 + agent_jitter_ms(ms / 2);
 }
 
-void
-agent_thread_ends_locked(struct agent *a)
+struct tracker_link *
+agent_next_locked(const struct agent *a, struct walk *w)
 {
-    a->threads--;
-    pthread_cond_broadcast(&a->changed);
-}
-
-static int
-init_link(struct tracker_link *l, struct agent *a,
-          const struct config_tracker *tracker)
-{
-    uint8_t random[8];
-
-    l->agent = a;
-    l->tracker = tracker;
-    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
-        return SHOAL_EIO;
+    if (w->tracker == NULL) {
+        w->tracker = a->trackers;
+        w->link = w->tracker != NULL ? w->tracker->links : NULL;
+    } else {
+        w->link = w->link->next;
     }
-    hex_encode(random, sizeof(random), l->session);
-    l->want_full = true;
-    l->news = news_create();
-    l->poll_call = call_create(tracker, a->config->bind_address, &a->stop);
-    l->news_call = call_create(tracker, a->config->bind_address, &a->stop);
-    return l->news != NULL && l->poll_call != NULL && l->news_call != NULL
-               ? 0
-               : SHOAL_ENOMEM;
+    while (w->link == NULL && w->tracker != NULL) {
+        w->tracker = w->tracker->next;
+        w->link = w->tracker != NULL ? w->tracker->links : NULL;
+    }
+    return w->link;
 }
+
+/* ---- start ---- */
 
 static void
 init_sync(struct agent *a)
@@ -92,27 +76,25 @@ init_sync(struct agent *a)
 }
 
 int
-agent_create(const struct config *config, uint16_t port,
-             const struct agent_ops *ops, struct agent **out)
+agent_create(struct config *config, uint16_t port, const struct agent_ops *ops,
+             struct agent **out)
 {
     struct agent *a = calloc(1, sizeof(*a));
-    int err = 0;
+    uint8_t random[8];
 
     if (a == NULL) {
         return SHOAL_ENOMEM;
     }
-    a->config = config;
+    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+        free(a);
+        return SHOAL_EIO;
+    }
+    hex_encode(random, sizeof(random), a->session);
     a->ops = ops;
     a->port = port;
+    a->seq = 1; /* that of calls which only ask for the epoch */
     init_sync(a);
-    a->links = calloc(config->tracker_count + 1, sizeof(*a->links));
-    if (a->links == NULL) {
-        err = SHOAL_ENOMEM;
-    }
-    while (err == 0 && a->count < config->tracker_count) {
-        err = init_link(&a->links[a->count], a, &config->trackers[a->count]);
-        a->count++;
-    }
+    int err = agent_reload(a, config);
     if (err != 0) {
         agent_free(a);
         return err;
@@ -121,40 +103,113 @@ agent_create(const struct config *config, uint16_t port,
     return 0;
 }
 
-static bool
-start_thread(struct agent *a, pthread_t *thread, void *(*run)(void *),
-             struct tracker_link *l)
-{
-    pthread_mutex_lock(&a->lock);
-    bool started = pthread_create(thread, NULL, run, l) == 0;
-    a->threads += started;
-    pthread_mutex_unlock(&a->lock);
-    return started;
-}
-
 int
 agent_start(struct agent *a)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        struct tracker_link *l = &a->links[i];
+    pthread_mutex_lock(&a->lock);
+    atomic_store(&a->keeper_moved_ms, clock_ms());
+    a->keeping = pthread_create(&a->keeper, NULL, agent_keep, a) == 0;
+    a->threads += a->keeping;
+    pthread_mutex_unlock(&a->lock);
+    return a->keeping ? 0 : SHOAL_ENOMEM;
+}
 
-        l->news_started = start_thread(a, &l->news_thread, link_news_loop, l);
-        l->poll_started = start_thread(a, &l->poll_thread, link_poll_loop, l);
-        if (!l->news_started || !l->poll_started) {
-            return SHOAL_ENOMEM;
+/* ---- another configuration ---- */
+
+static void
+free_all(struct tracker *list)
+{
+    while (list != NULL) {
+        struct tracker *t = list;
+
+        list = t->next;
+        tracker_free(t);
+    }
+}
+
+static struct tracker *
+create_all(struct config *config)
+{
+    struct tracker *list = NULL;
+
+    for (size_t i = config->tracker_count; i > 0; i--) {
+        struct tracker *t = tracker_create(config, &config->trackers[i - 1]);
+
+        if (t == NULL) {
+            free_all(list);
+            return NULL;
+        }
+        t->next = list;
+        list = t;
+    }
+    return list;
+}
+
+/* The links of a tracker that is as it was go over to its new entry. */
+static void
+take_over_locked(struct tracker *from, struct tracker *to)
+{
+    to->links = from->links;
+    from->links = NULL;
+}
+
+static void
+replace_locked(struct agent *a, struct tracker *list)
+{
+    struct tracker *old = a->trackers, *last = list;
+
+    for (struct tracker *t = list; t != NULL; t = t->next) {
+        struct tracker *o = old;
+
+        while (o != NULL
+               && (o->gone || !config_same_tracker(o->conf, t->conf))) {
+            o = o->next;
+        }
+        if (o != NULL) {
+            take_over_locked(o, t);
+            o->gone = true;
+        }
+        last = t;
+    }
+    for (struct tracker *o = old; o != NULL; o = o->next) {
+        o->gone = true;
+        for (struct tracker_link *l = o->links; l != NULL; l = l->next) {
+            link_end_locked(l);
         }
     }
+    last->next = old; /* the keeper frees them */
+    a->trackers = list;
+}
+
+int
+agent_reload(struct agent *a, struct config *config)
+{
+    struct tracker *list = create_all(config);
+
+    if (list == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    pthread_mutex_lock(&a->lock);
+    struct config *old = a->config;
+    a->config = config_ref(config);
+    replace_locked(a, list);
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    config_free(old);
     return 0;
 }
+
+/* ---- news ---- */
 
 void
 agent_tell(struct agent *a, const struct news_item *item)
 {
-    pthread_mutex_lock(&a->lock);
-    for (size_t i = 0; i < a->count; i++) {
-        struct tracker_link *l = &a->links[i];
+    struct walk w = { NULL, NULL };
+    struct tracker_link *l;
 
-        if (news_put(l->news, item) != 0) {
+    pthread_mutex_lock(&a->lock);
+    while ((l = agent_next_locked(a, &w)) != NULL) {
+        if (l->active && news_put(l->news, item) != 0) {
             l->want_full = true; /* says it later, but for a refusal */
         }
     }
@@ -165,10 +220,12 @@ agent_tell(struct agent *a, const struct news_item *item)
 static bool
 all_told_locked(const struct agent *a)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        const struct tracker_link *l = &a->links[i];
+    struct walk w = { NULL, NULL };
+    const struct tracker_link *l;
 
-        if (l->connected && (l->telling || news_count(l->news) > 0)) {
+    while ((l = agent_next_locked(a, &w)) != NULL) {
+        if (l->active && l->connected
+            && (l->telling || news_count(l->news) > 0)) {
             return false;
         }
     }
@@ -182,20 +239,28 @@ agent_flush(struct agent *a, unsigned timeout_ms)
     bool in_time = true;
 
     pthread_mutex_lock(&a->lock);
-    while (in_time && !atomic_load(&a->stop) && !all_told_locked(a)) {
+    while (in_time && !a->stop && !all_told_locked(a)) {
         in_time = agent_wait_locked(a, deadline);
     }
     pthread_mutex_unlock(&a->lock);
 }
 
+/* ---- end ---- */
+
 void
 agent_quit(struct agent *a)
 {
+    struct walk w = { NULL, NULL };
+    struct tracker_link *l;
+
     if (a == NULL) {
         return;
     }
     pthread_mutex_lock(&a->lock);
-    atomic_store(&a->stop, true);
+    a->stop = true;
+    while ((l = agent_next_locked(a, &w)) != NULL) {
+        link_end_locked(l);
+    }
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
 }
@@ -214,16 +279,9 @@ agent_join(struct agent *a, uint64_t deadline_ms)
     }
     bool ended = a->threads == 0;
     pthread_mutex_unlock(&a->lock);
-    for (size_t i = 0; ended && i < a->count; i++) {
-        struct tracker_link *l = &a->links[i];
-
-        if (l->poll_started) {
-            pthread_join(l->poll_thread, NULL);
-        }
-        if (l->news_started) {
-            pthread_join(l->news_thread, NULL);
-        }
-        l->poll_started = l->news_started = false;
+    if (ended && a->keeping) {
+        pthread_join(a->keeper, NULL);
+        a->keeping = false;
     }
     return ended;
 }
@@ -234,36 +292,120 @@ agent_free(struct agent *a)
     if (a == NULL) {
         return;
     }
-    for (size_t i = 0; a->links != NULL && i < a->count; i++) {
-        call_free(a->links[i].poll_call);
-        call_free(a->links[i].news_call);
-        news_free(a->links[i].news);
+    while (a->trackers != NULL) {
+        struct tracker *t = a->trackers;
+
+        a->trackers = t->next;
+        while (t->links != NULL) {
+            struct tracker_link *l = t->links;
+
+            t->links = l->next;
+            link_join(l);
+            link_free(l);
+        }
+        tracker_free(t);
     }
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
-    free(a->links);
+    config_free(a->config);
     free(a);
 }
 
-size_t
-agent_count(const struct agent *a)
-{
-    return a->count;
-}
+/* ---- the status ---- */
 
-void
-agent_get_status(struct agent *a, size_t i, struct agent_status *out)
+static bool
+fill_locked(struct agent_status *out, const struct tracker *t,
+            const struct tracker_link *l)
 {
-    const struct tracker_link *l = &a->links[i];
-
-    pthread_mutex_lock(&a->lock);
-    out->url = l->tracker->url;
+    memset(out, 0, sizeof(*out));
+    out->url = strdup(t->conf->url);
+    if (out->url == NULL) {
+        return false;
+    }
+    if (l == NULL) {
+        memcpy(out->error, t->error, sizeof(out->error));
+        return true;
+    }
+    memcpy(out->address, l->address, sizeof(out->address));
     out->connected = l->connected;
+    out->same = l->connected && !l->active;
     memcpy(out->epoch, l->epoch, sizeof(out->epoch));
     memcpy(out->error,
            l->news_error[0] != '\0' ? l->news_error : l->poll_error,
            sizeof(out->error));
+    out->calls = l->calls;
+    out->failures = l->failures;
     out->prepares = l->prepares;
+    out->announcements = l->announcements;
     out->pending = news_count(l->news);
+    return true;
+}
+
+static size_t
+count_locked(const struct agent *a)
+{
+    size_t n = 0;
+
+    for (struct tracker *t = a->trackers; t != NULL; t = t->next) {
+        n += t->links == NULL;
+        for (struct tracker_link *l = t->links; l != NULL; l = l->next) {
+            n++;
+        }
+    }
+    return n;
+}
+
+int
+agent_list(struct agent *a, struct agent_status **out, size_t *n)
+{
+    bool ok = true;
+    size_t i = 0;
+
+    pthread_mutex_lock(&a->lock);
+    struct agent_status *list = calloc(count_locked(a) + 1, sizeof(*list));
+    for (struct tracker *t = a->trackers; list != NULL && t != NULL;
+         t = t->next) {
+        if (t->links == NULL && !t->gone) {
+            ok = fill_locked(&list[i++], t, NULL) && ok;
+        }
+        for (struct tracker_link *l = t->links; l != NULL; l = l->next) {
+            ok = fill_locked(&list[i++], t, l) && ok;
+        }
+    }
     pthread_mutex_unlock(&a->lock);
+    if (list == NULL || !ok) {
+        agent_list_free(list, i);
+        return SHOAL_ENOMEM;
+    }
+    *out = list;
+    *n = i;
+    return 0;
+}
+
+void
+agent_list_free(struct agent_status *list, size_t n)
+{
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        free(list[i].url);
+    }
+    free(list);
+}
+
+uint64_t
+agent_idle_ms(struct agent *a)
+{
+    uint64_t now = clock_ms(), oldest = atomic_load(&a->keeper_moved_ms);
+    struct walk w = { NULL, NULL };
+    struct tracker_link *l;
+
+    pthread_mutex_lock(&a->lock);
+    while ((l = agent_next_locked(a, &w)) != NULL) {
+        uint64_t poll = atomic_load(&l->poll_moved_ms);
+        uint64_t news = atomic_load(&l->news_moved_ms);
+
+        oldest = poll < oldest ? poll : oldest;
+        oldest = news < oldest ? news : oldest;
+    }
+    pthread_mutex_unlock(&a->lock);
+    return now > oldest ? now - oldest : 0;
 }

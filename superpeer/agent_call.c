@@ -1,6 +1,7 @@
 /* agent_call.c - one call to a tracker: its arguments, and what the answer
  * says. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,30 +45,44 @@ query_load(struct tracker_link *l, char *out, size_t cap)
         load.rate_max, cpu, load.got[0], load.got[1], load.got[2], load.sent);
 }
 
-void
-link_query(struct tracker_link *l, int wait_ms, uint64_t seq, const char *full,
-           char out[QUERY_MAX])
-{
-    const struct config *c = l->agent->config;
-    int n;
+static void add(char out[QUERY_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-    pthread_mutex_lock(&l->agent->lock);
-    n = snprintf(out, QUERY_MAX,
-                 "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
-                 c->name, l->session, seq, wait_ms, (unsigned) l->agent->port);
+static void
+add(char out[QUERY_MAX], const char *format, ...)
+{
+    size_t len = strlen(out);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(out + len, QUERY_MAX - len, format, args);
+    va_end(args);
+}
+
+static void
+query(struct tracker_link *l, const struct question *q, char out[QUERY_MAX])
+{
+    struct agent *a = l->agent;
+
+    pthread_mutex_lock(&a->lock);
+    snprintf(out, QUERY_MAX,
+             "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
+             a->config->name, a->session, q->seq, q->wait_ms,
+             (unsigned) a->port);
     if (l->epoch[0] != '\0') {
-        n += snprintf(out + n, QUERY_MAX - (size_t) n,
-                      "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
+        add(out, "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
     }
-    pthread_mutex_unlock(&l->agent->lock);
-    if (c->locality != NULL) {
-        n += snprintf(out + n, QUERY_MAX - (size_t) n, "&locality=%s",
-                      c->locality);
+    if (a->config->locality != NULL) {
+        add(out, "&locality=%s", a->config->locality);
     }
-    if (full != NULL) {
-        n += snprintf(out + n, QUERY_MAX - (size_t) n, "&full=%s", full);
+    pthread_mutex_unlock(&a->lock);
+    if (q->full != NULL) {
+        add(out, "&full=%s", q->full);
     }
-    query_load(l, out + n, QUERY_MAX - (size_t) n);
+    if (q->event != NULL) {
+        add(out, "&event=%s", q->event);
+    }
+    query_load(l, out + strlen(out), QUERY_MAX - strlen(out));
 }
 
 static void
@@ -85,7 +100,7 @@ prepare_one(struct tracker_link *l, json_t *p)
         || resource_id_parse(id, raw) != 0)
     {
         log_line(LOG_LEVEL_ERROR, NULL,
-                 "tracker %s: a prepare that makes no sense", l->tracker->url);
+                 "tracker %s: a prepare that makes no sense", l->name);
         return;
     }
     if (size < 0
@@ -95,7 +110,7 @@ prepare_one(struct tracker_link *l, json_t *p)
 
         log_line(LOG_LEVEL_ERROR, raw,
                  "tracker %s: prepare: url, size or version do not parse",
-                 l->tracker->url);
+                 l->name);
         memcpy(no.id, raw, sizeof(no.id));
         agent_tell(l->agent, &no);
         return;
@@ -135,7 +150,7 @@ parse_reply(struct tracker_link *l, const struct call_answer *answer,
     out->prepares = json_array_size(prepare);
     if (lost) {
         log_line(LOG_LEVEL_WARN, NULL, "tracker %s: commands were lost",
-                 l->tracker->url);
+                 l->name);
     }
     for (size_t i = 0; i < out->prepares; i++) {
         prepare_one(l, json_array_get(prepare, i));
@@ -150,24 +165,29 @@ static void
 note_state(struct tracker_link *l, bool poll, const char *error)
 {
     char *mine = poll ? l->poll_error : l->news_error;
+    const char *other = poll ? l->news_error : l->poll_error;
 
     pthread_mutex_lock(&l->agent->lock);
     bool was_connected = l->connected;
-    bool changed = error != NULL && strcmp(mine, error) != 0;
+    bool changed =
+        error != NULL && strcmp(mine, error) != 0 && strcmp(other, error) != 0;
     snprintf(mine, AGENT_ERROR_MAX, "%s", error != NULL ? error : "");
     l->connected = l->poll_error[0] == '\0' && l->news_error[0] == '\0';
+    if (was_connected && !l->connected) {
+        l->down_ms = clock_ms();
+    }
+    l->calls++;
+    l->failures += error != NULL;
     bool back = l->connected && !was_connected;
     pthread_cond_broadcast(&l->agent->changed);
     pthread_mutex_unlock(&l->agent->lock);
-    if (atomic_load(&l->agent->stop)) {
+    if (atomic_load(&l->stop)) {
         return;
     }
     if (back) {
-        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: connected",
-                 l->tracker->url);
+        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: connected", l->name);
     } else if (changed) {
-        log_line(LOG_LEVEL_WARN, NULL, "tracker %s: %s", l->tracker->url,
-                 error);
+        log_line(LOG_LEVEL_WARN, NULL, "tracker %s: %s", l->name, error);
     }
 }
 
@@ -185,14 +205,19 @@ note_status(struct tracker_link *l, bool poll,
 }
 
 int
-link_call(struct tracker_link *l, bool poll, const char *query,
+link_call(struct tracker_link *l, bool poll, const struct question *question,
           const char *body, struct reply *out)
 {
     struct call *call = poll ? l->poll_call : l->news_call;
     struct call_answer answer;
+    char text[QUERY_MAX];
 
-    int err = call_post(call, query, body,
+    query(l, question, text);
+    int err = call_post(call, text, body,
                         poll ? POLL_MS + SLACK_MS : NEWS_TIMEOUT_MS, &answer);
+    if (err == SHOAL_ESTOPPED) {
+        return err;
+    }
     if (err != 0) {
         note_state(l, poll, call_error(call));
         return err;
@@ -208,7 +233,8 @@ link_call(struct tracker_link *l, bool poll, const char *query,
 }
 
 /* The tracker lost its memory unless it is the first word we have of it or
- * the answer to the beginning of a full announcement. */
+ * the answer to the beginning of a full announcement. Or it is one that
+ * another link speaks to. */
 void
 link_take_epoch_locked(struct tracker_link *l, const struct reply *r,
                        bool first)
@@ -216,9 +242,10 @@ link_take_epoch_locked(struct tracker_link *l, const struct reply *r,
     if (strcmp(l->epoch, r->epoch) == 0) {
         return;
     }
-    if (!first) {
-        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: new epoch",
-                 l->tracker->url);
+    if (!link_claim_locked(l, r->epoch)) {
+        l->active = false;
+    } else if (!first) {
+        log_line(LOG_LEVEL_INFO, NULL, "tracker %s: new epoch", l->name);
         l->want_full = true;
     }
     memcpy(l->epoch, r->epoch, sizeof(l->epoch));

@@ -162,6 +162,15 @@ struct cache_info {
 int cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out);
 void cache_info_fini(struct cache_info *info);
 
+/**
+ * cache_list_some(c, cursor, most, out, n):
+ * Some sets, about ${most}, under a short lock; ${*cursor} is 0 at first and
+ * again when these were the last. One that is there all the time is in one of
+ * the lists, perhaps in two. Free with cache_list_free(). SHOAL_ENOMEM.
+ */
+int cache_list_some(struct cache *c, size_t *cursor, size_t most,
+                    struct cache_info **out, size_t *n);
+
 /** cache_list(c, out, n): all sets; free with cache_list_free().
  *  SHOAL_ENOMEM. */
 int cache_list(struct cache *c, struct cache_info **out, size_t *n);

@@ -57,6 +57,67 @@ cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out)
     return err;
 }
 
+struct some {
+    struct cache_info *list;
+    size_t n, room;
+};
+
+static int
+add_one(struct some *s, const struct cache_set *set)
+{
+    if (s->n == s->room) {
+        size_t room = s->room == 0 ? 64 : s->room * 2;
+        struct cache_info *list =
+            realloc(s->list, room * sizeof(struct cache_info));
+
+        if (list == NULL) {
+            return SHOAL_ENOMEM;
+        }
+        s->list = list;
+        s->room = room;
+    }
+    int err = fill_info(set, &s->list[s->n]);
+    s->n += err == 0;
+    return err;
+}
+
+static int
+add_bucket(struct some *s, const struct cache_set *set)
+{
+    int err = 0;
+
+    for (; set != NULL && err == 0; set = set->next_id) {
+        err = add_one(s, set);
+    }
+    return err;
+}
+
+/* Whole buckets. Where the table grows in between, a bucket's sets go to it
+ * and to one further on: none is passed over. */
+int
+cache_list_some(struct cache *c, size_t *cursor, size_t most,
+                struct cache_info **out, size_t *n)
+{
+    struct some s = { NULL, 0, 0 };
+    size_t i = *cursor;
+    int err = 0;
+
+    pthread_mutex_lock(&c->lock);
+    for (; i < c->sets.buckets && s.n < most && err == 0; i++) {
+        err = add_bucket(&s, c->sets.by_id[i]);
+    }
+    bool last = i >= c->sets.buckets;
+    pthread_mutex_unlock(&c->lock);
+    if (err != 0) {
+        cache_list_free(s.list, s.n);
+        return SHOAL_ENOMEM;
+    }
+    *cursor = last ? 0 : i;
+    *out = s.list;
+    *n = s.n;
+    return 0;
+}
+
 struct listing {
     struct cache_info *list;
     size_t n, cap;

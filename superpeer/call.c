@@ -13,14 +13,16 @@ enum {
     ANSWER_MAX = 16 << 20, /* bytes; some thousand prepares */
     CONNECT_MS = 3000,
     KEEPALIVE_S = 30, /* NAT tables forget idle connections after minutes */
+    POLL_TURN_MS = 1000,
     URL_MAX = 8192
 };
 
 struct call {
+    struct call_options o;
+    CURLM *multi; /* as it can be woken; it has the connection too */
     CURL *curl;
-    struct curl_slist *headers;
-    const struct config_tracker *tracker;
-    const atomic_bool *stop;
+    struct curl_slist *headers, *connect_to;
+    unsigned last_ms; /* 0: not the last one */
     char *body;
     size_t len, cap;
     char why[CURL_ERROR_SIZE];
@@ -52,19 +54,6 @@ receive(char *data, size_t size, size_t n, void *arg)
 }
 
 static int
-progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
-         curl_off_t ulnow)
-{
-    const struct call *c = arg;
-
-    (void) dltotal;
-    (void) dlnow;
-    (void) ultotal;
-    (void) ulnow;
-    return atomic_load(c->stop) ? 1 : 0;
-}
-
-static int
 add_header(struct call *c, const char *line)
 {
     struct curl_slist *list = curl_slist_append(c->headers, line);
@@ -84,14 +73,14 @@ add_headers(struct call *c)
     if (err == 0) {
         err = add_header(c, "Expect:");
     }
-    if (err == 0 && c->tracker->token != NULL) {
-        size_t cap = strlen(c->tracker->token) + 32;
+    if (err == 0 && c->o.tracker->token != NULL) {
+        size_t cap = strlen(c->o.tracker->token) + 32;
         char *line = malloc(cap);
 
         if (line == NULL) {
             return SHOAL_ENOMEM;
         }
-        snprintf(line, cap, "Authorization: Bearer %s", c->tracker->token);
+        snprintf(line, cap, "Authorization: Bearer %s", c->o.tracker->token);
         err = add_header(c, line);
         free(line);
     }
@@ -99,9 +88,9 @@ add_headers(struct call *c)
 }
 
 static void
-set_options(struct call *c, const char *bind_address)
+set_options(struct call *c)
 {
-    const struct config_tracker *t = c->tracker;
+    const struct config_tracker *t = c->o.tracker;
     CURL *curl = c->curl;
 
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -117,11 +106,9 @@ set_options(struct call *c, const char *bind_address)
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c->why);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, c);
-    if (bind_address != NULL) {
-        curl_easy_setopt(curl, CURLOPT_INTERFACE, bind_address);
+    curl_easy_setopt(curl, CURLOPT_CONNECT_TO, c->connect_to);
+    if (c->o.bind_address != NULL) {
+        curl_easy_setopt(curl, CURLOPT_INTERFACE, c->o.bind_address);
     }
     if (t->certificate != NULL) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, t->certificate);
@@ -133,25 +120,38 @@ set_options(struct call *c, const char *bind_address)
     }
 }
 
+/* Whatever host and port the URL has; its name is still what the certificate
+ * has to be for. */
+static int
+pin(struct call *c)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "::%s", c->o.address);
+    c->connect_to = curl_slist_append(NULL, text);
+    return c->connect_to != NULL ? 0 : SHOAL_ENOMEM;
+}
+
 struct call *
-call_create(const struct config_tracker *tracker, const char *bind_address,
-            const atomic_bool *stop)
+call_create(const struct call_options *options)
 {
     struct call *c = calloc(1, sizeof(*c));
 
     if (c == NULL) {
         return NULL;
     }
-    c->tracker = tracker;
-    c->stop = stop;
+    c->o = *options;
     c->cap = 4096;
     c->body = calloc(1, c->cap);
     c->curl = curl_easy_init();
-    if (c->body == NULL || c->curl == NULL || add_headers(c) != 0) {
+    c->multi = curl_multi_init();
+    if (c->body == NULL || c->curl == NULL || c->multi == NULL || pin(c) != 0
+        || add_headers(c) != 0)
+    {
         call_free(c);
         return NULL;
     }
-    set_options(c, bind_address);
+    set_options(c);
     return c;
 }
 
@@ -162,9 +162,23 @@ call_free(struct call *c)
         return;
     }
     curl_easy_cleanup(c->curl);
+    curl_multi_cleanup(c->multi);
     curl_slist_free_all(c->headers);
+    curl_slist_free_all(c->connect_to);
     free(c->body);
     free(c);
+}
+
+void
+call_interrupt(struct call *c)
+{
+    curl_multi_wakeup(c->multi);
+}
+
+void
+call_last(struct call *c, unsigned timeout_ms)
+{
+    c->last_ms = timeout_ms;
 }
 
 static int
@@ -189,26 +203,79 @@ translate(CURLcode rc)
     }
 }
 
+/* How long it took is different each time: for the log it is the same. */
+static void
+cut_time(char *why)
+{
+    char *at = strstr(why, " after "), *end = at;
+
+    if (at != NULL) {
+        end += strlen(" after ");
+        end += strspn(end, "0123456789");
+        if (strncmp(end, " ms", 3) == 0) {
+            memmove(at, end + 3, strlen(end + 3) + 1);
+        }
+    }
+}
+
+static CURLcode
+result_of(struct call *c)
+{
+    int left;
+
+    for (CURLMsg *m; (m = curl_multi_info_read(c->multi, &left)) != NULL;) {
+        if (m->msg == CURLMSG_DONE) {
+            return m->data.result;
+        }
+    }
+    return CURLE_FAILED_INIT;
+}
+
+static CURLcode
+perform(struct call *c)
+{
+    CURLcode rc = CURLE_ABORTED_BY_CALLBACK;
+    int running = 1;
+
+    if (curl_multi_add_handle(c->multi, c->curl) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    while (c->last_ms != 0 || !atomic_load(c->o.stop)) {
+        if (curl_multi_perform(c->multi, &running) != CURLM_OK) {
+            rc = CURLE_OUT_OF_MEMORY;
+            break;
+        }
+        if (running == 0) {
+            rc = result_of(c);
+            break;
+        }
+        curl_multi_poll(c->multi, NULL, 0, POLL_TURN_MS, NULL);
+    }
+    curl_multi_remove_handle(c->multi, c->curl);
+    return rc;
+}
+
 int
 call_post(struct call *c, const char *query, const char *body,
           unsigned timeout_ms, struct call_answer *out)
 {
     char url[URL_MAX];
-    CURLcode rc;
 
-    snprintf(url, sizeof(url), "%s?%s", c->tracker->url, query);
+    snprintf(url, sizeof(url), "%s?%s", c->o.tracker->url, query);
     c->len = 0;
     c->body[0] = '\0';
     c->why[0] = '\0';
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long) strlen(body));
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long) timeout_ms);
-    rc = curl_easy_perform(c->curl);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS,
+                     (long) (c->last_ms != 0 ? c->last_ms : timeout_ms));
+    CURLcode rc = perform(c);
     if (rc != CURLE_OK) {
         if (c->why[0] == '\0') {
             snprintf(c->why, sizeof(c->why), "%s", curl_easy_strerror(rc));
         }
+        cut_time(c->why);
         return translate(rc);
     }
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &out->status);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct config_tracker;
 struct call;
+struct config_tracker;
 
 struct call_answer {
     long status; /* of HTTP */
@@ -16,14 +16,25 @@ struct call_answer {
     size_t len;
 };
 
-/**
- * call_create(tracker, bind_address, stop):
- * Borrows all three until call_free(); ${bind_address} may be NULL. A call
- * ends within about a second of ${*stop} becoming true. NULL: out of memory.
- */
-struct call *call_create(const struct config_tracker *tracker,
-                         const char *bind_address, const atomic_bool *stop);
+struct call_options {
+    const struct config_tracker *tracker;
+    const char *bind_address; /* NULL: any */
+    const char *address;      /* ADDRESS:PORT, V6 in brackets: where to
+                                 connect to, whatever the URL's name is */
+    const atomic_bool *stop;  /* ends calls, with call_interrupt() */
+};
+
+/** call_create(options): copies them, borrows what they point to. NULL: out
+ *  of memory. */
+struct call *call_create(const struct call_options *options);
 void call_free(struct call *c);
+
+/** call_interrupt(c): from another thread: look at ${*stop} now. */
+void call_interrupt(struct call *c);
+
+/** call_last(c, timeout_ms): the next call goes out although ${*stop} is
+ *  true, and takes no longer than that. */
+void call_last(struct call *c, unsigned timeout_ms);
 
 /**
  * call_post(c, query, body, timeout_ms, out):

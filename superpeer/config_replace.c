@@ -125,7 +125,7 @@ config_replace(struct config *next, const struct config *now,
         }
     }
     if (err == 0 && !same_trackers(next, now)) {
-        changed(ctx, "trackers", false);
+        changed(ctx, "trackers", true);
     }
     return err;
 }

@@ -69,9 +69,23 @@ apply_serve(struct superpeer *s, const struct config *next)
 }
 
 static void
+apply_prefetch(struct superpeer *s, const struct config *next)
+{
+    struct prefetch_options o = superpeer_prefetch_options(s, next);
+
+    if (prefetch_reload(s->prefetch, &o) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "reload: prefetch: out of memory");
+    }
+}
+
+static void
 apply(struct superpeer *s, struct config *next)
 {
     apply_serve(s, next);
+    apply_prefetch(s, next);
+    if (agent_reload(s->agent, next) != 0) {
+        log_line(LOG_LEVEL_ERROR, NULL, "reload: trackers: out of memory");
+    }
     log_set_level((enum log_level) next->log_level);
     pthread_mutex_lock(&s->lock);
     struct config *old = s->config;

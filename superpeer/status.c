@@ -171,24 +171,36 @@ add_prefetch(json_t *root, struct prefetch *p)
 }
 
 static json_t *
+one_tracker(const struct agent_status *s)
+{
+    json_t *o = json_object(), *error = json_string(s->error);
+
+    json_object_set_new(o, "url", text_of_url(s->url));
+    json_object_set_new(o, "address", json_string(s->address));
+    json_object_set_new(o, "connected", json_boolean(s->connected));
+    json_object_set_new(o, "same", json_boolean(s->same));
+    json_object_set_new(o, "epoch", json_string(s->epoch));
+    json_object_set_new(o, "error", error != NULL ? error : json_string("?"));
+    json_object_set_new(o, "calls", number(s->calls));
+    json_object_set_new(o, "failures", number(s->failures));
+    json_object_set_new(o, "prepares", number(s->prepares));
+    json_object_set_new(o, "announcements", number(s->announcements));
+    json_object_set_new(o, "pending", number(s->pending));
+    return o;
+}
+
+static json_t *
 trackers_part(struct agent *a)
 {
     json_t *array = json_array();
+    struct agent_status *list;
+    size_t n;
 
-    for (size_t i = 0; a != NULL && i < agent_count(a); i++) {
-        struct agent_status s;
-        json_t *o = json_object();
-
-        agent_get_status(a, i, &s);
-        json_object_set_new(o, "url", text_of_url(s.url));
-        json_object_set_new(o, "connected", json_boolean(s.connected));
-        json_object_set_new(o, "epoch", json_string(s.epoch));
-        json_t *error = json_string(s.error);
-        json_object_set_new(o, "error",
-                            error != NULL ? error : json_string("?"));
-        json_object_set_new(o, "prepares", number(s.prepares));
-        json_object_set_new(o, "pending", number(s.pending));
-        json_array_append_new(array, o);
+    if (agent_list(a, &list, &n) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            json_array_append_new(array, one_tracker(&list[i]));
+        }
+        agent_list_free(list, n);
     }
     return array;
 }

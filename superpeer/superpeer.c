@@ -20,8 +20,9 @@
 #include "superpeer_internal.h"
 
 enum {
-    LEAVING_MS = 1000, /* how long trackers may take to hear of a deletion */
-    STOP_MS = 3000     /* how long threads may take to end */
+    ANNOUNCE_STEP = 512, /* sets that are looked at under one lock */
+    LEAVING_MS = 1000,   /* how long trackers may take to hear of a deletion */
+    STOP_MS = 3000       /* how long threads may take to end */
 };
 
 static struct agent *
@@ -81,33 +82,44 @@ on_prepare(void *ctx, const struct resource *r)
 }
 
 static int
-on_announce(void *ctx, struct news *all)
+announce_one(struct news *some, const struct cache_info *set)
+{
+    struct news_item item = { .kind = NEWS_HELD };
+
+    if (!set->complete && !set->filling) {
+        return 0;
+    }
+    if (!set->complete) {
+        item.kind = NEWS_FILLING;
+    }
+    memcpy(item.id, set->id, sizeof(item.id));
+    memcpy(item.root, set->root, sizeof(item.root));
+    item.held = set->held;
+    item.empty = set->blocks == 0;
+    item.copy = set->copy;
+    return news_put(some, &item);
+}
+
+static int
+on_announce(void *ctx, size_t *cursor, struct news *some)
 {
     struct superpeer *s = ctx;
-    struct cache_info *list;
-    size_t n;
+    int err = 0;
 
-    int err = cache_list(s->cache, &list, &n);
-    if (err != 0) {
-        return err;
-    }
-    for (size_t i = 0; i < n && err == 0; i++) {
-        struct news_item item = { .kind = NEWS_HELD };
+    do {
+        struct cache_info *list;
+        size_t n;
 
-        if (!list[i].complete && !list[i].filling) {
-            continue;
+        err = cache_list_some(s->cache, cursor, ANNOUNCE_STEP, &list, &n);
+        if (err != 0) {
+            break;
         }
-        if (!list[i].complete) {
-            item.kind = NEWS_FILLING;
+        for (size_t i = 0; i < n && err == 0; i++) {
+            err = announce_one(some, &list[i]);
         }
-        memcpy(item.id, list[i].id, sizeof(item.id));
-        memcpy(item.root, list[i].root, sizeof(item.root));
-        item.held = list[i].held;
-        item.empty = list[i].blocks == 0;
-        item.copy = list[i].copy;
-        err = news_put(all, &item);
-    }
-    cache_list_free(list, n);
+        cache_list_free(list, n);
+    } while (err == 0 && *cursor != 0
+             && news_count(some) + 2 * ANNOUNCE_STEP < NEWS_LINES_MAX);
     return err;
 }
 
@@ -194,11 +206,10 @@ start_serve(struct superpeer *s, char *why, size_t cap)
     return serve_start(&o, &s->serve, why, cap);
 }
 
-static int
-start_prefetch(struct superpeer *s)
+struct prefetch_options
+superpeer_prefetch_options(struct superpeer *s, const struct config *c)
 {
-    const struct config *c = s->config;
-    struct prefetch_options o = {
+    return (struct prefetch_options){
         .cache = s->cache,
         .guard = c->guard,
         .resolve = c->resolve,
@@ -211,7 +222,12 @@ start_prefetch(struct superpeer *s)
         .report = on_report,
         .ctx = s,
     };
+}
 
+static int
+start_prefetch(struct superpeer *s)
+{
+    struct prefetch_options o = superpeer_prefetch_options(s, s->config);
     struct prefetch *p;
 
     int err = prefetch_start(&o, &p);

@@ -5,11 +5,11 @@
 #include <pthread.h>
 
 #include "agent.h"
+#include "prefetch.h"
 #include "serve.h"
 
 struct cache;
 struct config;
-struct prefetch;
 struct status;
 
 struct superpeer {
@@ -27,5 +27,9 @@ struct superpeer {
 /** superpeer_serve_options(s, c): what the block server is told of ${c}. */
 struct serve_options superpeer_serve_options(const struct superpeer *s,
                                              const struct config *c);
+
+/** superpeer_prefetch_options(s, c): what the prefetcher is. */
+struct prefetch_options superpeer_prefetch_options(struct superpeer *s,
+                                                   const struct config *c);
 
 #endif

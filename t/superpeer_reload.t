@@ -5,9 +5,11 @@ use v5.36;
 use Shoal::Test;
 use Shoal::FakeTracker qw(fake_tracker);
 
+my $cdn = cdn(nodes => 1);
+$cdn->file('a.bin', 100_000);
 my $t  = fake_tracker();
 my $sp = superpeer(trackers => [ $t->conf ], settings => { log => { level => 'info' } },
-    origins => ['http://cdn.example.com']);
+    origins => ['http://other.example.com']);
 my $good = slurp($sp->conf);
 
 # What the log says after the file was changed.
@@ -40,6 +42,20 @@ unlike($said, qr/restart/, 'back again: no word of it');
 
 $said = reload($good =~ s/level: \Kinfo/debug/r);
 like($said, qr/ info - reload: log\.level: changed$/m, 'a change');
+
+# Another origin may be fetched from, an older one not any more.
+my $id = $t->prepare($cdn->url('a.bin'), 100_000);
+$t->wait_line(qr/^\?$id origin$/);
+my ($resolve, $origin) = ($cdn->resolve, 'http://' . $cdn->host . ':' . $cdn->port);
+$good =~ s/^resolve: .*/resolve: [ "$resolve" ]/m;
+$said = reload($good =~ s/^ +- \K.*other\.example\.com.*/"$origin"/mr);
+like($said, qr/ info - reload: $_: changed$/m, "$_ changes") for qw(origins resolve);
+my $next = $t->prepare($cdn->url('a.bin'), 100_000, 'mtime:1700000000');
+$t->wait_line(qr/^\+$next /);
+reload($good);
+$id = $t->prepare($cdn->url('a.bin'), 100_001);
+$t->wait_line(qr/^\?$id origin$/);
+pass('origins come and go');
 
 unlink $sp->conf;
 my $before = length $sp->stderr;

@@ -10,7 +10,9 @@ package Shoal::FakeTracker;
 #   $t->lines, $t->calls                      # of the calls with news
 #   $t->new_epoch;                            # it has lost its memory
 #   $t->misbehave($how);                      # 'down', 'rubbish', 'late',
-#                         # 'endless', 'deep', 'mute' (polls get no answer), ''
+#                         # 'endless', 'deep', 'hang' (no answer), 'mute' (polls get none), ''
+#
+# addr, port; same => $t: another address of that tracker.
 #
 # State is in files: each connection is a child of its own.
 
@@ -32,9 +34,10 @@ my $serial = 0;
 
 sub fake_tracker(%o) {
     my $addr = $o{addr} // '127.0.0.3';
-    my $self = bless { token => 'sesame', %o, addr => $addr,
-        port => free_port($addr), dir => tmpdir('tracker/' . ++$serial) },
-        __PACKAGE__;
+    my $self = bless { token => 'sesame', port => $o{port} // free_port($addr),
+        dir => $o{same} ? $o{same}{dir} : tmpdir('tracker/' . ++$serial), %o,
+        addr => $addr }, __PACKAGE__;
+    return $self->start if $o{same};
     spew("$self->{dir}/commands", '');
     spew("$self->{dir}/calls", '');
     spew("$self->{dir}/how", '');
@@ -130,8 +133,9 @@ sub _serve($self, $c) {
     return _answer($c, 200, '{"epoch":7,"curs') if $how eq 'rubbish';
     return _answer($c, 200, '[' x 100_000) if $how eq 'deep';
     return _endless($c) if $how eq 'endless';
+    sleep 60 if $how eq 'hang';
     return _answer($c, 403, "no\n") if $q->{token} ne $self->{token};
-    $self->_append('calls', { args => $q->{args}, time => time,
+    $self->_append('calls', { args => $q->{args}, time => time, addr => $self->{addr},
         lines => [ split /\n/, $q->{body} ] });
     sleep 1 if $how eq 'late' && !$q->{args}{wait_ms};
     return $self->_commands($c, $q->{args});
