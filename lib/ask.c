@@ -40,19 +40,18 @@ add_tracker(struct transfer *t, const char *url)
  * one. LOOKUP_PENDING; SHOAL_ENET, SHOAL_EINVAL.
  */
 static int
-locate(const struct transfer *t, struct tracker_state *tr,
-       struct node_addr *addr)
+locate(struct transfer *t, struct tracker_state *tr, struct node_addr *addr)
 {
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     size_t n = 0;
 
     if (tr->lookup == NULL) {
-        tr->lookup = lookup_start(t->o.resolve, tr->url);
+        tr->lookup = transfer_lookup(t, tr->url);
         if (tr->lookup == NULL) {
             return SHOAL_EINVAL;
         }
     }
-    int err = lookup_result(tr->lookup, addrs, &n);
+    int err = lookup_result(tr->lookup, addrs, &n, NULL);
     if (err == 0) {
         *addr = addrs[tr->failures % n];
     } else if (err != LOOKUP_PENDING) {
@@ -207,7 +206,7 @@ take_source(struct transfer *t, enum source_kind kind, const char *url,
         s->scheduled = schedule_add(t->schedule, kind);
         bool ready =
             s->scheduled >= 0 && blockmap_init(&s->have, t->map.size) == 0;
-        s->lookup = ready ? lookup_start(t->o.resolve, url) : NULL;
+        s->lookup = ready ? transfer_lookup(t, url) : NULL;
         if (s->lookup == NULL) {
             node_failed(s, SHOAL_EINVAL, "bad URL");
             return;

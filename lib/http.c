@@ -383,6 +383,12 @@ reap(struct http *h)
     }
 }
 
+void
+http_wake(struct http *h)
+{
+    curl_multi_wakeup(h->multi);
+}
+
 int
 http_poll(struct http *h, int timeout_ms)
 {

@@ -69,6 +69,9 @@ void http_cancel(struct http_request *r);
 /** http_resume(r): data() said HTTP_PAUSE; those bytes come again. */
 void http_resume(struct http_request *r);
 
+/** http_wake(h): an http_poll() that waits returns; any thread. */
+void http_wake(struct http *h);
+
 /** http_poll(h, timeout_ms): wait for news, at most that long, and run the
  *  callbacks. SHOAL_ENOMEM. */
 int http_poll(struct http *h, int timeout_ms);

@@ -8,16 +8,19 @@
 #include "shoal.h"
 #include "url.h"
 
-/* Shared by its owner and its thread; the last one out frees it. */
+/* Shared by its owner and whoever looks; the last one out frees it. */
 struct lookup {
     pthread_mutex_t lock;
     unsigned refs;
     bool done;
     int err;
+    const char *why;
     char host[256];
     uint16_t port;
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     size_t n;
+    void (*wake)(void *ctx); /* NULL: nobody waits */
+    void *ctx;
 };
 
 static void
@@ -32,24 +35,39 @@ release(struct lookup *l)
     }
 }
 
+/* Of the one who looks; lets go of it. */
+static void
+take_result(void *arg, int err, const char *why, const struct node_addr *addrs,
+            size_t n)
+{
+    struct lookup *l = arg;
+
+    pthread_mutex_lock(&l->lock);
+    l->n = n < RESOLVE_ADDRS_MAX ? n : RESOLVE_ADDRS_MAX;
+    for (size_t i = 0; i < l->n; i++) {
+        l->addrs[i] = addrs[i];
+        resolve_set_port(&l->addrs[i], l->port);
+    }
+    l->err = err == 0 && n == 0 ? SHOAL_ENET : err;
+    l->why = why;
+    l->done = true;
+    if (l->wake != NULL) {
+        l->wake(l->ctx);
+    }
+    pthread_mutex_unlock(&l->lock);
+    release(l);
+}
+
 static void *
 run(void *arg)
 {
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     struct lookup *l = arg;
-    const char *why;
+    const char *why = "";
     size_t n = 0;
 
     int err = resolve_lookup(NULL, l->host, l->port, addrs, &n, &why);
-    pthread_mutex_lock(&l->lock);
-    if (err == 0) {
-        memcpy(l->addrs, addrs, n * sizeof(addrs[0]));
-        l->n = n;
-    }
-    l->err = err;
-    l->done = true;
-    pthread_mutex_unlock(&l->lock);
-    release(l);
+    take_result(l, err, why, addrs, n);
     return NULL;
 }
 
@@ -71,7 +89,7 @@ start_thread(struct lookup *l)
 }
 
 struct lookup *
-lookup_start(const struct resolve *r, const char *url)
+lookup_start(const struct lookup_options *o)
 {
     struct lookup *l = calloc(1, sizeof(*l));
 
@@ -80,17 +98,22 @@ lookup_start(const struct resolve *r, const char *url)
     }
     pthread_mutex_init(&l->lock, NULL);
     l->refs = 1;
-    if (url_split(url, l->host, sizeof(l->host), &l->port) != 0) {
+    if (url_split(o->url, l->host, sizeof(l->host), &l->port) != 0) {
         lookup_free(l);
         return NULL;
     }
-    if (resolve_override(r, l->host, l->port, l->addrs, &l->n) == 0
+    if (resolve_override(o->resolve, l->host, l->port, l->addrs, &l->n) == 0
         || resolve_literal(l->host, l->port, l->addrs, &l->n) == 0)
     {
         l->done = true;
         return l;
     }
-    if (!start_thread(l)) {
+    l->wake = o->wake;
+    l->ctx = o->ctx;
+    if (o->hook != NULL) {
+        l->refs++;
+        o->hook->start(o->hook->ctx, l->host, take_result, l);
+    } else if (!start_thread(l)) {
         lookup_free(l);
         return NULL;
     }
@@ -99,13 +122,15 @@ lookup_start(const struct resolve *r, const char *url)
 
 int
 lookup_result(struct lookup *l, struct node_addr addrs[RESOLVE_ADDRS_MAX],
-              size_t *n)
+              size_t *n, const char **why)
 {
     pthread_mutex_lock(&l->lock);
     int err = l->done ? l->err : LOOKUP_PENDING;
     if (err == 0) {
         memcpy(addrs, l->addrs, l->n * sizeof(addrs[0]));
         *n = l->n;
+    } else if (why != NULL) {
+        *why = l->why;
     }
     pthread_mutex_unlock(&l->lock);
     return err;
@@ -114,7 +139,11 @@ lookup_result(struct lookup *l, struct node_addr addrs[RESOLVE_ADDRS_MAX],
 void
 lookup_free(struct lookup *l)
 {
-    if (l != NULL) {
-        release(l);
+    if (l == NULL) {
+        return;
     }
+    pthread_mutex_lock(&l->lock);
+    l->wake = NULL;
+    pthread_mutex_unlock(&l->lock);
+    release(l);
 }

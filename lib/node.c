@@ -32,85 +32,6 @@ node_failed(struct source *s, int err, const char *format, ...)
     source_drop(s);
 }
 
-static bool
-is_known(const struct transfer *t, const char *url, const char *addr)
-{
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *s = t->sources[i];
-
-        if (s->kind == SOURCE_CDN && strcmp(s->url, url) == 0
-            && strcmp(s->addr.text, addr) == 0)
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int
-add_node(struct transfer *t, const char *url, unsigned hops,
-         const struct node_addr *addr)
-{
-    const struct transfer_guard *guard = t->o.guard;
-
-    if (is_known(t, url, addr != NULL ? addr->text : "")) {
-        return 0;
-    }
-    struct source *s = source_add(t, SOURCE_CDN, url);
-    if (s == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    s->hops = hops;
-    snprintf(s->name, sizeof(s->name), "%s",
-             addr != NULL ? addr->text : "proxy");
-    if (addr != NULL) {
-        s->addr = *addr;
-        s->pinned = true;
-    }
-    if (guard != NULL && addr != NULL
-        && guard->addr(guard->ctx, (const struct sockaddr *) &addr->sa) != 0)
-    {
-        node_failed(s, SHOAL_EDENIED, "address not allowed");
-    }
-    return 0;
-}
-
-int
-node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
-             size_t cap)
-{
-    const struct transfer_guard *guard = t->o.guard;
-    struct node_addr addrs[RESOLVE_ADDRS_MAX];
-    char host[256];
-    const char *reason = "";
-    size_t n = 0;
-    uint16_t port;
-
-    if (url_split(url, host, sizeof(host), &port) != 0) {
-        snprintf(why, cap, "%s: not an http(s) URL", url);
-        return SHOAL_EINVAL;
-    }
-    if (guard != NULL && guard->url(guard->ctx, url) != 0) {
-        snprintf(why, cap, "%s: origin not allowed", host);
-        return SHOAL_EDENIED;
-    }
-    if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
-        return add_node(t, url, hops, NULL);
-    }
-    int err = resolve_lookup(t->o.resolve, host, port, addrs, &n, &reason);
-    if (err != 0) {
-        snprintf(why, cap, "%s: cannot resolve: %s", host, reason);
-        return err;
-    }
-    for (size_t i = 0; err == 0 && i < n; i++) {
-        err = add_node(t, url, hops, &addrs[i]);
-    }
-    if (err != 0) {
-        snprintf(why, cap, "%s: %s", host, shoal_strerror(err));
-    }
-    return err;
-}
-
 static void
 start(struct transfer *t, struct source *s, enum job_kind kind,
       struct http_options *o)
@@ -173,53 +94,6 @@ has_get(const struct source *s)
     return s->opened || s->asked_byte;
 }
 
-/* Does every node of that URL send us elsewhere in its turn? */
-static bool
-is_circle(const struct transfer *t, const struct source *from, const char *url)
-{
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *s = t->sources[i];
-
-        if (s->kind == SOURCE_CDN && s != from && strcmp(s->url, url) == 0
-            && s->node != NODE_REDIRECT)
-        {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void
-follow(struct transfer *t, struct source *s)
-{
-    char why[256];
-
-    s->followed = true;
-    if (s->hops + 1 > HOPS_MAX) {
-        node_failed(s, SHOAL_EHTTP, "more than %d redirects", HOPS_MAX);
-        return;
-    }
-    char *url = url_join(s->url, s->answer.location);
-    if (url == NULL) {
-        node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
-        return;
-    }
-    size_t before = t->n_sources;
-    int err = node_add_all(t, url, s->hops + 1, why, sizeof(why));
-    if (err == 0 && before == t->n_sources && is_circle(t, s, url)) {
-        node_failed(s, SHOAL_EHTTP, "redirects in a circle");
-        free(url);
-        return;
-    }
-    free(url);
-    if (err != 0) {
-        node_failed(s, err, "redirect: %s", why);
-        return;
-    }
-    source_state(s, "redirects");
-    source_drop(s);
-}
-
 void
 node_step(struct transfer *t)
 {
@@ -228,13 +102,8 @@ node_step(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind != SOURCE_CDN) {
-            continue;
-        }
-        if (s->node == NODE_REDIRECT && !s->followed) {
-            follow(t, s);
-        } else if (s->node == NODE_PROBING && !has_get(s)
-                   && now - s->probe_ms >= HEAD_ALONE_MS)
+        if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !has_get(s)
+            && now - s->probe_ms >= HEAD_ALONE_MS)
         {
             node_ask_byte(t, s);
         }

@@ -113,12 +113,12 @@ locate(struct transfer *t, struct node_addr *addr)
         return 0;
     }
     if (t->layer_lookup == NULL) {
-        t->layer_lookup = lookup_start(t->o.resolve, t->layer_url);
+        t->layer_lookup = transfer_lookup(t, t->layer_url);
         if (t->layer_lookup == NULL) {
             return SHOAL_EINVAL;
         }
     }
-    int err = lookup_result(t->layer_lookup, addrs, &n);
+    int err = lookup_result(t->layer_lookup, addrs, &n, NULL);
     if (err == 0) {
         *addr = addrs[0];
     }

@@ -61,8 +61,8 @@ resolve_free(struct resolve *r)
     free(r);
 }
 
-static void
-set_port(struct node_addr *a, uint16_t port)
+void
+resolve_set_port(struct node_addr *a, uint16_t port)
 {
     if (a->sa.ss_family == AF_INET6) {
         ((struct sockaddr_in6 *) &a->sa)->sin6_port = htons(port);
@@ -96,7 +96,7 @@ parse_literal(const char *s, size_t len, uint16_t port, struct node_addr *out)
     } else {
         return SHOAL_EINVAL;
     }
-    set_port(out, port);
+    resolve_set_port(out, port);
     return 0;
 }
 
@@ -225,7 +225,7 @@ ask_resolver(const char *host, uint16_t port,
         memset(node, 0, sizeof(*node));
         memcpy(&node->sa, a->ai_addr, a->ai_addrlen);
         node->len = a->ai_addrlen;
-        set_port(node, port);
+        resolve_set_port(node, port);
         if (getnameinfo(a->ai_addr, a->ai_addrlen, node->text,
                         sizeof(node->text), NULL, 0, NI_NUMERICHOST)
                 == 0

@@ -43,6 +43,9 @@ int resolve_add(struct resolve *r, const char *text);
 int resolve_override(const struct resolve *r, const char *host, uint16_t port,
                      struct node_addr out[RESOLVE_ADDRS_MAX], size_t *n);
 
+/** resolve_set_port(a, port): in its socket address. */
+void resolve_set_port(struct node_addr *a, uint16_t port);
+
 /** resolve_literal(host, port, out, n): a numeric address, perhaps in
  *  brackets. SHOAL_EINVAL when it is a name. */
 int resolve_literal(const char *host, uint16_t port, struct node_addr *out,

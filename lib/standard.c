@@ -45,6 +45,7 @@ static void
 count(const struct transfer *t, struct tally *c)
 {
     memset(c, 0, sizeof(*c));
+    c->pending = search_pending(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 

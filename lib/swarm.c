@@ -184,7 +184,7 @@ locate(struct source *s)
 {
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     size_t n = 0;
-    int err = lookup_result(s->lookup, addrs, &n);
+    int err = lookup_result(s->lookup, addrs, &n, NULL);
 
     if (err == LOOKUP_PENDING) {
         return;

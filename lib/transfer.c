@@ -27,6 +27,24 @@ transfer_fail(struct transfer *t, int err, const char *format, ...)
     va_end(args);
 }
 
+static void
+wake(void *ctx)
+{
+    http_wake(ctx);
+}
+
+struct lookup *
+transfer_lookup(struct transfer *t, const char *url)
+{
+    struct lookup_options o = { .url = url,
+                                .resolve = t->o.resolve,
+                                .hook = t->o.lookup,
+                                .wake = wake,
+                                .ctx = t->http };
+
+    return lookup_start(&o);
+}
+
 struct source *
 source_add(struct transfer *t, enum source_kind kind, const char *url)
 {
@@ -312,7 +330,7 @@ transfer_free(struct transfer *t)
     }
     job_end_all(t);
     ask_leave(t);
-    http_free(t->http);
+    search_end(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         source_free(t->sources[i]);
     }
@@ -333,6 +351,7 @@ transfer_free(struct transfer *t)
     }
     free(t->layer_url);
     lookup_free(t->layer_lookup);
+    http_free(t->http); /* after the last lookup, which could wake it */
     free(t);
 }
 
@@ -402,6 +421,7 @@ turn(struct transfer *t)
 {
     tick(t);
     sweep(t);
+    search_step(t);
     node_step(t);
     if (t->phase == PHASE_PROBE) {
         standard_step(t);
@@ -422,7 +442,7 @@ transfer_run(struct transfer *t)
     char why[256];
 
     t->start_ms = t->tick_ms = clock_ms();
-    int err = node_add_all(t, t->o.url, 0, why, sizeof(why));
+    int err = search_start(t, t->o.url, NULL, why, sizeof(why));
     if (err != 0) {
         transfer_fail(t, err, "%s", why);
     }

@@ -12,6 +12,7 @@
 
 struct blockmap;
 struct checksum;
+struct lookup_hook;
 struct resolve;
 struct resource;
 struct store;
@@ -73,6 +74,7 @@ struct transfer_options {
      * asked one after the other. */
     const struct resource *want;
     const struct resolve *resolve;      /* NULL: none */
+    const struct lookup_hook *lookup;   /* NULL: getaddrinfo(3) */
     const struct transfer_guard *guard; /* NULL: everything is allowed, and
                                             proxy variables are heeded */
     const char *bind_address;           /* NULL: any */

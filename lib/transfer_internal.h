@@ -1,8 +1,8 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
- * (the loop), node.c (asking CDN nodes), standard.c (which version counts),
- * begin.c (the store and the nodes), fetch.c (blocks), trust.c (whom to
- * believe), ask.c (trackers), published.c (piece layers), swarm.c (what super
- * peers and peers have). */
+ * (the loop), search.c (which CDN nodes there are), node.c (asking them),
+ * standard.c (which version counts), begin.c (the store and the nodes),
+ * fetch.c (blocks), trust.c (whom to believe), ask.c (trackers), published.c
+ * (piece layers), swarm.c (what super peers and peers have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
 
@@ -174,6 +174,7 @@ struct transfer {
     bool other_version;   /* what is given from outside fits no other */
     struct source **sources;
     size_t n_sources;
+    struct search *searches; /* search.c */
     struct job *jobs;
 
     struct source *standard; /* the node whose version is the standard */
@@ -233,6 +234,10 @@ void blame_done(struct transfer *t, unsigned tracker, bool heard);
 void transfer_fail(struct transfer *t, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** transfer_lookup(t, url): begin to look up its host; the loop wakes when it
+ *  is there. NULL: no memory, or a bad URL. */
+struct lookup *transfer_lookup(struct transfer *t, const char *url);
+
 /** source_add(t, kind, url): NULL: too many, or no memory. */
 struct source *source_add(struct transfer *t, enum source_kind kind,
                           const char *url);
@@ -264,15 +269,28 @@ void job_end_all(struct transfer *t);
 /** job_keep(job, data, len): append to buf, at most body_max. */
 int job_keep(struct job *job, const uint8_t *data, size_t len);
 
-/* node.c */
+/* search.c */
 
 /**
- * node_add_all(t, url, hops): the nodes behind the URL's host join the list.
- * Errors:  SHOAL_ENET (resolver), SHOAL_EDENIED, SHOAL_EINVAL; words are in
- *          transfer_fail() form in ${why}.
+ * search_start(t, url, from, why, cap):
+ * Find the nodes behind the URL's host, to which ${from} redirected (NULL:
+ * nobody did); they join the list of sources when their addresses are known.
+ * What goes wrong then fails ${from}, or the transfer.
+ * Errors:  SHOAL_EDENIED, SHOAL_EINVAL, SHOAL_ENOMEM; words in ${why}.
  */
-int node_add_all(struct transfer *t, const char *url, unsigned hops, char *why,
-                 size_t cap);
+int search_start(struct transfer *t, const char *url, struct source *from,
+                 char *why, size_t cap);
+
+/** search_step(t): take addresses that have come, follow redirects. */
+void search_step(struct transfer *t);
+
+/** search_pending(t): names whose addresses are still to come. */
+size_t search_pending(const struct transfer *t);
+
+/** search_end(t): look for no more. */
+void search_end(struct transfer *t);
+
+/* node.c */
 
 /** node_probe(t, s): ask with HEAD; a GET follows where that does not help. */
 void node_probe(struct transfer *t, struct source *s);
@@ -283,7 +301,7 @@ void node_open(struct transfer *t, struct source *s);
 /** node_ask_byte(t, s): GET bytes=0-0. */
 void node_ask_byte(struct transfer *t, struct source *s);
 
-/** node_step(t): follow redirects, put a GET beside a HEAD that hangs. */
+/** node_step(t): put a GET beside a HEAD that hangs. */
 void node_step(struct transfer *t);
 
 /** node_failed(s, err, ...): no use any more. */
