@@ -30,7 +30,8 @@ typedef int take_fn(struct reader *r, const struct setting *s,
 
 take_fn take_text, take_name, take_locality, take_path, take_url, take_address,
     take_listen, take_bytes, take_count, take_origin, take_network,
-    take_override, take_key_file, take_duration, take_switch, take_choice;
+    take_override, take_key_file, take_server, take_duration, take_switch,
+    take_choice;
 
 enum flags {
     REQUIRED = 1,

@@ -1,6 +1,7 @@
 /* config_settings.c - the table of settings. A new one is a row here, a field
  * in config.h and what `superpeer -S` then prints in docs/settings.md. */
 #include "config_internal.h"
+#include "dns.h"
 
 enum {
     CACHE_MIN = 16 << 20 /* bytes; below it a set hardly fits */
@@ -165,6 +166,26 @@ const struct setting config_settings[] = {
       .offset = AT(ticket_skew),
       .help = "How long a ticket is good beyond its time, as the tracker's "
               "clock may be ahead of this one or behind." },
+    { .key = "resolver.servers",
+      .take = take_server,
+      .expected = "ADDRESS[:PORT], an IPv6 address in brackets",
+      .max = DNS_SERVERS_MAX,
+      .flags = LIST,
+      .reload = true,
+      .offset = AT(resolver_servers),
+      .help = "DNS servers that are asked for the addresses of CDN nodes and "
+              "of other super peers, at most 8; the system's where not given. "
+              "Names are whole then: no search list, no `/etc/hosts`." },
+    { .key = "resolver.timeout",
+      .take = take_duration,
+      .expected = "a time such as `3s`",
+      .fallback = "3s",
+      .min = 100,
+      .max = 60000,
+      .reload = true,
+      .offset = AT(resolver_timeout),
+      .help = "How long a name may take until it counts as one that cannot be "
+              "resolved." },
     { .key = "limits.connections",
       .take = take_count,
       .expected = "a number",

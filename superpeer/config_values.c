@@ -1,6 +1,7 @@
 /* config_values.c - the kinds of values, each with its reader. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,11 +333,62 @@ take_key_file(struct reader *r, const struct setting *s, const char *text,
     return ticket_keys_read(r->config->tickets, text, r->why, sizeof(r->why));
 }
 
+/* An address, perhaps with a port. */
+static bool
+is_server(const char *text)
+{
+    bool bracket = *text == '[';
+    const char *host = text + bracket, *rest = "";
+    size_t len = strcspn(host, bracket ? "]" : ":");
+    const char *port = host + len;
+    char address[64];
+    uint64_t n = 53;
+
+    if (len >= sizeof(address) || (bracket && *port++ != ']')) {
+        return false;
+    }
+    memcpy(address, host, len);
+    address[len] = '\0';
+    if (*port != '\0'
+        && (*port != ':' || parse_number(port + 1, &rest, &n) != 0)) {
+        return false;
+    }
+    return is_address(address) && (strchr(address, ':') != NULL) == bracket
+           && *rest == '\0' && n > 0 && n <= 65535;
+}
+
+/* One more in a list that is kept as text. */
+int
+take_server(struct reader *r, const struct setting *s, const char *text,
+            void *at)
+{
+    char **list = at, *longer;
+    size_t count = *list != NULL ? 2 : 1;
+
+    (void) r;
+    for (const char *c = *list; c != NULL && *c != '\0'; c++) {
+        count += *c == ',';
+    }
+    if (!is_server(text) || count > s->max) {
+        return SHOAL_EINVAL;
+    }
+    if (asprintf(&longer, "%s%s%s", *list != NULL ? *list : "",
+                 *list != NULL ? "," : "", text)
+        < 0)
+    {
+        return SHOAL_ENOMEM;
+    }
+    free(*list);
+    *list = longer;
+    return 0;
+}
+
 enum storage
 config_storage(const struct setting *s)
 {
     static take_fn *const texts[] = { take_text,     take_path, take_name,
-                                      take_locality, take_url,  take_address };
+                                      take_locality, take_url,  take_address,
+                                      take_server };
     static take_fn *const numbers[] = { take_count, take_bytes, take_duration,
                                         take_switch, take_choice };
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cache.h"
+#include "dns.h"
 #include "guard.h"
 #include "prefetch_internal.h"
 #include "shoal.h"
@@ -242,30 +243,8 @@ init_locks(struct prefetch *p)
     pthread_condattr_destroy(&attr);
 }
 
-int
-prefetch_start(const struct prefetch_options *options, struct prefetch **out)
-{
-    struct prefetch *p = calloc(1, sizeof(*p));
-
-    if (p == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    p->cache = options->cache;
-    p->report = options->report;
-    p->ctx = options->ctx;
-    init_locks(p);
-    p->name = strdup(options->name);
-    if (p->name == NULL || prefetch_reload(p, options) != 0
-        || p->n_threads == 0) {
-        prefetch_free(p);
-        return SHOAL_ENOMEM;
-    }
-    *out = p;
-    return 0;
-}
-
-int
-prefetch_reload(struct prefetch *p, const struct prefetch_options *options)
+static int
+take_settings(struct prefetch *p, const struct prefetch_options *options)
 {
     struct settings *fresh = settings_create(options), *old;
 
@@ -282,6 +261,50 @@ prefetch_reload(struct prefetch *p, const struct prefetch_options *options)
     pthread_mutex_unlock(&p->lock);
     settings_free(old);
     return 0;
+}
+
+static struct dns_options
+dns_options(const struct prefetch_options *o)
+{
+    return (struct dns_options){ o->resolver_servers, o->resolver_ms };
+}
+
+int
+prefetch_start(const struct prefetch_options *options, struct prefetch **out)
+{
+    struct prefetch *p = calloc(1, sizeof(*p));
+
+    if (p == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    p->cache = options->cache;
+    p->report = options->report;
+    p->ctx = options->ctx;
+    init_locks(p);
+    p->name = strdup(options->name);
+    struct dns_options dns = dns_options(options);
+    int err = p->name != NULL ? dns_start(&dns, &p->dns) : SHOAL_ENOMEM;
+    if (err == 0) {
+        err = take_settings(p, options);
+    }
+    if (err == 0 && p->n_threads == 0) {
+        err = SHOAL_ENOMEM;
+    }
+    if (err != 0) {
+        prefetch_free(p);
+        return err;
+    }
+    *out = p;
+    return 0;
+}
+
+int
+prefetch_reload(struct prefetch *p, const struct prefetch_options *options)
+{
+    struct dns_options dns = dns_options(options);
+    int err = dns_reload(p->dns, &dns);
+
+    return err != 0 ? err : take_settings(p, options);
 }
 
 void
@@ -332,6 +355,7 @@ prefetch_free(struct prefetch *p)
     }
     pthread_cond_destroy(&p->queued);
     pthread_mutex_destroy(&p->lock);
+    dns_stop(p->dns);
     settings_free(p->settings);
     free(p->name);
     free(p);

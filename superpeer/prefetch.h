@@ -23,11 +23,13 @@ struct prefetch_options {
     const char *name; /* spreads where super peers begin to read */
     struct guard *guard;
     struct resolve *resolve;
-    const char *bind_address; /* NULL: any */
-    unsigned jobs;            /* at once, 1 to PREFETCH_JOBS_MAX */
-    unsigned queue;           /* may wait */
-    unsigned nodes;           /* CDN nodes of one file at once */
-    uint64_t origin_rate;     /* bytes a second of all; 0: no limit */
+    const char *resolver_servers; /* as in dns.h; NULL: the system's */
+    unsigned resolver_ms;         /* a name takes that long at most */
+    const char *bind_address;     /* NULL: any */
+    unsigned jobs;                /* at once, 1 to PREFETCH_JOBS_MAX */
+    unsigned queue;               /* may wait */
+    unsigned nodes;               /* CDN nodes of one file at once */
+    uint64_t origin_rate;         /* bytes a second of all; 0: no limit */
 
     /** What trackers are to be told. Any thread, must not block. */
     void (*report)(void *ctx, const struct news_item *item);
@@ -35,7 +37,8 @@ struct prefetch_options {
 };
 
 /** prefetch_start(options, out): borrows the cache; of guard and resolve it
- *  becomes a further user, all else is copied. SHOAL_ENOMEM. */
+ *  becomes a further user, all else is copied. SHOAL_ENOMEM,
+ *  SHOAL_EINVAL (servers). */
 int prefetch_start(const struct prefetch_options *options,
                    struct prefetch **out);
 
@@ -45,7 +48,7 @@ int prefetch_start(const struct prefetch_options *options,
  * they are. Limits count at once; a job that runs keeps guard, overrides and
  * addresses that it began with.
  *
- * Errors:  SHOAL_ENOMEM; then all is as before.
+ * Errors:  SHOAL_ENOMEM, SHOAL_EINVAL (servers); then all is as before.
  */
 int prefetch_reload(struct prefetch *p,
                     const struct prefetch_options *options);
@@ -70,8 +73,8 @@ void prefetch_resume(struct prefetch *p);
 void prefetch_quit(struct prefetch *p);
 
 /** prefetch_join(p, deadline_ms): wait for that, by the monotonic clock.
- *  False: a job still hangs, in the resolver or in a large deletion, and
- *  uses ${p} and the cache. NULL is a no-op. */
+ *  False: a job still hangs, in a large deletion, and uses ${p} and the
+ *  cache. NULL is a no-op. */
 bool prefetch_join(struct prefetch *p, uint64_t deadline_ms);
 
 /** prefetch_free(p): after prefetch_join(). */

@@ -28,6 +28,7 @@ struct job {
 
 struct prefetch {
     struct cache *cache;
+    struct dns *dns;
     char *name;
     void (*report)(void *ctx, const struct news_item *item);
     void *ctx;

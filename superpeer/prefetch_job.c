@@ -8,6 +8,7 @@
 #include "blockmap.h"
 #include "cache.h"
 #include "clock.h"
+#include "dns.h"
 #include "guard.h"
 #include "log.h"
 #include "news.h"
@@ -224,10 +225,12 @@ run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
     const struct resource *r = f->resource;
     const struct settings *s = f->settings;
     struct transfer_guard guard = guard_hooks(s->guard);
+    struct lookup_hook lookup = dns_hook(p->dns);
     struct transfer_options o = {
         .url = r->url,
         .want = r,
         .resolve = s->resolve,
+        .lookup = &lookup,
         .guard = &guard,
         .bind_address = s->bind_address,
         .unshared = true,

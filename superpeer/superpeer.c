@@ -211,10 +211,12 @@ superpeer_prefetch_options(struct superpeer *s, const struct config *c)
 {
     return (struct prefetch_options){
         .cache = s->cache,
+        .name = c->name,
         .guard = c->guard,
         .resolve = c->resolve,
+        .resolver_servers = c->resolver_servers,
+        .resolver_ms = (unsigned) c->resolver_timeout,
         .bind_address = c->bind_address,
-        .name = c->name,
         .jobs = (unsigned) c->prefetch_jobs,
         .queue = (unsigned) c->prefetch_queue,
         .nodes = (unsigned) c->nodes_per_file,
@@ -326,8 +328,9 @@ superpeer_start(struct config *config, struct superpeer **out)
     return 0;
 }
 
-/* Right from any state of start(). A thread may hang in the resolver for
- * minutes, which nothing can end: then what it uses is left to the system. */
+/* Right from any state of start(). A thread that calls a tracker may hang in
+ * the resolver for minutes, which nothing can end: then what it uses is left
+ * to the system. */
 void
 superpeer_stop(struct superpeer *s)
 {

@@ -28,7 +28,7 @@ struct superpeer {
 struct serve_options superpeer_serve_options(const struct superpeer *s,
                                              const struct config *c);
 
-/** superpeer_prefetch_options(s, c): what the prefetcher is. */
+/** superpeer_prefetch_options(s, c): what the prefetcher is told of ${c}. */
 struct prefetch_options superpeer_prefetch_options(struct superpeer *s,
                                                    const struct config *c);
 

@@ -110,13 +110,14 @@ sub new($class, %o) {
 sub write_conf($self) {
     my %h = %{ $self->{headers} };
     my $headers = join '', map { "add_header $_ '$h{$_}';\n" } sort keys %h;
+    my $addr = $self->{addr} =~ /:/ ? "[$self->{addr}]" : $self->{addr};
     my $rate = $self->{limit_rate} ? "limit_rate $self->{limit_rate};" : '';
     $self->{http} = <<"EOC";
     log_format shoal '\$remote_addr "\$request" \$status \$body_bytes_sent '
                      '"\$http_range" \$msec \$request_time';
     sendfile on;
     server {
-        listen $self->{addr}:$self->{port};
+        listen $addr:$self->{port};
         access_log $self->{access} shoal;
         root $self->{root};
         $rate
