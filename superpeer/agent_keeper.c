@@ -183,7 +183,10 @@ look_locked(struct agent *a, struct tracker *t, uint64_t now)
     size_t n = 0;
 
     if (t->lookup == NULL && now >= t->lookup_at_ms) {
-        t->lookup = lookup_start(t->config->resolve, t->conf->url);
+        struct lookup_options o = { .url = t->conf->url,
+                                    .resolve = t->config->resolve };
+
+        t->lookup = lookup_start(&o);
         if (t->lookup == NULL) {
             failed_locked(t, now);
         }
@@ -195,7 +198,7 @@ look_locked(struct agent *a, struct tracker *t, uint64_t now)
         }
         return;
     }
-    int err = lookup_result(t->lookup, addrs, &n);
+    int err = lookup_result(t->lookup, addrs, &n, NULL);
     if (err == LOOKUP_PENDING) {
         return;
     }
