@@ -328,9 +328,8 @@ superpeer_start(struct config *config, struct superpeer **out)
     return 0;
 }
 
-/* Right from any state of start(). A thread that calls a tracker may hang in
- * the resolver for minutes, which nothing can end: then what it uses is left
- * to the system. */
+/* Right from any state of start(). A thread may be in a large deletion, which
+ * nothing can end: then what it uses is left to the system. */
 void
 superpeer_stop(struct superpeer *s)
 {
@@ -343,9 +342,7 @@ superpeer_stop(struct superpeer *s)
     ended = prefetch_join(s->prefetch, deadline) && ended;
     serve_stop(s->serve);
     if (!ended) {
-        log_line(LOG_LEVEL_WARN, NULL,
-                 "ends with a name looked up, or a set "
-                 "deleted, half");
+        log_line(LOG_LEVEL_WARN, NULL, "ends with a set deleted half");
         cache_sync(s->cache);
         _exit(EXIT_SUCCESS);
     }
