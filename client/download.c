@@ -104,6 +104,14 @@ on_identified(void *ctx, const uint8_t id[20])
 }
 
 static void
+on_fetching(void *ctx, uint32_t first, uint32_t n, bool on)
+{
+    struct download *d = ctx;
+
+    file_fetching(d->file, first, n, on);
+}
+
+static void
 on_progress(void *ctx)
 {
     struct download *d = ctx;
@@ -119,9 +127,9 @@ on_progress(void *ctx)
     d->save_ms = now + (wait > SAVE_MS ? wait : SAVE_MS);
 }
 
-static const struct transfer_ops ops = { on_begin, on_begin_plain,
+static const struct transfer_ops ops = { on_begin,       on_begin_plain,
                                          on_write_plain, on_identified,
-                                         on_progress };
+                                         on_fetching,    on_progress };
 
 static int
 prepare(struct download *d, const char *url)

@@ -545,6 +545,14 @@ file_identify(struct file *f, const uint8_t id[RESOURCE_ID_LEN])
     pthread_mutex_unlock(&f->lock);
 }
 
+void
+file_fetching(struct file *f, uint32_t first, uint32_t n, bool on)
+{
+    if (f->held != NULL) {
+        held_fetching(f->held, first, n, on);
+    }
+}
+
 static int
 serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
            struct serve_set *set)
@@ -565,4 +573,5 @@ serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
 }
 
 const struct serve_ops file_serve = { serve_open, held_close, held_from,
-                                      held_read,  held_have,  held_hashes };
+                                      held_read,  held_have,  held_hashes,
+                                      held_log,   held_unlog };

@@ -92,6 +92,9 @@ const char *file_error(const struct file *f);
 /** file_identify(f, id): serve the blocks under this id from now on. */
 void file_identify(struct file *f, const uint8_t id[RESOURCE_ID_LEN]);
 
+/** file_fetching(f, first, n, on): as transfer_ops' fetching(). */
+void file_fetching(struct file *f, uint32_t first, uint32_t n, bool on);
+
 /** file_serve: for serve_start(); its ctx is the struct file. */
 extern const struct serve_ops file_serve;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "digest.h"
 #include "io.h"
 #include "shoal.h"
@@ -27,6 +28,7 @@ held_create(int fd, uint64_t size)
     }
     h->fd = fd;
     h->refs = 1;
+    havelog_init(&h->log, clock_us());
     pthread_mutex_init(&h->lock, NULL);
     return h;
 }
@@ -35,11 +37,15 @@ static void
 release(struct held *h, bool retire)
 {
     pthread_mutex_lock(&h->lock);
-    h->retired = h->retired || retire;
+    if (retire) {
+        h->retired = true;
+        havelog_ring(&h->log);
+    }
     bool last = --h->refs == 0;
     pthread_mutex_unlock(&h->lock);
     if (last) {
         pthread_mutex_destroy(&h->lock);
+        havelog_fini(&h->log);
         blockmap_fini(&h->map);
         free(h->layer);
         free(h);
@@ -60,7 +66,7 @@ held_add(struct held *h, uint32_t block, const uint8_t hash[32])
     pthread_mutex_lock(&h->lock);
     blockmap_set(&h->map, block);
     memcpy(h->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
-    h->added++;
+    havelog_have(&h->log, block);
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -69,7 +75,20 @@ held_drop(struct held *h, uint32_t block)
 {
     pthread_mutex_lock(&h->lock);
     blockmap_clear(&h->map, block);
+    havelog_forget(&h->log);
     memset(h->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void
+held_fetching(struct held *h, uint32_t first, uint32_t n, bool on)
+{
+    pthread_mutex_lock(&h->lock);
+    if (on) {
+        havelog_fetching(&h->log, h->map.size, first, n);
+    } else {
+        havelog_unfetch(&h->log, first, n);
+    }
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -130,7 +149,7 @@ held_have(void *ctx, const struct serve_set *set, uint8_t *bits,
     pthread_mutex_lock(&h->lock);
     int err = h->retired ? SHOAL_EIO : 0;
     memcpy(bits, h->map.bits, blockmap_bytes(&h->map));
-    *cursor = h->added;
+    *cursor = h->log.end;
     pthread_mutex_unlock(&h->lock);
     return err;
 }
@@ -146,4 +165,25 @@ held_hashes(void *ctx, const struct serve_set *set, uint8_t *layer)
     memcpy(layer, h->layer, (size_t) h->map.count * DIGEST_LEN);
     pthread_mutex_unlock(&h->lock);
     return err;
+}
+
+struct havelog *
+held_log(void *ctx, const struct serve_set *set)
+{
+    struct held *h = set->handle;
+
+    (void) ctx;
+    pthread_mutex_lock(&h->lock);
+    if (h->retired) {
+        pthread_mutex_unlock(&h->lock);
+        return NULL;
+    }
+    return &h->log;
+}
+
+void
+held_unlog(void *ctx, const struct serve_set *set)
+{
+    (void) ctx;
+    pthread_mutex_unlock(&((struct held *) set->handle)->lock);
 }

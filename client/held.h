@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "blockmap.h"
+#include "havelog.h"
 #include "serve.h"
 
 struct held {
@@ -20,7 +21,7 @@ struct held {
     pthread_mutex_t lock;
     unsigned refs;
     bool retired;
-    uint64_t added;
+    struct havelog log;
 };
 
 /** held_create(fd, size): nothing is held. NULL: out of memory. */
@@ -32,6 +33,10 @@ void held_retire(struct held *h);
 
 void held_add(struct held *h, uint32_t block, const uint8_t hash[32]);
 void held_drop(struct held *h, uint32_t block);
+
+/** held_fetching(h, first, n, on): these blocks were asked of a CDN node; or
+ *  that is over, whether they came or not. */
+void held_fetching(struct held *h, uint32_t first, uint32_t n, bool on);
 
 /** held_open(h, set): for serve_ops, until held_close(). */
 void held_open(struct held *h, struct serve_set *set);
@@ -45,5 +50,7 @@ long held_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
 int held_have(void *ctx, const struct serve_set *set, uint8_t *bits,
               uint64_t *cursor);
 int held_hashes(void *ctx, const struct serve_set *set, uint8_t *layer);
+struct havelog *held_log(void *ctx, const struct serve_set *set);
+void held_unlog(void *ctx, const struct serve_set *set);
 
 #endif

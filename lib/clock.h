@@ -7,4 +7,7 @@
 /** clock_ms(): monotonic, milliseconds. */
 uint64_t clock_ms(void);
 
+/** clock_us(): the same in microseconds; never 0. */
+uint64_t clock_us(void);
+
 #endif

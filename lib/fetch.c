@@ -298,6 +298,7 @@ start_data(struct transfer *t, struct source *s, int work,
     job->work = work;
     job->pos = first;
     job->end = end;
+    claim_begin(job);
     if (s->active++ == 0) {
         s->active_ms = clock_ms();
     }
@@ -369,6 +370,7 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         return;
     }
     job->work = work;
+    claim_begin(job);
     if (s->active++ == 0) {
         s->active_ms = clock_ms();
     }

@@ -40,6 +40,10 @@ serve_address_of(struct MHD_Connection *c)
     return info != NULL ? info->client_addr : NULL;
 }
 
+/* The context of a request: NULL, then this, or a poll that waits. */
+static const char request_mark;
+static void *const request_seen = (void *) (uintptr_t) &request_mark;
+
 /* A GET is answered at the second call, when it was read to its end: an
  * answer at the first one would cost the connection. */
 static enum MHD_Result
@@ -48,9 +52,9 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
        const char *method, const char *version, const char *upload_data,
        size_t *upload_data_size, void **context)
 {
-    static char seen;
     struct serve *s = cls;
     struct conn *conn = serve_conn_of(c);
+    struct poll *poll = NULL;
 
     (void) version;
     (void) upload_data;
@@ -62,15 +66,25 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
                          "GET and HEAD only\n", "Allow", "GET, HEAD");
     }
     if (*context == NULL) {
-        *context = &seen;
+        *context = request_seen;
         return MHD_YES;
+    }
+    if (*context != request_seen) {
+        return serve_poll_answer(*context);
     }
     if (*upload_data_size != 0) {
         *upload_data_size = 0;
         return MHD_YES;
     }
     stall_enter(&conn->stall, STALL_ANSWER);
-    return conn->above_limit ? serve_say_busy(s, c) : serve_answer(s, c, url);
+    if (conn->above_limit) {
+        return serve_say_busy(s, c);
+    }
+    enum MHD_Result result = serve_answer(s, c, url, &poll);
+    if (poll != NULL) {
+        *context = poll;
+    }
+    return result;
 }
 
 static void
@@ -80,8 +94,11 @@ request_done(void *cls, struct MHD_Connection *c, void **context,
     struct conn *conn = serve_conn_of(c);
 
     (void) cls;
-    (void) context;
     (void) why;
+    if (*context != NULL && *context != request_seen) {
+        serve_poll_free(*context);
+    }
+    *context = NULL;
     if (conn != NULL) {
         stall_enter(&conn->stall, STALL_IDLE);
     }
@@ -204,11 +221,13 @@ create_parts(struct serve *s, const struct serve_options *o)
 
     s->pace = pace_create(&serve_pace_ops, o->max_rate);
     s->stall = stall_create(&limits);
+    s->hold = hold_create(&serve_hold_ops);
     s->crowd = crowd_create(or_default(o->max_connections, CONNECTIONS_MAX),
                             o->max_per_address);
     s->gate = ticket_gate_create();
-    if (s->pace == NULL || s->stall == NULL || s->crowd == NULL
-        || s->gate == NULL) {
+    if (s->pace == NULL || s->stall == NULL || s->hold == NULL
+        || s->crowd == NULL || s->gate == NULL)
+    {
         return SHOAL_ENOMEM;
     }
     ticket_gate_set(s->gate, o->tickets);
@@ -219,6 +238,7 @@ static void
 free_all(struct serve *s)
 {
     pace_free(s->pace);
+    hold_free(s->hold);
     stall_free(s->stall);
     crowd_free(s->crowd);
     ticket_gate_free(s->gate);
@@ -263,6 +283,7 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
 
 free_parts:
     pace_stop(s->pace);
+    hold_stop(s->hold);
     free_all(s);
     return err;
 }
@@ -315,6 +336,7 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
     }
     out->connections = crowd_count(s->crowd);
     out->active = atomic_load(&s->active);
+    out->waiting = hold_count(s->hold);
 }
 
 /* Sleepers are woken first: the daemon aborts when one is left. */
@@ -325,6 +347,7 @@ serve_stop(struct serve *s)
         return;
     }
     pace_stop(s->pace);
+    hold_stop(s->hold);
     MHD_stop_daemon(s->daemon);
     free_all(s);
 }

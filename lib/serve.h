@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+struct havelog;
+
 /** A set of blocks that is being served; filled in by open(). */
 struct serve_set {
     void *handle;        /* of the provider */
@@ -34,13 +36,19 @@ struct serve_ops {
     long (*read)(void *ctx, const struct serve_set *set, uint64_t off,
                  void *buf, size_t len);
 
-    /** The bitmap into ${bits}, (count + 7) / 8 bytes; *cursor counts the
-     *  blocks that were added since the start. */
+    /** The bitmap into ${bits}, (count + 7) / 8 bytes; *cursor is that of
+     *  the log's end at that moment. */
     int (*have)(void *ctx, const struct serve_set *set, uint8_t *bits,
                 uint64_t *cursor);
 
     /** The piece layer, 32 bytes a block, zeros where not known. */
     int (*hashes)(void *ctx, const struct serve_set *set, uint8_t *layer);
+
+    /** What becomes of the set's blocks, locked until unlog(), which follows
+     *  soon and always. NULL: the set is gone, and nothing is locked. A set
+     *  that goes rings its log. */
+    struct havelog *(*log)(void *ctx, const struct serve_set *set);
+    void (*unlog)(void *ctx, const struct serve_set *set);
 };
 
 struct ticket_keys;
@@ -104,6 +112,7 @@ struct serve_stats {
     uint64_t ended[SERVE_DEADLINES];
     unsigned connections; /* now */
     unsigned active;      /* uploads now */
+    unsigned waiting;     /* for news of blocks, now */
 };
 
 struct serve;

@@ -229,35 +229,6 @@ answer_blocks(struct serve *s, struct MHD_Connection *c, struct serve_set *set)
 }
 
 static enum MHD_Result
-answer_have(struct serve *s, struct MHD_Connection *c,
-            const struct serve_set *set)
-{
-    size_t len = (set->count + 7) / 8;
-    uint64_t cursor = 0;
-    char text[24];
-
-    uint8_t *bits = malloc(len + 1);
-    if (bits == NULL || s->ops->have(s->ctx, set, bits, &cursor) != 0) {
-        free(bits);
-        return serve_say_busy(s, c);
-    }
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(len, bits, MHD_RESPMEM_MUST_FREE);
-    if (r == NULL) {
-        free(bits);
-        return MHD_NO;
-    }
-    MHD_add_response_header(r, "Content-Type", "application/octet-stream");
-    MHD_add_response_header(r, "Cache-Control", "no-store");
-    MHD_add_response_header(r, "Shoal-Epoch", s->epoch);
-    snprintf(text, sizeof(text), "%" PRIu64, cursor);
-    MHD_add_response_header(r, "Shoal-Cursor", text);
-    snprintf(text, sizeof(text), "%" PRIu64, set->size);
-    MHD_add_response_header(r, "Shoal-Size", text);
-    return serve_send(s, c, 200, r);
-}
-
-static enum MHD_Result
 answer_hashes(struct serve *s, struct MHD_Connection *c,
               const struct serve_set *set)
 {
@@ -317,11 +288,11 @@ refusal(struct serve *s, struct MHD_Connection *c,
 }
 
 enum MHD_Result
-serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
+serve_answer(struct serve *s, struct MHD_Connection *c, const char *url,
+             struct poll **poll)
 {
     uint8_t id[RESOURCE_ID_LEN];
     struct serve_set set;
-    enum MHD_Result result;
 
     enum serve_kind kind = parse_path(url, id);
     atomic_fetch_add(&s->asked[kind], 1);
@@ -345,8 +316,10 @@ serve_answer(struct serve *s, struct MHD_Connection *c, const char *url)
     if (kind == SERVE_BLOCKS) {
         return answer_blocks(s, c, &set); /* takes the set */
     }
-    result = kind == SERVE_HAVE ? answer_have(s, c, &set)
-                                : answer_hashes(s, c, &set);
+    if (kind == SERVE_HAVE) {
+        return serve_have(s, c, &set, poll); /* so does this */
+    }
+    enum MHD_Result result = answer_hashes(s, c, &set);
     s->ops->close(s->ctx, &set);
     return result;
 }

@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 
 #include "crowd.h"
+#include "hold.h"
 #include "pace.h"
 #include "serve.h"
 #include "stall.h"
@@ -18,12 +19,15 @@ enum {
     SERVE_CHUNK = 65536 /* bytes; response buffer of one connection */
 };
 
+struct poll;
+
 struct serve {
     struct MHD_Daemon *daemon;
     struct pace *pace;
     struct stall *stall;
     struct crowd *crowd;
     struct ticket_gate *gate;
+    struct hold *hold;
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;
@@ -41,6 +45,7 @@ struct serve {
 struct conn {
     struct stall_conn stall;
     struct crowd_address *address;
+    uint64_t told_ms; /* when it was told news last; 0: never */
     bool above_limit;
 };
 
@@ -50,9 +55,19 @@ struct conn *serve_conn_of(struct MHD_Connection *c);
 /** serve_address_of(c): whose it is; NULL: not known. */
 const struct sockaddr *serve_address_of(struct MHD_Connection *c);
 
-/** serve_answer(s, c, url): the answer to a GET or HEAD. */
+/** serve_answer(s, c, url, poll): the answer to a GET or HEAD; or ${*poll} is
+ *  one that waits, and serve_poll_answer() comes later. */
 enum MHD_Result serve_answer(struct serve *s, struct MHD_Connection *c,
-                             const char *url);
+                             const char *url, struct poll **poll);
+
+/** serve_have(s, c, set, poll): the same for /have; ${set} is taken. */
+enum MHD_Result serve_have(struct serve *s, struct MHD_Connection *c,
+                           struct serve_set *set, struct poll **poll);
+
+/** serve_poll_answer(p): it was woken. serve_poll_free(p): answered, or its
+ *  connection is closed. */
+enum MHD_Result serve_poll_answer(struct poll *p);
+void serve_poll_free(struct poll *p);
 
 /** serve_send(s, c, status, r): queues and counts it, and gives up ${r}, which
  *  may be NULL: out of memory. */
@@ -68,7 +83,8 @@ enum MHD_Result serve_say(struct serve *s, struct MHD_Connection *c,
 /** serve_say_busy(s, c): 503. */
 enum MHD_Result serve_say_busy(struct serve *s, struct MHD_Connection *c);
 
-/** Suspends and resumes connections. */
+/** Suspend and resume connections. */
 extern const struct pace_ops serve_pace_ops;
+extern const struct hold_ops serve_hold_ops;
 
 #endif

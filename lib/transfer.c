@@ -250,6 +250,7 @@ job_end(struct job *job)
     if (job->http != NULL) {
         http_cancel(job->http);
     }
+    claim_end(job);
     if (job->work >= 0) {
         job->source->active--;
         job->source->wasted += job->len;

@@ -64,6 +64,10 @@ struct transfer_ops {
     /** The tracker's id for the resource is known; NULL allowed. */
     void (*identified)(void *ctx, const uint8_t id[20]);
 
+    /** ${n} blocks from ${first} on were asked of a CDN node; or that is
+     *  over, whether they came or not (${on} is false). NULL allowed. */
+    void (*fetching)(void *ctx, uint32_t first, uint32_t n, bool on);
+
     /** About ten times a second; NULL allowed. */
     void (*progress)(void *ctx);
 };

@@ -126,6 +126,7 @@ struct job {
     /* DATA */
     int work;          /* in the schedule, or -1 */
     uint64_t pos, end; /* file offsets: next byte, end of the request */
+    uint32_t claim, claim_end; /* blocks that were told as being fetched */
 
     /* DATA: the block under way. Small bodies are gathered here. */
     uint8_t *buf;
@@ -268,6 +269,13 @@ void job_end_all(struct transfer *t);
 
 /** job_keep(job, data, len): append to buf, at most body_max. */
 int job_keep(struct job *job, const uint8_t *data, size_t len);
+
+/* claim.c */
+
+/** claim_begin(job): its request, whose range is set, goes out; claim_end(job):
+ *  it is over. */
+void claim_begin(struct job *job);
+void claim_end(struct job *job);
 
 /* search.c */
 

@@ -307,7 +307,7 @@ begin_set(struct cache *c, const struct resource *r, struct cache_set **out)
     if (err != 0) {
         pthread_mutex_lock(&c->lock);
         sets_remove(&c->sets, set);
-        set->gone = true;
+        sets_mark_gone(set);
         sets_unuse(&c->sets, set, set->last_use_us);
         cache_unref_locked(set);
         pthread_mutex_unlock(&c->lock);
@@ -346,6 +346,7 @@ cache_fill_end(struct cache *c, struct cache_set *set)
     pthread_mutex_lock(&c->lock);
     queue_wait_locked(c, set);
     sets_mark(&c->sets, set, set->complete, false);
+    havelog_forget(&set->log); /* who follows it gets the last bitmap */
     cache_unuse_locked(c, set);
     pthread_mutex_unlock(&c->lock);
 }

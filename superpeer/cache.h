@@ -119,6 +119,11 @@ int cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
 /** cache_drop(c, set, block): it was wrong; not served from now on. */
 void cache_drop(struct cache *c, struct cache_set *set, uint32_t block);
 
+/** cache_fetching(c, set, first, n, on): these blocks were asked of a CDN
+ *  node; or that is over, whether they came or not. */
+void cache_fetching(struct cache *c, struct cache_set *set, uint32_t first,
+                    uint32_t n, bool on);
+
 /** cache_held(c, set): blocks that can be served. */
 uint32_t cache_held(struct cache *c, struct cache_set *set);
 

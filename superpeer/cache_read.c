@@ -116,6 +116,19 @@ cache_load(struct cache *c, struct cache_set *set, struct blockmap *map,
     return err != 0 ? SHOAL_EIO : read_layer(c, set, layer);
 }
 
+void
+cache_fetching(struct cache *c, struct cache_set *set, uint32_t first,
+               uint32_t n, bool on)
+{
+    pthread_mutex_lock(&c->lock);
+    if (on) {
+        havelog_fetching(&set->log, set->map.size, first, n);
+    } else {
+        havelog_unfetch(&set->log, first, n);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 uint32_t
 cache_held(struct cache *c, struct cache_set *set)
 {
@@ -326,7 +339,7 @@ serve_have(void *ctx, const struct serve_set *set, uint8_t *bits,
 
     pthread_mutex_lock(&c->lock);
     memcpy(bits, cs->map.bits, blockmap_bytes(&cs->map));
-    *cursor = cs->added;
+    *cursor = cs->log.end;
     pthread_mutex_unlock(&c->lock);
     return 0;
 }
@@ -337,6 +350,30 @@ serve_hashes(void *ctx, const struct serve_set *set, uint8_t *layer)
     return read_layer(ctx, set->handle, layer);
 }
 
+static struct havelog *
+serve_log(void *ctx, const struct serve_set *set)
+{
+    struct cache *c = ctx;
+    struct cache_set *cs = set->handle;
+
+    pthread_mutex_lock(&c->lock);
+    if (cs->gone) {
+        pthread_mutex_unlock(&c->lock);
+        return NULL;
+    }
+    return &cs->log;
+}
+
+static void
+serve_unlog(void *ctx, const struct serve_set *set)
+{
+    struct cache *c = ctx;
+
+    (void) set;
+    pthread_mutex_unlock(&c->lock);
+}
+
 const struct serve_ops cache_serve_ops = { serve_open, serve_close,
                                            serve_held, serve_read,
-                                           serve_have, serve_hashes };
+                                           serve_have, serve_hashes,
+                                           serve_log,  serve_unlog };

@@ -44,7 +44,7 @@ take_out_locked(struct cache *c, struct cache_set *set, enum cache_gone why,
     sets_remove(&c->sets, set);
     c->sets.footprint += set->footprint;
     c->leaving_bytes += set->footprint;
-    set->gone = true;
+    sets_mark_gone(set);
     set->refs++;
     set->next_id = c->leaving;
     c->leaving = set;
@@ -281,7 +281,7 @@ evict_forget_locked(struct cache *c, struct cache_set *set,
 void
 evict_again(struct cache *c, struct cache_set *set)
 {
-    set->gone = true;
+    sets_mark_gone(set);
     set->refs = 1;
     c->sets.footprint += set->footprint;
     set->next_id = c->stuck;

@@ -186,6 +186,14 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
 }
 
 static void
+on_fetching(void *ctx, uint32_t first, uint32_t n, bool on)
+{
+    struct fill *f = ctx;
+
+    cache_fetching(f->prefetch->cache, f->set, first, n, on);
+}
+
+static void
 on_progress(void *ctx)
 {
     struct fill *f = ctx;
@@ -199,6 +207,7 @@ on_progress(void *ctx)
 
 static const struct transfer_ops transfer_ops = {
     .begin = on_begin,
+    .fetching = on_fetching,
     .progress = on_progress,
 };
 

@@ -113,12 +113,11 @@ enqueue(struct cache *c, struct write *w)
     if (err == 0) {
         append_locked(c, w);
         if (w->drop) {
-            blockmap_clear(&set->map, w->block);
+            sets_block_lost(set, w->block);
             blockmap_clear(&set->checked, w->block);
         } else {
-            blockmap_set(&set->map, w->block);
+            sets_block_held(set, w->block);
             blockmap_set(&set->checked, w->block);
-            set->added++;
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -169,7 +168,7 @@ cache_drop(struct cache *c, struct cache_set *set, uint32_t block)
     if (err != 0) {
         free(w);
         pthread_mutex_lock(&c->lock);
-        blockmap_clear(&set->map, block);
+        sets_block_lost(set, block);
         set->error = set->error != 0 ? set->error : err;
         pthread_mutex_unlock(&c->lock);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "sets_internal.h"
 #include "shoal.h"
 
@@ -101,6 +102,7 @@ sets_create(const struct resource *r, struct cache_set **out)
     }
     set->footprint = footprint(&set->map);
     set->probation = true;
+    havelog_init(&set->log, clock_us());
     *out = set;
     return 0;
 }
@@ -116,7 +118,29 @@ sets_destroy(struct cache_set *set)
     blockmap_fini(&set->stored);
     blockmap_fini(&set->writing);
     blockmap_fini(&set->checked);
+    havelog_fini(&set->log);
     free(set);
+}
+
+void
+sets_block_held(struct cache_set *set, uint32_t block)
+{
+    blockmap_set(&set->map, block);
+    havelog_have(&set->log, block);
+}
+
+void
+sets_block_lost(struct cache_set *set, uint32_t block)
+{
+    blockmap_clear(&set->map, block);
+    havelog_forget(&set->log);
+}
+
+void
+sets_mark_gone(struct cache_set *set)
+{
+    set->gone = true;
+    havelog_ring(&set->log);
 }
 
 /* Keys are hashes already: any of their bytes do. */

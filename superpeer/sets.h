@@ -16,6 +16,7 @@
 
 #include "blockmap.h"
 #include "digest.h"
+#include "havelog.h"
 #include "resource.h"
 
 struct sets_list;
@@ -44,7 +45,7 @@ struct cache_set {
     uint64_t reader; /* the first one's address, as a hash; 0: none yet */
     uint64_t last_use_us; /* since 1970; of the end of its last use */
     uint64_t pinned_ms;   /* until then, by the monotonic clock */
-    uint64_t added;       /* blocks since the start */
+    struct havelog log;
     uint64_t footprint;
     struct cache_set *next_id, *next_url; /* in the tables */
     struct cache_set *prev, *next;        /* in its list, or evict.c's */
@@ -77,6 +78,15 @@ void sets_fini(struct sets *s);
 /** sets_create(r, out): a set that holds nothing, is on probation and in no
  *  table yet; copies ${r}, keeps its id. SHOAL_EINVAL, SHOAL_ENOMEM. */
 int sets_create(const struct resource *r, struct cache_set **out);
+
+/** sets_block_held(set, block): it can be served from now on;
+ *  sets_block_lost(set, block): no longer. */
+void sets_block_held(struct cache_set *set, uint32_t block);
+void sets_block_lost(struct cache_set *set, uint32_t block);
+
+/** sets_mark_gone(set): it is in no table any more, and nothing of it is
+ *  served. */
+void sets_mark_gone(struct cache_set *set);
 
 /** sets_destroy(set): NULL is a no-op. */
 void sets_destroy(struct cache_set *set);

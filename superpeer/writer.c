@@ -85,7 +85,7 @@ written_locked(struct cache *c, struct write *w, int err)
                blockmap_bytes(&set->stored));
         set->writing.held = set->stored.held;
         if (queue_find_locked(c, set, w->block) == w) {
-            blockmap_clear(&set->map, w->block);
+            sets_block_lost(set, w->block);
             blockmap_clear(&set->checked, w->block);
         }
     } else if (w->drop) {

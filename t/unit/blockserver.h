@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "blockmap.h"
+#include "havelog.h"
 #include "serve.h"
 #include "shoal.h"
 
@@ -28,6 +29,9 @@ enum {
 
 struct memory {
     struct blockmap map;
+    pthread_mutex_t lock; /* of the log, and the map where both change */
+    struct havelog log;
+    bool gone;
     bool broken;                  /* reads fail */
     struct sockaddr_storage from; /* who asked last */
 };
@@ -102,7 +106,7 @@ mem_have(void *ctx, const struct serve_set *set, uint8_t *bits,
 
     (void) set;
     memcpy(bits, m->map.bits, blockmap_bytes(&m->map));
-    *cursor = m->map.held;
+    *cursor = m->log.end;
     return 0;
 }
 
@@ -116,8 +120,48 @@ mem_hashes(void *ctx, const struct serve_set *set, uint8_t *layer)
     return 0;
 }
 
+static inline struct havelog *
+mem_log(void *ctx, const struct serve_set *set)
+{
+    struct memory *m = ctx;
+
+    (void) set;
+    pthread_mutex_lock(&m->lock);
+    if (m->gone) {
+        pthread_mutex_unlock(&m->lock);
+        return NULL;
+    }
+    return &m->log;
+}
+
+static inline void
+mem_unlog(void *ctx, const struct serve_set *set)
+{
+    (void) set;
+    pthread_mutex_unlock(&((struct memory *) ctx)->lock);
+}
+
 static const struct serve_ops mem_ops = { mem_open, mem_close, mem_held,
-                                          mem_read, mem_have,  mem_hashes };
+                                          mem_read, mem_have,  mem_hashes,
+                                          mem_log,  mem_unlog };
+
+static inline void
+mem_init(struct memory *m, uint64_t size)
+{
+    memset(m, 0, sizeof(*m));
+    assert_int_equal(blockmap_init(&m->map, size), 0);
+    blockmap_fill(&m->map);
+    pthread_mutex_init(&m->lock, NULL);
+    havelog_init(&m->log, 1000);
+}
+
+static inline void
+mem_fini(struct memory *m)
+{
+    blockmap_fini(&m->map);
+    havelog_fini(&m->log);
+    pthread_mutex_destroy(&m->lock);
+}
 
 /* ${o}: limits and deadlines; the rest is set here. */
 static inline struct serve *
@@ -132,9 +176,7 @@ start_as(struct memory *m, uint64_t size, struct serve_options *o)
     o->threads = 2;
     o->ops = &mem_ops;
     o->ctx = m;
-    memset(m, 0, sizeof(*m));
-    assert_int_equal(blockmap_init(&m->map, size), 0);
-    blockmap_fill(&m->map);
+    mem_init(m, size);
     if (serve_start(o, &s, why, sizeof(why)) != 0) {
         fail_msg("%s", why);
     }

@@ -40,7 +40,8 @@ static const struct {
     { "GET", "/blocks/" ID "/have", NULL, 200, 0, 0, "Content-Length: 6\r\n" },
     { "GET", "/blocks/" ID "/have", NULL, 200, 0, 0,
       "Shoal-Size: 2622440\r\n" },
-    { "HEAD", "/blocks/" ID "/have", NULL, 200, 0, 0, "Shoal-Cursor: 31\r\n" },
+    { "HEAD", "/blocks/" ID "/have", NULL, 200, 0, 0,
+      "Shoal-Cursor: 1000\r\n" },
     { "GET", "/blocks/" ID "/hashes", NULL, 200, 0, 0,
       "Content-Length: 1312\r\n" },
     { "GET", "/blocks/" ID "/hashes", "bytes=32-63", 206, 0, 0,
@@ -90,7 +91,7 @@ answers(void **state)
         check_one(serve_port(s), i);
     }
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -120,7 +121,7 @@ whole_and_bodies(void **state)
     assert_int_equal(r.body[7], 40);
     free(r.text);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -143,7 +144,7 @@ empty_file(void **state)
     assert_non_null(strstr(r.text, "HTTP/1.1 416 "));
     free(r.text);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* A set that went away in mid-answer: the body is short, never wrong. */
@@ -160,7 +161,7 @@ broken_reads_end_the_answer(void **state)
     assert_int_equal(r.body_len, 0);
     free(r.text);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* Three requests in one go, over one connection. */
@@ -185,7 +186,7 @@ pipelining(void **state)
     assert_int_equal(found, 3);
     free(r.text);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -205,7 +206,7 @@ huge_headers(void **state)
     free(r.text);
     free(request);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -226,7 +227,7 @@ says_why_it_cannot_listen(void **state)
     assert_int_equal(serve_start(&o, &other, why, sizeof(why)), SHOAL_ENET);
     assert_non_null(strstr(why, "not a numeric address"));
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -239,14 +240,13 @@ ipv4_and_ipv6(void **state)
     char why[200];
 
     (void) state;
-    memset(&m, 0, sizeof(m));
-    assert_int_equal(blockmap_init(&m.map, SIZE), 0);
+    mem_init(&m, SIZE);
     assert_int_equal(serve_start(&o, &s, why, sizeof(why)), 0);
     get(serve_port(s), "GET", "/blocks/" ID "/have", NULL, &r);
     assert_non_null(strstr(r.text, "HTTP/1.1 200 "));
     free(r.text);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* An IPv4 asker at a socket of both families: ::ffff:127.0.0.1. */
@@ -278,7 +278,7 @@ says_who_asks(void **state)
     assert_int_equal(in6.sin6_family, AF_INET6);
     assert_memory_equal(&in6.sin6_addr, mapped, sizeof(mapped));
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -70,7 +70,7 @@ too_many_connections(void **state)
         close(fds[i]);
     }
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* Who is far above the limit is not even told so. */
@@ -110,7 +110,7 @@ too_many_of_one_address(void **state)
     close(fds[0]);
     close(other);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* Nobody who is there is disconnected; the next one counts anew. */
@@ -144,7 +144,7 @@ reload(void **state)
     close(fds[0]);
     close(fds[2]);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* ---- deadlines ---- */
@@ -196,7 +196,7 @@ check_slow_request(bool used, const char *quick, const char *slow)
     assert_int_equal(stats_of(s).ended[SERVE_IDLE], 0);
     close(fd);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -233,7 +233,7 @@ ends_idle_connections(void **state)
     assert_int_equal(stats_of(s).ended[SERVE_HEADER], 1);
     close(fd);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* Takes ${bytes} at a time every 20 ms, 0: nothing; until it is ended. */
@@ -257,7 +257,7 @@ check_slow_reader(size_t bytes)
     assert_int_equal(stats_of(s).ended[SERVE_MIN_RATE], 1);
     close(fd);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -290,7 +290,7 @@ keeps_steady_readers(void **state)
     assert_int_equal(stats_of(s).ended[SERVE_MIN_RATE], 0);
     close(fd);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* An answer that went to the system as a whole takes longer than the idle
@@ -319,7 +319,7 @@ keeps_who_takes_the_rest(void **state)
     assert_int_equal(stats_of(s).ended[SERVE_IDLE], 1);
     close(fd);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static const struct CMUnitTest tests[] = {

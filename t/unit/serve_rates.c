@@ -31,7 +31,7 @@ check_rate(uint64_t rate, unsigned readers, double seconds)
     assert_true((double) sum > want * 0.9 && (double) sum < want * 1.08);
     assert_true((double) least > want / readers * 0.5);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static void
@@ -65,7 +65,7 @@ check_stop(uint64_t rate)
     for (int i = 0; i < 8; i++) {
         pthread_join(r[i].thread, NULL);
     }
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* Stopped while everybody waits for the bucket, and for long. */
@@ -89,7 +89,7 @@ slow_rates(void **state)
     read_until(&r, 1024);
     assert_true(r.bytes >= 1024);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 /* It is the server's limit that makes this one slow. */
@@ -107,7 +107,7 @@ keeps_who_is_slowed_down(void **state)
     read_until(&r, 3000);
     assert_true(r.bytes >= 3000);
     serve_stop(s);
-    blockmap_fini(&m.map);
+    mem_fini(&m);
 }
 
 static const struct CMUnitTest tests[] = {
