@@ -41,6 +41,7 @@ struct config {
     struct config_address status_listen;
     char *locality;
     char *bind_address;
+    uint64_t log_to;    /* enum log_to */
     uint64_t log_level; /* enum log_level */
     char *cache_path;
     uint64_t cache_size; /* bytes */

@@ -46,6 +46,16 @@ const struct setting config_settings[] = {
       .offset = AT(bind_address),
       .help = "The address that connections to trackers and CDN nodes come "
               "from." },
+    { .key = "log.to",
+      .take = take_choice,
+      .expected = "`stderr` or `syslog`",
+      .fallback = "stderr",
+      .reload = true,
+      .choices = "stderr syslog",
+      .offset = AT(log_to),
+      .help = "Where lines go: level, id of the file (`-`: none), text; on "
+              "stderr with the time, or, where it is the journal, with its "
+              "prefix for the level." },
     { .key = "log.level",
       .take = take_choice,
       .expected = "`error`, `warn`, `info` or `debug`",

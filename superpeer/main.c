@@ -15,6 +15,10 @@
 #include "log.h"
 #include "superpeer.h"
 
+enum {
+    LOG_CLOSE_MS = 300 /* who does not read the log gets no more */
+};
+
 #define VERSION "0.1.0"
 
 static const struct {
@@ -143,6 +147,8 @@ run(struct config *config, const char *path, const sigset_t *signals)
     struct superpeer *s;
     int got = SIGHUP;
 
+    log_set_level((enum log_level) config->log_level);
+    log_open((enum log_to) config->log_to);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = superpeer_start(config, &s);
     if (status == 0) {
@@ -153,6 +159,7 @@ run(struct config *config, const char *path, const sigset_t *signals)
         superpeer_stop(s);
     }
     curl_global_cleanup();
+    log_close(LOG_CLOSE_MS);
     return status;
 }
 

@@ -86,6 +86,7 @@ apply(struct superpeer *s, struct config *next)
     if (agent_reload(s->agent, next) != 0) {
         log_line(LOG_LEVEL_ERROR, NULL, "reload: trackers: out of memory");
     }
+    log_set_to((enum log_to) next->log_to);
     log_set_level((enum log_level) next->log_level);
     pthread_mutex_lock(&s->lock);
     struct config *old = s->config;

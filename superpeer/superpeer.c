@@ -22,6 +22,7 @@
 enum {
     ANNOUNCE_STEP = 512, /* sets that are looked at under one lock */
     LEAVING_MS = 1000,   /* how long trackers may take to hear of a deletion */
+    LOG_MS = 300,        /* and the last lines */
     STOP_MS = 3000       /* how long threads may take to end */
 };
 
@@ -318,7 +319,6 @@ superpeer_start(struct config *config, struct superpeer **out)
     pthread_mutex_init(&s->lock, NULL);
     s->config = config_ref(config);
     s->first_config = config_ref(config);
-    log_set_level((enum log_level) config->log_level);
     int status = start(s);
     if (status != 0) {
         superpeer_stop(s);
@@ -344,6 +344,7 @@ superpeer_stop(struct superpeer *s)
     if (!ended) {
         log_line(LOG_LEVEL_WARN, NULL, "ends with a set deleted half");
         cache_sync(s->cache);
+        log_close(LOG_MS);
         _exit(EXIT_SUCCESS);
     }
     cache_close(s->cache);
