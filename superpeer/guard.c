@@ -12,6 +12,7 @@
 #include "shoal.h"
 
 enum {
+    URL_MAX = 8192, /* bytes; signed ones are long */
     HOST_MAX = 256, /* a DNS name has at most 253 characters */
     PORT_ANY = 0
 };
@@ -148,6 +149,7 @@ parse_authority(const char *s, const char *end, char host[HOST_MAX],
     return stop < end ? parse_port(stop + 1, end, port) : 0;
 }
 
+/* Neither user information nor escapes, zone ids or other alphabets. */
 static bool
 host_is_plain(const char *host)
 {
@@ -217,6 +219,21 @@ host_matches(const struct origin *o, const char *host)
            && strcmp(host + len - tail, o->host) == 0;
 }
 
+/* Parsers differ in what they make of blanks, control characters and
+ * backslashes: none is let through. */
+static bool
+has_odd_bytes(const char *url)
+{
+    for (; *url != '\0'; url++) {
+        unsigned char c = (unsigned char) *url;
+
+        if (c <= ' ' || c == 127 || c == '\\') {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 guard_url(const struct guard *g, const char *url)
 {
@@ -224,7 +241,8 @@ guard_url(const struct guard *g, const char *url)
     bool https;
 
     const char *s = parse_scheme(url, &https);
-    if (s == NULL) {
+    if (s == NULL || strnlen(url, URL_MAX + 1) > URL_MAX || has_odd_bytes(url))
+    {
         return SHOAL_EDENIED;
     }
     unsigned port = https ? 443 : 80;
@@ -373,25 +391,27 @@ static const struct network special6[] = {
     { { 0x3f, 0xff }, 20 },             /* documentation */
 };
 
+static const struct network nat64 = { { [1] = 0x64, [2] = 0xff, [3] = 0x9b },
+                                      96 };
+
 /* An IPv4 address inside, to be looked at as such. */
 static bool
 embedded_v4(const uint8_t a[16], uint8_t v4[4])
 {
-    static const struct network forms[] = {
-        { { [0] = 0 }, 96 },                            /* compatible */
-        { { [1] = 0x64, [2] = 0xff, [3] = 0x9b }, 96 }, /* NAT64 */
-    };
+    static const struct network compatible = { { 0 }, 96 };
     static const struct network six_to_four = { { 0x20, 0x02 }, 16 };
+    static const uint8_t isatap[4] = { 0, 0, 0x5e, 0xfe }; /* RFC 5214 */
+    const uint8_t id[4] = { a[8] & 0xfd, a[9], a[10], a[11] };
 
     if (in_network(a, &six_to_four)) {
         memcpy(v4, a + 2, 4);
         return true;
     }
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (in_network(a, &forms[i])) {
-            memcpy(v4, a + 12, 4);
-            return true;
-        }
+    if (in_network(a, &compatible) || in_network(a, &nat64)
+        || memcmp(id, isatap, sizeof(id)) == 0)
+    {
+        memcpy(v4, a + 12, 4);
+        return true;
     }
     return false;
 }
@@ -432,10 +452,11 @@ check_v6(const struct guard *g, const uint8_t a[16])
     if (is_allowed(g, a)) {
         return 0;
     }
-    if (embedded_v4(a, v4)) {
-        return check_v4(g, v4) == 0 && (a[0] != 0 || a[1] != 0)
-                   ? 0
-                   : SHOAL_EDENIED;
+    if (embedded_v4(a, v4) && check_v4(g, v4) != 0) {
+        return SHOAL_EDENIED;
+    }
+    if (in_network(a, &nat64)) {
+        return 0;
     }
     if ((a[0] & 0xe0) != 0x20
         || in_any(a, special6, sizeof(special6) / sizeof(special6[0])))

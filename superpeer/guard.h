@@ -38,14 +38,15 @@ int guard_allow_origin(struct guard *g, const char *text);
  */
 int guard_allow_addresses(struct guard *g, const char *text);
 
-/** guard_url(g, url): may it be fetched? 0 or SHOAL_EDENIED. */
+/** guard_url(g, url): may it be fetched? 0 or SHOAL_EDENIED; what parsers may
+ *  read differently is not. */
 int guard_url(const struct guard *g, const char *url);
 
 /**
  * guard_address(g, sa):
  * May it be connected to? 0 or SHOAL_EDENIED. Only global unicast addresses
  * pass by themselves. IPv4 addresses inside IPv6 ones (mapped, compatible,
- * NAT64, 6to4) are looked at as IPv4 too.
+ * NAT64, 6to4, ISATAP) are looked at as IPv4 too.
  */
 int guard_address(const struct guard *g, const struct sockaddr *sa);
 

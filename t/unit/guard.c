@@ -75,6 +75,62 @@ static const struct {
     { "http://:80/a", false },
     { "http://[2001:db8::1/", false },
     { "http://[2001:db8::1]x:8080/", false },
+    { "http://cdn.example.com\\", false },
+    { "http://cdn.example.com/\\..\\a", false },
+    { "http://cdn.example.com/a\tb", false },
+    { "http://cdn.example.com/a\nHost: evil.net", false },
+    { "http://cdn.example.com/a\r\nx", false },
+    { "http://cdn.example.com/\x7f", false },
+    { "http://cdn.exam\tple.com/", false },
+    { "http://cdn.example.com\n/", false },
+    { "ht\ttp://cdn.example.com/", false },
+    { "http://cdn.example.com../a", false },
+    { "http://.cdn.example.com/a", false },
+    { "http://cdn..example.com/a", false },
+    { "http://cdn.example.com:65536/a", false },
+    { "http://cdn.example.com:4294967376/a", false },
+    { "http://cdn.example.com:-80/a", false },
+    { "http://cdn.example.com:+80/a", false },
+    { "http://cdn.example.com: 80/a", false },
+    { "http://cdn.example.com:0x50/a", false },
+    { "http://cdn.example.com:80:80/a", false },
+    { "http://cdn.example.com%2f@evil.net/", false },
+    { "http://cdn.example.com&@evil.net/", false },
+    { "http://cdn.example.com;evil.net/", false },
+    { "http://cdn.example.com,evil.net/", false },
+    { "http://cdn.example.com$evil.net/", false },
+    { "http://cdn\xe3\x80\x82"
+      "example.com/",
+      false }, /* an ideographic dot */
+    { "http://\xe2\x93\x92"
+      "dn.example.com/",
+      false },
+    { "http://xn--dn-0ga.example.com/", false },
+    { "http://[cdn.example.com]/", false },
+    { "http://[2001:db8::1]/", false },
+    { "http://[2001:db8::1%25eth0]:8080/", false },
+    { "http://[2001:db8::1%eth0]:8080/", false },
+    { "http://[2001:0db8::1]:8080/", false },
+    { "http://[::ffff:127.0.0.1]/", false },
+    { "http://[v1.x]/", false },
+    { "http://0x7f000001/", false },
+    { "http://0x7f.1/", false },
+    { "http://0177.0.0.1/", false },
+    { "http://127.1/", false },
+    { "http://0/", false },
+    { "http://localhost/", false },
+    { "http://any.example.com@127.0.0.1:80/", false },
+    { "http://a.example.org%00.evil.net/", false },
+    { "https://example.org.evil.net/", false },
+    { "https://a.example.org.evil.net/", false },
+    { "https://-.example.org/", true },
+    { "https://a.dl.example.net:8443@evil.net/x", false },
+    { "https:\\\\a.example.org\\", false },
+    { "https://a.example.org:8443/", false },
+    { "dict://cdn.example.com/", false },
+    { "javascript:alert(1)//http://cdn.example.com/", false },
+    { "http", false },
+    { "http:", false },
     { "http://127.0.0.1/", false },
     { "http://2130706433/", false },
     { "http://[::1]/", false },
@@ -114,6 +170,32 @@ test_urls(void **state)
                   urls[i].allowed ? "was refused" : "was allowed");
         }
     }
+    guard_free(g);
+}
+
+static void
+test_long_urls(void **state)
+{
+    static const char host[] = "http://any.example.com/";
+    struct guard *g = make_guard();
+    char *url = malloc(20000);
+
+    (void) state;
+    memset(url, 'x', 19999);
+    memcpy(url, host, sizeof(host) - 1);
+    url[8193] = '\0';
+    assert_int_equal(guard_url(g, url), SHOAL_EDENIED);
+    url[8192] = '\0';
+    assert_int_equal(guard_url(g, url), 0);
+    memset(url, 'x', 19999);
+    memcpy(url, "https://", 8);
+    memcpy(url + 263, ".example.org/", sizeof(".example.org/"));
+    assert_int_equal(guard_url(g, url), SHOAL_EDENIED);
+    memset(url, 'x', 19999);
+    memcpy(url, "https://", 8);
+    memcpy(url + 251, ".example.org/", sizeof(".example.org/"));
+    assert_int_equal(guard_url(g, url), 0);
+    free(url);
     guard_free(g);
 }
 
@@ -191,6 +273,17 @@ static const struct {
     { "::ffff:8.8.8.8", true, true },
     { "64:ff9b::808:808", true, true },
     { "2002:808:808::1", true, true },
+    { "2001:200::1", true, true },
+    { "2a00::5efe:8.8.8.8", true, true },
+    { "2a00::200:5efe:8.8.8.8", true, true },
+    { "9.255.255.255", true, true },
+    { "11.0.0.0", true, true },
+    { "126.255.255.255", true, true },
+    { "128.0.0.0", true, true },
+    { "169.253.255.255", true, true },
+    { "169.255.0.0", true, true },
+    { "198.17.255.255", true, true },
+    { "198.20.0.0", true, true },
 
     { "127.0.0.1", false, true },
     { "127.255.255.255", false, true },
@@ -231,6 +324,23 @@ static const struct {
     { "64:ff9b::a00:1", false, false },
     { "64:ff9b::a9fe:a9fe", false, false },
     { "64:ff9b:1::1", false, false },
+    { "64:ff9b:1::808:808", false, false },
+    { "64:ff9b::1:808:808", false, false },
+    { "64:ff9b::", false, false },
+    { "::ffff:0:8.8.8.8", false, false }, /* SIIT */
+    { "2a00::5efe:10.0.0.1", false, false },
+    { "2a00::200:5efe:169.254.169.254", false, false },
+    { "fe80::5efe:8.8.8.8", false, false },
+    { "2002:7f00:2::1", false, true },
+    { "2002::1", false, false },
+    { "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", false, false },
+    { "2001:2::1", false, false },
+    { "5f00::1", false, false },
+    { "1fff:ffff::1", false, false },
+    { "febf:ffff::1", false, false },
+    { "ff0e::1", false, false },
+    { "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false, false },
+    { "::ffff:255.255.255.255", false, false },
     { "2002:a00:1::1", false, false },
     { "2002:c0a8:101::1", false, false },
     { "100::1", false, false },
@@ -314,6 +424,7 @@ test_bad_networks(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_urls),
+    cmocka_unit_test(test_long_urls),
     cmocka_unit_test(test_nothing_is_allowed_at_first),
     cmocka_unit_test(test_several_users),
     cmocka_unit_test(test_bad_origins),

@@ -7,7 +7,8 @@ package Shoal::SuperPeer;
 #
 # trackers: Shoal::Tracker objects or { url, token }; cdn: adds resolve: and
 # origins: for it; cache_size ('1GiB'), cache_pin (cache.pin); origins, resolve (lists); settings
-# (hash: more of the YAML file, replaces what is there by key).
+# (hash: more of the YAML file, replaces what is there by key); env (hash: of
+# its process).
 
 use v5.36;
 use Exporter qw(import);
@@ -103,7 +104,7 @@ sub write_conf($self) { return spew($self->conf, yaml($self->config)) }
 
 sub _start($self) {
     $self->{process} = Shoal::Process->start(name => $self->{name},
-        env => { san_env() },
+        env => { san_env(), %{ $self->{env} // {} } },
         cmd => [ program('superpeer'), '-c', $self->conf ]);
 }
 

@@ -1,0 +1,267 @@
+/* Whom http.c connects to: the address that was asked for, when the guard has
+ * seen it, and nobody else. */
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include <pthread.h>
+
+#include "http.h"
+#include "resolve.h"
+#include "shoal.h"
+
+/* A server of one answer. */
+struct server {
+    int fd;
+    uint16_t port;
+    const char *answer;
+    pthread_t thread;
+    atomic_uint connections;
+};
+
+static void
+answer_one(const struct server *s, int c)
+{
+    char buf[4096];
+    size_t n = 0;
+    ssize_t got = 1;
+
+    while (got > 0 && n < sizeof(buf) - 1
+           && (n < 4 || memcmp(buf + n - 4, "\r\n\r\n", 4) != 0))
+    {
+        got = read(c, buf + n, sizeof(buf) - 1 - n);
+        n += got > 0 ? (size_t) got : 0;
+    }
+    if (write(c, s->answer, strlen(s->answer)) < 0) {
+        perror("write");
+    }
+    close(c);
+}
+
+static void *
+serve(void *arg)
+{
+    struct server *s = arg;
+
+    for (int c; (c = accept(s->fd, NULL, NULL)) >= 0;) {
+        atomic_fetch_add(&s->connections, 1);
+        answer_one(s, c);
+    }
+    return NULL;
+}
+
+static void
+server_start(struct server *s, const char *answer)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(in);
+
+    memset(s, 0, sizeof(*s));
+    s->answer = answer;
+    s->fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(s->fd, (struct sockaddr *) &in, len), 0);
+    assert_int_equal(listen(s->fd, 8), 0);
+    assert_int_equal(getsockname(s->fd, (struct sockaddr *) &in, &len), 0);
+    s->port = ntohs(in.sin_port);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void
+server_stop(struct server *s)
+{
+    shutdown(s->fd, SHUT_RDWR);
+    pthread_join(s->thread, NULL);
+    close(s->fd);
+}
+
+/* What came of a request, and what the guard was asked. */
+struct seen {
+    bool deny, done;
+    int err;
+    unsigned status, asked;
+    char addr[INET6_ADDRSTRLEN];
+    uint16_t port;
+};
+
+static int
+on_headers(void *ctx, const struct answer *a)
+{
+    ((struct seen *) ctx)->status = a->status;
+    return 0;
+}
+
+static void
+on_done(void *ctx, int err, const char *why)
+{
+    struct seen *s = ctx;
+
+    (void) why;
+    s->err = err;
+    s->done = true;
+}
+
+static const struct http_handler handler = { on_headers, NULL, on_done };
+
+static int
+on_guard(void *ctx, const struct sockaddr *sa)
+{
+    struct seen *s = ctx;
+    const struct sockaddr_in *in = (const struct sockaddr_in *) sa;
+
+    s->asked++;
+    assert_int_equal(sa->sa_family, AF_INET);
+    inet_ntop(AF_INET, &in->sin_addr, s->addr, sizeof(s->addr));
+    s->port = ntohs(in->sin_port);
+    return s->deny ? SHOAL_EDENIED : 0;
+}
+
+static void
+fetch(const char *url, const struct node_addr *addr, struct seen *s)
+{
+    struct http *h = http_create();
+    struct http_request *r;
+    struct http_options o = {
+        .url = url,
+        .addr = addr,
+        .no_proxy = true,
+        .total_ms = 10000,
+        .guard = on_guard,
+        .guard_ctx = s,
+        .handler = &handler,
+        .ctx = s,
+    };
+
+    assert_non_null(h);
+    assert_int_equal(http_start(h, &o, &r), 0);
+    while (!s->done) {
+        assert_int_equal(http_poll(h, 100), 0);
+    }
+    http_free(h);
+}
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+static void
+node_at(const struct server *server, struct node_addr *addr)
+{
+    size_t n;
+
+    assert_int_equal(resolve_literal("127.0.0.1", server->port, addr, &n), 0);
+}
+
+/* Whatever the URL's host and port say. */
+static void
+pinned_address_is_checked_and_taken(void **state)
+{
+    struct server server;
+    struct node_addr addr;
+    struct seen s = { 0 };
+
+    (void) state;
+    server_start(&server, OK);
+    node_at(&server, &addr);
+    fetch("http://nowhere.invalid:1/", &addr, &s);
+    assert_int_equal(s.err, 0);
+    assert_int_equal(s.status, 200);
+    assert_int_equal(s.asked, 1);
+    assert_string_equal(s.addr, "127.0.0.1");
+    assert_int_equal(s.port, server.port);
+    assert_int_equal(server.connections, 1);
+    server_stop(&server);
+}
+
+static void
+name_is_checked_after_it_was_resolved(void **state)
+{
+    struct server server;
+    struct seen s = { .deny = true };
+    char url[64];
+
+    (void) state;
+    server_start(&server, OK);
+    snprintf(url, sizeof(url), "http://127.1:%u/", (unsigned) server.port);
+    fetch(url, NULL, &s);
+    assert_int_equal(s.err, SHOAL_EDENIED);
+    assert_string_equal(s.addr, "127.0.0.1");
+    assert_int_equal(s.port, server.port);
+    assert_int_equal(server.connections, 0);
+    server_stop(&server);
+}
+
+static void
+denied_address_sees_nothing(void **state)
+{
+    struct server server;
+    struct node_addr addr;
+    struct seen s = { .deny = true };
+
+    (void) state;
+    server_start(&server, OK);
+    node_at(&server, &addr);
+    fetch("http://nowhere.invalid/", &addr, &s);
+    assert_int_equal(s.err, SHOAL_EDENIED);
+    assert_true(s.asked >= 1);
+    assert_int_equal(s.status, 0);
+    assert_int_equal(server.connections, 0);
+    server_stop(&server);
+}
+
+/* Hops are the caller's business: it checks each. */
+static void
+redirects_are_not_followed(void **state)
+{
+    struct server server, other;
+    struct node_addr addr;
+    struct seen s = { 0 };
+    char answer[256];
+
+    (void) state;
+    server_start(&other, OK);
+    snprintf(answer, sizeof(answer),
+             "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/\r\n"
+             "Content-Length: 0\r\nConnection: close\r\n\r\n",
+             (unsigned) other.port);
+    server_start(&server, answer);
+    node_at(&server, &addr);
+    fetch("http://nowhere.invalid/", &addr, &s);
+    assert_int_equal(s.status, 302);
+    assert_int_equal(s.asked, 1);
+    assert_int_equal(other.connections, 0);
+    server_stop(&server);
+    server_stop(&other);
+}
+
+static void
+check_scheme(const char *url)
+{
+    struct seen s = { 0 };
+
+    fetch(url, NULL, &s);
+    unit_expect(s.err == SHOAL_EINVAL && s.asked == 0, url);
+}
+
+static void
+other_schemes_are_refused(void **state)
+{
+    (void) state;
+    check_scheme("ftp://127.0.0.1/x");
+    check_scheme("file:///etc/passwd");
+    check_scheme("gopher://127.0.0.1/x");
+    check_scheme("dict://127.0.0.1/x");
+    check_scheme("ws://127.0.0.1/x");
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(pinned_address_is_checked_and_taken),
+    cmocka_unit_test(name_is_checked_after_it_was_resolved),
+    cmocka_unit_test(denied_address_sees_nothing),
+    cmocka_unit_test(redirects_are_not_followed),
+    cmocka_unit_test(other_schemes_are_refused),
+};
+
+UNIT_MAIN(tests)
