@@ -227,6 +227,15 @@ pace_take(struct pace *p, struct pace_waiter *w, size_t want, size_t *out)
     return err;
 }
 
+bool
+pace_is_limited(struct pace *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool limited = p->rate.bps != 0;
+    pthread_mutex_unlock(&p->lock);
+    return limited;
+}
+
 void
 pace_return(struct pace *p, struct pace_waiter *w, size_t bytes)
 {

@@ -39,6 +39,9 @@ void pace_set(struct pace *p, uint64_t bps);
  */
 int pace_take(struct pace *p, struct pace_waiter *w, size_t want, size_t *out);
 
+/** pace_is_limited(p): is there a rate at present? */
+bool pace_is_limited(struct pace *p);
+
 /** pace_return(p, w, bytes): taken and not sent, and what ${w} was granted;
  *  ${w} is not waiting and may be freed afterwards. */
 void pace_return(struct pace *p, struct pace_waiter *w, size_t bytes);

@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,6 @@
 #include "shoal.h"
 
 enum {
-    MEMORY_LIMIT = 8192,    /* bytes a connection: request line and headers */
-    MEMORY_STEP = 1024,     /* bytes */
     CONNECTIONS_MAX = 1024, /* by default */
     CEILING = 1 << 20,      /* MHD's own limit; ours is the crowd's */
     IDLE_MS = 60000,        /* this and the next three by default */
@@ -77,6 +76,7 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
         return MHD_YES;
     }
     stall_enter(&conn->stall, STALL_ANSWER);
+    conn->head = *method == 'H';
     if (conn->above_limit) {
         return serve_say_busy(s, c);
     }
@@ -87,6 +87,7 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
     return result;
 }
 
+/* Before the answer is freed. */
 static void
 request_done(void *cls, struct MHD_Connection *c, void **context,
              enum MHD_RequestTerminationCode why)
@@ -100,6 +101,7 @@ request_done(void *cls, struct MHD_Connection *c, void **context,
     }
     *context = NULL;
     if (conn != NULL) {
+        conn->cut_off = why != MHD_REQUEST_TERMINATED_COMPLETED_OK;
         stall_enter(&conn->stall, STALL_IDLE);
     }
 }
@@ -166,13 +168,16 @@ connection_changed(void *cls, struct MHD_Connection *c, void **context,
     }
 }
 
+/* One for each core that this process may run on. */
 static unsigned
 thread_count(unsigned wanted)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t cpus;
 
     if (wanted == 0) {
-        wanted = cores > 0 ? (unsigned) cores : 1;
+        wanted = sched_getaffinity(0, sizeof(cpus), &cpus) == 0
+                     ? (unsigned) CPU_COUNT(&cpus)
+                     : 1;
     }
     return wanted < THREADS_MAX ? wanted : THREADS_MAX;
 }
@@ -189,8 +194,8 @@ start_daemon(struct serve *s, int fd, unsigned threads)
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, let_in, s,
         handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) MEMORY_LIMIT,
-        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t) MEMORY_STEP,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) SERVE_MEMORY,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t) SERVE_MEMORY_STEP,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) CEILING,
         MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
         MHD_OPTION_NOTIFY_COMPLETED, request_done, s, MHD_OPTION_ARRAY, more,

@@ -7,15 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 struct havelog;
 
+/** Where the bytes of one answer lie in the provider's memory. */
+struct serve_view {
+    struct serve_view *next, *prev; /* of the provider */
+    uint32_t first, last;           /* blocks; of the provider */
+    int fd;                         /* whose answer it is */
+    struct iovec *pieces;
+    unsigned max; /* pieces that there is room for */
+};
+
 /** A set of blocks that is being served; filled in by open(). */
 struct serve_set {
-    void *handle;        /* of the provider */
-    uint64_t size;       /* bytes */
-    uint64_t block_size; /* bytes */
-    uint32_t count;      /* blocks */
+    void *handle;            /* of the provider */
+    uint64_t size;           /* bytes */
+    uint64_t block_size;     /* bytes */
+    uint32_t count;          /* blocks */
+    struct serve_view *view; /* that map() filled, or NULL */
 };
 
 /** Who provides blocks. Called from several threads at once. */
@@ -49,6 +60,18 @@ struct serve_ops {
      *  that goes rings its log. */
     struct havelog *(*log)(void *ctx, const struct serve_set *set);
     void (*unlog)(void *ctx, const struct serve_set *set);
+
+    /**
+     * Fill ${view->pieces} with where ${len} bytes at ${off}, all held, lie;
+     * their number, or 0: read() them. They stay there until close(), which
+     * must come soon when ${view->fd} is shut down: the blocks have to go.
+     * NULL where blocks are in no memory.
+     *
+     * Ownership:  ${view} is the caller's and stays where it is; its pieces
+     *             are looked at during the call only.
+     */
+    unsigned (*map)(void *ctx, struct serve_set *set, struct serve_view *view,
+                    uint64_t off, uint64_t len);
 };
 
 struct ticket_keys;

@@ -1,6 +1,8 @@
 /* serve_answer.c - requests of the block server and their answers
  * (docs/protocol.md "Block server"). */
 #include <inttypes.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,15 @@ struct body {
     struct conn *conn;
     struct serve_set set; /* handle NULL: from memory */
     uint8_t *memory;
-    uint64_t off; /* of the body's first byte */
+    uint64_t off;           /* of the body's first byte */
+    struct serve_view view; /* of a body that is sent from where it lies */
+    uint64_t len;           /* of such a body */
+    uint64_t acked;         /* bytes of the connection, before it */
+};
+
+enum {
+    PIECES_MAX = 512, /* of one answer */
+    VALUE_BYTES = 80 /* of the connection's memory, for a header or argument */
 };
 
 static void
@@ -79,11 +89,38 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
     return (ssize_t) got;
 }
 
+static uint64_t
+acked_bytes(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    memset(&info, 0, sizeof(info));
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0
+               ? info.tcpi_bytes_acked
+               : 0;
+}
+
+/* Of a body that was sent from where it lies; of one that was cut off, what
+ * the client has of it, give or take the header. */
+static uint64_t
+sent_bytes(const struct body *b)
+{
+    if (!b->conn->cut_off) {
+        return b->len;
+    }
+    uint64_t n = acked_bytes(b->view.fd) - b->acked;
+    return n < b->len ? n : b->len;
+}
+
 static void
 body_free(void *cls)
 {
     struct body *b = cls;
 
+    if (b->set.view != NULL) {
+        atomic_fetch_add(&b->serve->bytes, sent_bytes(b));
+    }
     if (b->waiter.grant > 0) {
         pace_return(b->serve->pace, &b->waiter, 0);
     }
@@ -157,6 +194,61 @@ struct part {
     bool partial; /* 206 */
 };
 
+/* How many pieces the connection has memory for: libmicrohttpd closes it when
+ * they do not fit. Its read buffer, where further requests may wait already,
+ * is half of it, or somewhat more than the request's header. */
+static unsigned
+room_for_pieces(struct MHD_Connection *c)
+{
+    size_t used =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+            ->header_size
+        + (size_t) (2 * SERVE_MEMORY_STEP);
+    int values = MHD_get_connection_values(
+        c, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+
+    if (used < SERVE_MEMORY / 2) {
+        used = SERVE_MEMORY / 2;
+    }
+    used += (size_t) (values + 1) * VALUE_BYTES;
+    if (used >= SERVE_MEMORY) {
+        return 0;
+    }
+    size_t n = (SERVE_MEMORY - used) / sizeof(struct iovec);
+    return n < PIECES_MAX ? (unsigned) n : PIECES_MAX;
+}
+
+/* A body that is sent from where it lies, as large as the socket takes it:
+ * half the work of copies, and no buffer while a reader stalls. What has to be
+ * paced is copied. NULL: it has to be. */
+static struct MHD_Response *
+create_view(struct MHD_Connection *c, struct body *b, const struct part *part)
+{
+    struct iovec pieces[PIECES_MAX];
+    struct serve *s = b->serve;
+
+    if (b->set.handle == NULL || s->ops->map == NULL || b->conn->head
+        || pace_is_limited(s->pace)
+        || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Cookie") != NULL)
+    {
+        return NULL;
+    }
+    b->view.fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
+                     ->connect_fd;
+    b->view.pieces = pieces;
+    b->view.max = room_for_pieces(c);
+    unsigned n = s->ops->map(s->ctx, &b->set, &b->view, part->off, part->len);
+    b->view.pieces = NULL;
+    if (n == 0) {
+        return NULL;
+    }
+    b->len = part->len;
+    b->acked = acked_bytes(b->view.fd);
+    b->conn->cut_off = true; /* until it is known to be whole */
+    return MHD_create_response_from_iovec((const struct MHD_IoVec *) pieces, n,
+                                          body_free, b);
+}
+
 /* Takes over `b`, also when it fails. */
 static enum MHD_Result
 send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
@@ -164,8 +256,11 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
     struct serve *s = b->serve;
     char value[80];
 
-    struct MHD_Response *r = MHD_create_response_from_callback(
-        part->len, SERVE_CHUNK, body_read, b, body_free);
+    struct MHD_Response *r = create_view(c, b, part);
+    if (r == NULL && b->set.view == NULL) {
+        r = MHD_create_response_from_callback(part->len, SERVE_CHUNK,
+                                              body_read, b, body_free);
+    }
     if (r == NULL) {
         body_free(b);
         return MHD_NO;

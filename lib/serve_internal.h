@@ -16,7 +16,10 @@
 #include "ticket.h"
 
 enum {
-    SERVE_CHUNK = 65536 /* bytes; response buffer of one connection */
+    SERVE_CHUNK = 65536,     /* bytes; response buffer of one connection */
+    SERVE_MEMORY = 10240,    /* bytes a connection: request line, headers, and
+                             pieces of an answer */
+    SERVE_MEMORY_STEP = 1024 /* bytes */
 };
 
 struct poll;
@@ -47,6 +50,8 @@ struct conn {
     struct crowd_address *address;
     uint64_t told_ms; /* when it was told news last; 0: never */
     bool above_limit;
+    bool head;    /* the request is a HEAD */
+    bool cut_off; /* the last answer did not get to its end */
 };
 
 /** serve_conn_of(c): NULL when there was no memory for it. */

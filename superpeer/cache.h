@@ -12,6 +12,10 @@
  *   power cut the last second may be lost, and the file may be damaged where
  *   the file system writes out of order: there is no fsync in between. So a
  *   block of an earlier run is compared with its hash before it is served.
+ *   Blocks that are sent from where they lie (serve_ops.map) are there as
+ *   long as their set, which is not evicted meanwhile. Where it has to go all
+ *   the same, whoever sends some is disconnected, and what is deleted is not
+ *   overwritten until they have noticed.
  *   A set's room is set aside when it is begun, as if it was complete.
  *   The cache is as large as the disk has room for, if that is less than its
  *   size.

@@ -113,6 +113,29 @@ void queue_hashes_locked(const struct cache *c, const struct cache_set *set,
 /** writer_sync(c): what was committed is on the disk afterwards. */
 int writer_sync(struct cache *c);
 
+/** view_map: map() of the block server's operations. */
+unsigned view_map(void *ctx, struct serve_set *set, struct serve_view *view,
+                  uint64_t off, uint64_t len);
+
+/** view_end_locked(set, view): NULL, or what is to be released without the
+ *  lock: nobody looks at deleted blocks of the set any more. */
+struct db_hold *view_end_locked(struct cache_set *set,
+                                struct serve_view *view);
+
+/** view_break_locked(set, first, last): who looks at one of these blocks is
+ *  disconnected. */
+void view_break_locked(struct cache_set *set, uint32_t first, uint32_t last);
+
+/**
+ * view_keep(c, set, first, last):
+ * Before these blocks are deleted or overwritten: while somebody looks at
+ * them, their bytes stay as they are.
+ *
+ * Errors:  SHOAL_EFULL (out of readers).
+ */
+int view_keep(struct cache *c, struct cache_set *set, uint32_t first,
+              uint32_t last);
+
 /**
  * evict_make_room(c, set):
  * Put the new ${set} into the tables, as one that is being filled; others go

@@ -191,6 +191,7 @@ serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
     if (set != NULL) {
         cache_use_locked(c, set);
         note_reader_locked(c, set, address_key(from));
+        out->view = NULL;
         out->handle = set;
         out->size = set->map.size;
         out->block_size = set->map.block_size;
@@ -204,11 +205,17 @@ static void
 serve_close(void *ctx, struct serve_set *set)
 {
     struct cache *c = ctx;
+    struct db_hold *hold = NULL;
 
     pthread_mutex_lock(&c->lock);
+    if (set->view != NULL) {
+        hold = view_end_locked(set->handle, set->view);
+    }
     cache_unuse_locked(c, set->handle);
     pthread_mutex_unlock(&c->lock);
+    db_release(c->db, hold);
     set->handle = NULL;
+    set->view = NULL;
 }
 
 static uint64_t
@@ -373,7 +380,7 @@ serve_unlog(void *ctx, const struct serve_set *set)
     pthread_mutex_unlock(&c->lock);
 }
 
-const struct serve_ops cache_serve_ops = { serve_open, serve_close,
-                                           serve_held, serve_read,
-                                           serve_have, serve_hashes,
-                                           serve_log,  serve_unlog };
+const struct serve_ops cache_serve_ops = {
+    serve_open,   serve_close, serve_held,  serve_read, serve_have,
+    serve_hashes, serve_log,   serve_unlog, view_map
+};

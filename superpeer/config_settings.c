@@ -221,7 +221,8 @@ const struct setting config_settings[] = {
       .max = UINT64_C(1) << 40,
       .reload = true,
       .offset = AT(upload_rate),
-      .help = "Of the block server, over all connections; 0 is no limit." },
+      .help = "Of the block server, over all connections; 0 is no limit. One "
+              "that comes by a reload holds for answers that begin later." },
     { .key = "limits.idle_timeout",
       .take = take_duration,
       .expected = "a time such as `60s`",

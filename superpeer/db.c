@@ -131,6 +131,7 @@ static int
 open_env(struct db *d)
 {
     MDB_txn *txn;
+    MDB_stat stat;
     int dead;
 
     int rc = mdb_env_create(&d->env);
@@ -145,6 +146,10 @@ open_env(struct db *d)
         rc = mdb_env_open(d->env, d->path, MDB_NOTLS | MDB_NOSYNC, 0600);
     }
     if (rc == 0) {
+        rc = mdb_env_stat(d->env, &stat);
+    }
+    if (rc == 0) {
+        d->page_size = stat.ms_psize;
         mdb_reader_check(d->env, &dead);
         rc = mdb_txn_begin(d->env, NULL, 0, &txn);
     }

@@ -12,11 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "digest.h"
 
 struct db;
 struct db_txn;
+struct db_hold; /* a read transaction */
 
 enum db_state {
     DB_FILLING = 1,
@@ -102,6 +104,26 @@ int db_sync(struct db *d);
  */
 long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
              void *buf, size_t len);
+
+/**
+ * db_find(d, id, first, n, out):
+ * Where ${n} blocks lie in the map of the file. They stay there, as they are,
+ * until they are deleted or written anew; and until db_release() for whoever
+ * called db_hold() before that.
+ *
+ * Errors:  SHOAL_EIO: one is missing, or so short that it lies among others
+ *          and moves with them; not logged.
+ */
+int db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
+            struct iovec *out);
+
+/** db_hold(d): from now on nothing that is deleted is overwritten; must be
+ *  released soon, as the file grows meanwhile. NULL: out of readers or
+ *  memory. */
+struct db_hold *db_hold(struct db *d);
+
+/** db_release(d, h): NULL is a no-op. */
+void db_release(struct db *d, struct db_hold *h);
 
 /** db_hash(d, id, block, hash): SHOAL_ENOTFOUND. */
 int db_hash(struct db *d, const uint8_t *id, uint32_t block,

@@ -37,6 +37,7 @@ struct db {
     int lock_fd;
     MDB_env *env;
     MDB_dbi table[TABLES];
+    size_t page_size; /* LMDB's */
     atomic_bool map_full;
     pthread_mutex_t lock;       /* of the pool */
     MDB_txn *pool[DB_POOL_MAX]; /* reset read transactions */

@@ -168,6 +168,51 @@ db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
     return read_value(d, BLOCKS, &k, off, &out);
 }
 
+/* LMDB gives pages of its own to values that are longer than half a page;
+ * these are neither moved nor written while the value is there, other than
+ * those of the tree. */
+int
+db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
+        struct iovec *out)
+{
+    int rc = MDB_NOTFOUND;
+
+    MDB_txn *txn = reader_get(d);
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct block_key k = db_key(id, first + i);
+        MDB_val key = db_val(&k, sizeof(k)), data;
+
+        rc = mdb_get(txn, d->table[BLOCKS], &key, &data);
+        if (rc == 0 && data.mv_size < d->page_size) {
+            rc = MDB_BAD_VALSIZE;
+        }
+        if (rc != 0) {
+            break;
+        }
+        out[i].iov_base = data.mv_data;
+        out[i].iov_len = data.mv_size;
+    }
+    reader_put(d, txn);
+    return rc == 0 ? 0 : SHOAL_EIO;
+}
+
+struct db_hold *
+db_hold(struct db *d)
+{
+    return (struct db_hold *) reader_get(d);
+}
+
+void
+db_release(struct db *d, struct db_hold *h)
+{
+    if (h != NULL) {
+        reader_put(d, (MDB_txn *) h);
+    }
+}
+
 int
 db_hash(struct db *d, const uint8_t *id, uint32_t block,
         uint8_t hash[DIGEST_LEN])

@@ -45,6 +45,7 @@ take_out_locked(struct cache *c, struct cache_set *set, enum cache_gone why,
     c->sets.footprint += set->footprint;
     c->leaving_bytes += set->footprint;
     sets_mark_gone(set);
+    view_break_locked(set, 0, UINT32_MAX);
     set->refs++;
     set->next_id = c->leaving;
     c->leaving = set;
@@ -72,7 +73,10 @@ delete_stored(struct cache *c, struct cache_set *set)
     queue_wait_locked(c, set);
     struct db_record rec = cache_record_locked(set, DB_LEAVING);
     pthread_mutex_unlock(&c->lock);
-    int err = db_delete(c->db, &rec, set->map.block_size);
+    int err = view_keep(c, set, 0, UINT32_MAX);
+    if (err == 0) {
+        err = db_delete(c->db, &rec, set->map.block_size);
+    }
     pthread_mutex_lock(&c->lock);
     unlink_locked(&c->leaving, set);
     c->leaving_bytes -= set->footprint;

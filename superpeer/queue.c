@@ -115,6 +115,7 @@ enqueue(struct cache *c, struct write *w)
         if (w->drop) {
             sets_block_lost(set, w->block);
             blockmap_clear(&set->checked, w->block);
+            view_break_locked(set, w->block, w->block);
         } else {
             sets_block_held(set, w->block);
             blockmap_set(&set->checked, w->block);
@@ -169,6 +170,7 @@ cache_drop(struct cache *c, struct cache_set *set, uint32_t block)
         free(w);
         pthread_mutex_lock(&c->lock);
         sets_block_lost(set, block);
+        view_break_locked(set, block, block);
         set->error = set->error != 0 ? set->error : err;
         pthread_mutex_unlock(&c->lock);
     }

@@ -19,6 +19,8 @@
 #include "havelog.h"
 #include "resource.h"
 
+struct db_hold;
+struct serve_view;
 struct sets_list;
 
 struct cache_set {
@@ -51,6 +53,8 @@ struct cache_set {
     struct cache_set *prev, *next;        /* in its list, or evict.c's */
     struct cache_set *next_touched;       /* writer.c's */
     struct sets_list *list;               /* NULL: in none */
+    struct serve_view *views; /* of blocks in LMDB's map (view.c) */
+    struct db_hold *hold;     /* while deleted ones are looked at */
 };
 
 struct sets_list {

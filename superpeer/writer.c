@@ -27,10 +27,14 @@ writer_mark_dirty(struct cache *c)
 /* ---- the thread ---- */
 
 static int
-write_one(struct db_txn *t, const struct write *w)
+write_one(struct cache *c, struct db_txn *t, const struct write *w)
 {
     struct cache_set *set = w->set;
 
+    int err = view_keep(c, set, w->block, w->block);
+    if (err != 0) {
+        return err;
+    }
     if (w->drop) {
         blockmap_clear(&set->writing, w->block);
         return db_del_block(t, set->resource.id, w->block);
@@ -63,7 +67,7 @@ commit_batch(struct cache *c, const struct write *batch)
     }
     err = 0;
     for (const struct write *w = batch; w != NULL && err == 0; w = w->next) {
-        err = write_one(t, w);
+        err = write_one(c, t, w);
         if (err == 0 && is_last_of_set(w)) {
             err = db_put_bits(t, w->set->resource.id, w->set->writing.bits,
                               blockmap_bytes(&w->set->writing));

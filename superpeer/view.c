@@ -1,0 +1,156 @@
+/* view.c - blocks that are sent from where they lie in LMDB's map. No read
+ * transaction keeps them there: they stay until they are deleted, and whoever
+ * deletes some that are looked at begins one before, which lasts until those
+ * who look have been disconnected. */
+#include <sys/socket.h>
+
+#include "cache_internal.h"
+#include "shoal.h"
+
+static bool
+covers(const struct serve_view *v, uint32_t first, uint32_t last)
+{
+    return v->first <= last && first <= v->last;
+}
+
+/* The others are read(): those that are queued, and those of an earlier run
+ * that were not yet compared with their hash. */
+static bool
+can_be_shown_locked(const struct cache *c, const struct cache_set *set,
+                    uint32_t block)
+{
+    return blockmap_has(&set->map, block) && blockmap_has(&set->checked, block)
+           && (set->queued == 0 || queue_find_locked(c, set, block) == NULL);
+}
+
+static bool
+begin_locked(const struct cache *c, struct cache_set *set,
+             struct serve_view *v)
+{
+    if (set->gone) {
+        return false;
+    }
+    for (uint32_t i = v->first; i <= v->last; i++) {
+        if (!can_be_shown_locked(c, set, i)) {
+            return false;
+        }
+    }
+    v->prev = NULL;
+    v->next = set->views;
+    if (v->next != NULL) {
+        v->next->prev = v;
+    }
+    set->views = v;
+    return true;
+}
+
+/* What is asked for of whole blocks. */
+static void
+trim(struct iovec *pieces, uint32_t n, uint64_t skip, uint64_t len)
+{
+    uint64_t sum = 0;
+
+    pieces[0].iov_base = (char *) pieces[0].iov_base + skip;
+    pieces[0].iov_len -= skip;
+    for (uint32_t i = 0; i < n; i++) {
+        sum += pieces[i].iov_len;
+    }
+    pieces[n - 1].iov_len -= sum - len;
+}
+
+unsigned
+view_map(void *ctx, struct serve_set *set, struct serve_view *view,
+         uint64_t off, uint64_t len)
+{
+    struct cache *c = ctx;
+    struct cache_set *cs = set->handle;
+    uint64_t size = cs->map.block_size;
+    struct db_hold *hold = NULL;
+
+    if (len == 0 || (off + len - 1) / size - off / size >= view->max) {
+        return 0;
+    }
+    view->first = (uint32_t) (off / size);
+    view->last = (uint32_t) ((off + len - 1) / size);
+    pthread_mutex_lock(&c->lock);
+    bool begun = begin_locked(c, cs, view);
+    pthread_mutex_unlock(&c->lock);
+    if (!begun) {
+        return 0;
+    }
+    uint32_t n = view->last - view->first + 1;
+    if (db_find(c->db, cs->resource.id, view->first, n, view->pieces) == 0) {
+        trim(view->pieces, n, off % size, len);
+        set->view = view;
+        return n;
+    }
+    pthread_mutex_lock(&c->lock);
+    hold = view_end_locked(cs, view);
+    pthread_mutex_unlock(&c->lock);
+    db_release(c->db, hold);
+    return 0;
+}
+
+struct db_hold *
+view_end_locked(struct cache_set *set, struct serve_view *view)
+{
+    struct db_hold *hold = NULL;
+
+    *(view->prev != NULL ? &view->prev->next : &set->views) = view->next;
+    if (view->next != NULL) {
+        view->next->prev = view->prev;
+    }
+    if (set->views == NULL) {
+        hold = set->hold;
+        set->hold = NULL;
+    }
+    return hold;
+}
+
+/* The connection's owner sees that it is shut down, and ends the view. */
+void
+view_break_locked(struct cache_set *set, uint32_t first, uint32_t last)
+{
+    for (struct serve_view *v = set->views; v != NULL; v = v->next) {
+        if (covers(v, first, last)) {
+            shutdown(v->fd, SHUT_RDWR);
+        }
+    }
+}
+
+static bool
+is_looked_at_locked(const struct cache_set *set, uint32_t first, uint32_t last)
+{
+    for (const struct serve_view *v = set->views; v != NULL; v = v->next) {
+        if (covers(v, first, last)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody begins to look at these blocks any more: the set is gone, or they
+ * are not held. One hold is enough, if it was there before. */
+int
+view_keep(struct cache *c, struct cache_set *set, uint32_t first,
+          uint32_t last)
+{
+    pthread_mutex_lock(&c->lock);
+    bool needed = set->hold == NULL && is_looked_at_locked(set, first, last);
+    pthread_mutex_unlock(&c->lock);
+    if (!needed) {
+        return 0;
+    }
+    struct db_hold *hold = db_hold(c->db);
+    if (hold == NULL) {
+        return SHOAL_EFULL;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (set->views != NULL && set->hold == NULL) {
+        set->hold = hold;
+        hold = NULL;
+    }
+    pthread_mutex_unlock(&c->lock);
+    db_release(c->db, hold);
+    return 0;
+}
