@@ -77,6 +77,7 @@ fail_source(struct transfer *t, struct source *s, int err, const char *why)
         node_failed(s, err, "%s", why);
         return;
     }
+    t->retries++;
     for (unsigned i = 1; i < s->failures; i++) {
         wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
     }

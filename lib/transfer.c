@@ -521,6 +521,32 @@ transfer_root(const struct transfer *t)
     return t->has_root ? t->root : NULL;
 }
 
+uint64_t
+transfer_retries(const struct transfer *t)
+{
+    return t->retries;
+}
+
+static enum source_result
+result_of(const struct source *s)
+{
+    if (s->followed) {
+        return SOURCE_REDIRECTS;
+    }
+    switch (s->error) {
+    case 0:
+        return s->node == NODE_KNOWN ? SOURCE_GOOD : SOURCE_UNASKED;
+    case SHOAL_ENOAGREE:
+        return SOURCE_OTHER;
+    case SHOAL_ENOTFOUND:
+        return SOURCE_MISSING;
+    case SHOAL_EDENIED:
+        return SOURCE_DENIED;
+    default:
+        return SOURCE_FAILED;
+    }
+}
+
 size_t
 transfer_source_count(const struct transfer *t)
 {
@@ -539,5 +565,6 @@ transfer_source(const struct transfer *t, size_t i, struct source_stats *out)
         .used = s->used,
         .wasted = s->wasted,
         .banned = s->banned,
+        .result = result_of(s),
     };
 }

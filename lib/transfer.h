@@ -23,6 +23,17 @@ enum source_kind {
     SOURCE_PEER
 };
 
+/** What became of a CDN node. */
+enum source_result {
+    SOURCE_UNASKED,
+    SOURCE_GOOD,
+    SOURCE_OTHER, /* another size or version */
+    SOURCE_MISSING,
+    SOURCE_DENIED, /* by the guard */
+    SOURCE_REDIRECTS,
+    SOURCE_FAILED
+};
+
 /** What one source gave; for reports. Valid until the transfer is freed. */
 struct source_stats {
     enum source_kind kind;
@@ -31,6 +42,7 @@ struct source_stats {
     uint64_t used;     /* bytes that ended up in the file */
     uint64_t wasted;   /* bytes taken and thrown away */
     bool banned;
+    enum source_result result; /* CDN nodes */
 };
 
 /** Whom a transfer may talk to; the super peer's fetch guard. */
@@ -150,6 +162,9 @@ const uint8_t *transfer_root(const struct transfer *t);
  *  is wrong with it ("": nothing). NULL: there are no more. */
 const char *transfer_tracker(const struct transfer *t, size_t i,
                              const char **state);
+
+/** transfer_retries(t): requests that failed and were tried again. */
+uint64_t transfer_retries(const struct transfer *t);
 
 /** How many sources, and the ${i}th one's figures. */
 size_t transfer_source_count(const struct transfer *t);

@@ -171,6 +171,7 @@ struct transfer {
     int error; /* that ends it */
     char why[512];
     uint64_t start_ms, tick_ms;
+    uint64_t retries;
     uint64_t progress_ms; /* when the last block came in */
     bool other_version;   /* what is given from outside fits no other */
     struct source **sources;

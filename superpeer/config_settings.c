@@ -289,7 +289,8 @@ const struct setting config_settings[] = {
       .offset = AT(prefetch_queue),
       .reload = true,
       .help =
-          "Files that may wait for their turn; more are refused as `busy`." },
+          "Files that may wait for their turn. Sets of earlier runs give way "
+          "to those that a tracker asks for; more are refused as `busy`." },
     { .key = "limits.nodes_per_file",
       .take = take_count,
       .expected = "a number",

@@ -5,99 +5,55 @@
 #include <time.h>
 
 #include "cache.h"
+#include "clock.h"
 #include "dns.h"
 #include "guard.h"
 #include "prefetch_internal.h"
 #include "shoal.h"
 
-static void
-job_free(struct job *j)
+/* Sets that had no room in the queue have their turn when it is empty. */
+static bool
+should_resume_locked(struct prefetch *p)
 {
-    resource_fini(&j->resource);
-    free(j);
-}
-
-static struct job *
-job_create(const struct resource *r)
-{
-    struct resource plain;
-    struct job *j = calloc(1, sizeof(*j));
-
-    if (j == NULL
-        || resource_init(&j->resource, r->url, r->size, r->provider,
-                         r->version)
-               != 0)
+    if (p->resume_ms == 0 || p->stats.queued > 0 || clock_ms() < p->resume_ms)
     {
-        free(j);
-        return NULL;
+        return false;
     }
-    memcpy(j->resource.id, r->id, RESOURCE_ID_LEN);
-    if (resource_init(&plain, r->url, 0, r->provider, NULL) != 0) {
-        job_free(j);
-        return NULL;
-    }
-    memcpy(j->url_key, plain.id, RESOURCE_ID_LEN);
-    resource_fini(&plain);
-    return j;
-}
-
-static bool
-has_id(const struct job *list, const uint8_t id[20])
-{
-    for (; list != NULL; list = list->next) {
-        if (memcmp(list->resource.id, id, RESOURCE_ID_LEN) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-has_url(const struct job *list, const uint8_t key[20])
-{
-    for (; list != NULL; list = list->next) {
-        if (memcmp(list->url_key, key, RESOURCE_ID_LEN) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first in the queue whose URL no other job works on: two versions of
- * one URL would take each other's room. */
-static struct job *
-next_locked(struct prefetch *p)
-{
-    if (p->n_running >= p->max_running) {
-        return NULL;
-    }
-    for (struct job **j = &p->queue; *j != NULL; j = &(*j)->next) {
-        struct job *job = *j;
-
-        if (!has_url(p->running, job->url_key)) {
-            *j = job->next;
-            job->next = p->running;
-            p->running = job;
-            p->n_queued--;
-            p->n_running++;
-            return job;
-        }
-    }
-    return NULL;
+    p->resume_ms = 0;
+    return true;
 }
 
 static void
-done_locked(struct prefetch *p, struct job *job)
+wait_locked(struct prefetch *p)
 {
-    struct job **j = &p->running;
+    if (p->resume_ms == 0) {
+        pthread_cond_wait(&p->queued, &p->lock);
+    } else {
+        struct timespec ts;
 
-    while (*j != job) {
-        j = &(*j)->next;
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        ts.tv_sec++;
+        pthread_cond_timedwait(&p->queued, &p->lock, &ts);
     }
-    *j = job->next;
-    p->n_running--;
-    pthread_cond_broadcast(&p->queued); /* its URL is free */
-    job_free(job);
+}
+
+static void
+work_once_locked(struct prefetch *p)
+{
+    struct job *job = jobs_next_locked(p);
+
+    if (job != NULL) {
+        pthread_mutex_unlock(&p->lock);
+        job_run(p, job);
+        pthread_mutex_lock(&p->lock);
+        jobs_done_locked(p, job);
+    } else if (should_resume_locked(p)) {
+        pthread_mutex_unlock(&p->lock);
+        prefetch_resume(p);
+        pthread_mutex_lock(&p->lock);
+    } else {
+        wait_locked(p);
+    }
 }
 
 static void *
@@ -107,16 +63,7 @@ work(void *arg)
 
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
-        struct job *job = next_locked(p);
-
-        if (job == NULL) {
-            pthread_cond_wait(&p->queued, &p->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&p->lock);
-        job_run(p, &job->resource);
-        pthread_mutex_lock(&p->lock);
-        done_locked(p, job);
+        work_once_locked(p);
     }
     p->n_working--;
     pthread_cond_broadcast(&p->queued);
@@ -124,66 +71,57 @@ work(void *arg)
     return NULL;
 }
 
-/* 0 also when it is there already; SHOAL_EFULL, SHOAL_ENOMEM. */
-static int
-enqueue(struct prefetch *p, const struct resource *r)
-{
-    struct job *job = NULL, **end = &p->queue;
-    int err = 0;
-
-    pthread_mutex_lock(&p->lock);
-    if (has_id(p->queue, r->id) || has_id(p->running, r->id)) {
-        goto done;
-    }
-    if (p->n_queued >= p->max_queued) {
-        err = SHOAL_EFULL;
-        goto done;
-    }
-    job = job_create(r);
-    if (job == NULL) {
-        err = SHOAL_ENOMEM;
-        goto done;
-    }
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = job;
-    p->n_queued++;
-    pthread_cond_signal(&p->queued);
-
-done:
-    pthread_mutex_unlock(&p->lock);
-    return err;
-}
-
 void
-prefetch_add(struct prefetch *p, const struct resource *r)
+prefetch_add(struct prefetch *p, const struct resource *r,
+             const struct prefetch_others *others)
 {
-    if (job_is_needless(p, r)) {
+    if (report_remembered(p, r->id) || report_needless(p, r)) {
         return;
     }
-    int err = enqueue(p, r);
+    pthread_mutex_lock(&p->lock);
+    int err = jobs_add_locked(p, r, PREFETCH_WAITED, others);
+    pthread_mutex_unlock(&p->lock);
     if (err != 0) {
-        job_refuse(p, r, "busy", "the queue is full");
+        report_refused(p, r, REASON_BUSY,
+                       err == SHOAL_EFULL ? "the queue is full"
+                                          : "out of memory");
     }
+}
+
+/* A set's file, when nothing is waited for. */
+static void
+add_set(struct prefetch *p, const struct cache_info *info)
+{
+    struct settings *s = settings_get(p);
+    struct resource r;
+
+    if (resource_init(&r, info->url, info->size, info->provider, info->version)
+        == 0)
+    {
+        memcpy(r.id, info->id, sizeof(r.id));
+        if (guard_url(s->guard, r.url) != 0) {
+            cache_forget(p->cache, r.id);
+        } else {
+            pthread_mutex_lock(&p->lock);
+            if (jobs_add_locked(p, &r, PREFETCH_BACKGROUND, NULL) != 0) {
+                jobs_left_out_locked(p);
+            }
+            pthread_mutex_unlock(&p->lock);
+        }
+        resource_fini(&r);
+    }
+    settings_free(s);
 }
 
 void
 prefetch_again(struct prefetch *p, const uint8_t id[20])
 {
     struct cache_info info;
-    struct resource r;
 
-    if (cache_info(p->cache, id, &info) != 0) {
-        return;
+    if (cache_info(p->cache, id, &info) == 0) {
+        add_set(p, &info);
+        cache_info_fini(&info);
     }
-    if (resource_init(&r, info.url, info.size, info.provider, info.version)
-        == 0) {
-        memcpy(r.id, id, sizeof(r.id));
-        enqueue(p, &r);
-        resource_fini(&r);
-    }
-    cache_info_fini(&info);
 }
 
 void
@@ -195,26 +133,11 @@ prefetch_resume(struct prefetch *p)
     if (cache_list(p->cache, &list, &n) != 0) {
         return;
     }
-    struct settings *s = settings_get(p);
     for (size_t i = 0; i < n; i++) {
-        struct resource r;
-
-        if (list[i].complete
-            || resource_init(&r, list[i].url, list[i].size, list[i].provider,
-                             list[i].version)
-                   != 0)
-        {
-            continue;
+        if (!list[i].complete) {
+            add_set(p, &list[i]);
         }
-        memcpy(r.id, list[i].id, sizeof(r.id));
-        if (guard_url(s->guard, r.url) != 0) {
-            cache_forget(p->cache, r.id);
-        } else {
-            enqueue(p, &r);
-        }
-        resource_fini(&r);
     }
-    settings_free(s);
     cache_list_free(list, n);
 }
 
@@ -256,6 +179,7 @@ take_settings(struct prefetch *p, const struct prefetch_options *options)
     p->settings = fresh;
     p->max_running = options->jobs;
     p->max_queued = options->queue;
+    refusals_forget(&p->refusals);
     start_threads_locked(p);
     pthread_cond_broadcast(&p->queued);
     pthread_mutex_unlock(&p->lock);
@@ -347,12 +271,7 @@ prefetch_free(struct prefetch *p)
     if (p == NULL) {
         return;
     }
-    while (p->queue != NULL) {
-        struct job *j = p->queue;
-
-        p->queue = j->next;
-        job_free(j);
-    }
+    jobs_fini(p);
     pthread_cond_destroy(&p->queued);
     pthread_mutex_destroy(&p->lock);
     dns_stop(p->dns);
@@ -364,18 +283,17 @@ prefetch_free(struct prefetch *p)
 void
 prefetch_get_stats(struct prefetch *p, struct prefetch_stats *out)
 {
-    memset(out, 0, sizeof(*out));
+    struct dns_stats dns;
+
+    dns_get_stats(p->dns, &dns);
     pthread_mutex_lock(&p->lock);
-    out->running = p->n_running;
-    out->queued = p->n_queued;
-    out->done = p->done;
-    out->failed = p->failed;
-    out->bytes = p->bytes;
-    out->n_refusals = p->refused < PREFETCH_REFUSALS ? (size_t) p->refused
-                                                     : PREFETCH_REFUSALS;
-    for (size_t i = 0; i < out->n_refusals; i++) {
-        out->refusals[i] =
-            p->refusals[(p->refused - 1 - i) % PREFETCH_REFUSALS];
-    }
+    *out = p->stats;
+    out->n_refusals = refusals_latest(&p->refusals, out->refusals);
     pthread_mutex_unlock(&p->lock);
+    out->dns_lookups = dns.lookups;
+    out->dns_cached = dns.cached;
+    out->dns_failed = dns.failed;
+    for (int i = 0; i < 3; i++) {
+        out->bytes += out->got[i];
+    }
 }

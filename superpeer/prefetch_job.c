@@ -27,40 +27,17 @@ struct fill {
     const struct resource *resource;
     const struct settings *settings;
     struct cache_set *set;
+    struct transfer *transfer;
+    struct counted counted;
     uint64_t reported_ms;
     uint32_t reported;
 };
 
-/* ---- reports ---- */
-
-static void
-report(struct prefetch *p, const uint8_t id[20], struct news_item *item)
-{
-    memcpy(item->id, id, sizeof(item->id));
-    p->report(p->ctx, item);
-}
-
-/* True when the set is complete, and reported as such. */
-static bool
-report_complete(struct prefetch *p, const uint8_t id[20])
-{
-    struct news_item item = { .kind = NEWS_HELD };
-    struct cache_info info;
-
-    if (cache_info(p->cache, id, &info) != 0) {
-        return false;
-    }
-    bool complete = info.complete;
-    item.empty = info.blocks == 0;
-    item.copy = info.copy;
-    memcpy(item.root, info.root, sizeof(item.root));
-    cache_info_fini(&info);
-    if (complete) {
-        cache_pin(p->cache, id);
-        report(p, id, &item);
-    }
-    return complete;
-}
+struct outcome {
+    int err;
+    char why[512];
+    uint64_t took_ms;
+};
 
 static void
 report_filling(struct fill *f)
@@ -69,48 +46,25 @@ report_filling(struct fill *f)
 
     item.held = f->reported = cache_held(f->prefetch->cache, f->set);
     f->reported_ms = clock_ms();
-    report(f->prefetch, f->resource->id, &item);
+    report_item(f->prefetch, f->resource->id, &item);
 }
 
-void
-job_refuse(struct prefetch *p, const struct resource *r, const char *reason,
-           const char *why)
-{
-    struct news_item item = { .kind = NEWS_REFUSED, .reason = reason };
-    char url[LOG_URL_MAX];
-
-    log_url(r->url, url);
-    log_line(LOG_LEVEL_WARN, r->id, "prefetch %s: refused: %s: %s", url,
-             reason, why);
-    pthread_mutex_lock(&p->lock);
-    struct prefetch_refusal *slot =
-        &p->refusals[p->refused++ % PREFETCH_REFUSALS];
-    memcpy(slot->id, r->id, sizeof(slot->id));
-    slot->reason = reason;
-    snprintf(slot->url, sizeof(slot->url), "%.*s", (int) sizeof(slot->url) - 1,
-             url);
-    snprintf(slot->why, sizeof(slot->why), "%s", why);
-    slot->when = (uint64_t) time(NULL);
-    pthread_mutex_unlock(&p->lock);
-    report(p, r->id, &item);
-}
-
-static const char *
+static enum prefetch_reason
 reason_of(int err)
 {
     switch (err) {
     case SHOAL_EDENIED:
-        return "origin";
+        return REASON_ORIGIN;
     case SHOAL_ENOTFOUND:
-        return "notfound";
+        return REASON_NOTFOUND;
     case SHOAL_ENOAGREE:
-        return "noagree";
+        return REASON_NOAGREE;
     case SHOAL_EPRIVATE:
-        return "private";
+        return REASON_PRIVATE;
     case SHOAL_EFULL:
-        return "busy";
+        return REASON_BUSY;
     default:
-        return "failed";
+        return REASON_FAILED;
     }
 }
 
@@ -198,6 +152,7 @@ on_progress(void *ctx)
 {
     struct fill *f = ctx;
 
+    stats_bytes(f->prefetch, f->transfer, &f->counted);
     if (f->set != NULL && clock_ms() - f->reported_ms >= REPORT_MS
         && cache_held(f->prefetch->cache, f->set) != f->reported)
     {
@@ -228,8 +183,25 @@ start_permille(const char *name, const uint8_t id[20])
     return hash % 1000;
 }
 
-static int
-run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
+static void
+keep_result(struct prefetch *p, struct fill *f, int err, struct outcome *out)
+{
+    snprintf(out->why, sizeof(out->why), "%s", transfer_error(f->transfer));
+    if (err == 0 && f->set == NULL) {
+        err = SHOAL_EPROTO;
+    }
+    if (err == 0) {
+        err = cache_finish(p->cache, f->set, transfer_root(f->transfer),
+                           !transfer_only_cdn(f->transfer));
+        snprintf(out->why, sizeof(out->why), "cache: %s", shoal_strerror(err));
+    }
+    out->err = err;
+    stats_bytes(p, f->transfer, &f->counted);
+    stats_probes(p, f->transfer);
+}
+
+static void
+run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
 {
     const struct resource *r = f->resource;
     const struct settings *s = f->settings;
@@ -251,58 +223,13 @@ run_transfer(struct prefetch *p, struct fill *f, char *why, size_t cap)
         .ctx = f,
     };
 
-    struct transfer *t = transfer_create(&o);
-    if (t == NULL) {
-        snprintf(why, cap, "out of memory");
-        return SHOAL_ENOMEM;
+    f->transfer = transfer_create(&o);
+    if (f->transfer == NULL) {
+        *out = (struct outcome){ .err = SHOAL_ENOMEM, .why = "out of memory" };
+        return;
     }
-    int err = transfer_run(t);
-    snprintf(why, cap, "%s", transfer_error(t));
-    if (err == 0 && f->set == NULL) {
-        err = SHOAL_EPROTO;
-    }
-    if (err == 0) {
-        err = cache_finish(p->cache, f->set, transfer_root(t),
-                           !transfer_only_cdn(t));
-        snprintf(why, cap, "cache: %s", shoal_strerror(err));
-    }
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < transfer_source_count(t); i++) {
-        struct source_stats from;
-
-        transfer_source(t, i, &from);
-        bytes += from.used + from.wasted;
-    }
-    transfer_free(t);
-    pthread_mutex_lock(&p->lock);
-    p->bytes += bytes;
-    pthread_mutex_unlock(&p->lock);
-    return err;
-}
-
-/* True: refused before a byte was asked for. */
-static bool
-refused_at_once(struct prefetch *p, const struct resource *r)
-{
-    struct settings *s = settings_get(p);
-    bool allowed = guard_url(s->guard, r->url) == 0;
-
-    settings_free(s);
-    if (!allowed) {
-        job_refuse(p, r, "origin", "not an allowed origin");
-        return true;
-    }
-    if (cache_too_large(p->cache, r->size)) {
-        job_refuse(p, r, "toolarge", "above 80 % of the cache");
-        return true;
-    }
-    return false;
-}
-
-bool
-job_is_needless(struct prefetch *p, const struct resource *r)
-{
-    return report_complete(p, r->id) || refused_at_once(p, r);
+    keep_result(p, f, transfer_run(f->transfer), out);
+    transfer_free(f->transfer);
 }
 
 /* Nothing of it can be used any more, or its room is needed; or nobody could
@@ -316,34 +243,33 @@ is_final(int err, const struct resource *r)
 }
 
 static void
-finish_job(struct prefetch *p, const struct resource *r, int err,
-           const char *why)
+finish_job(struct prefetch *p, const struct resource *r,
+           const struct outcome *o)
 {
-    if (err == SHOAL_ESTOPPED || (err != 0 && p->stop)) {
+    if (o->err == SHOAL_ESTOPPED || (o->err != 0 && p->stop)) {
         return;
     }
-    if (err != 0 && is_final(err, r)) {
+    if (o->err != 0 && is_final(o->err, r)) {
         cache_forget(p->cache, r->id);
     }
-    pthread_mutex_lock(&p->lock);
-    p->done += err == 0;
-    p->failed += err != 0;
-    pthread_mutex_unlock(&p->lock);
-    if (err != 0) {
-        job_refuse(p, r, reason_of(err), why);
+    stats_done(p, o->err == 0, r->size, o->took_ms);
+    if (o->err != 0) {
+        report_refused(p, r, reason_of(o->err), o->why);
     } else {
         report_complete(p, r->id);
     }
 }
 
 void
-job_run(struct prefetch *p, const struct resource *r)
+job_run(struct prefetch *p, const struct job *job)
 {
+    const struct resource *r = &job->resource;
     struct fill f = { .prefetch = p, .resource = r };
-    char url[LOG_URL_MAX], why[512] = "";
+    struct outcome o = { .why = "" };
+    char url[LOG_URL_MAX];
     uint64_t begun = clock_ms();
 
-    if (job_is_needless(p, r)) {
+    if (report_needless(p, r)) {
         return;
     }
     log_url(r->url, url);
@@ -351,13 +277,13 @@ job_run(struct prefetch *p, const struct resource *r)
              url, r->size);
     struct settings *s = settings_get(p);
     f.settings = s;
-    int err = run_transfer(p, &f, why, sizeof(why));
+    run_transfer(p, &f, &o);
     settings_free(s);
     cache_fill_end(p->cache, f.set);
-    finish_job(p, r, err, why);
-    if (err == 0) {
+    o.took_ms = clock_ms() - begun;
+    finish_job(p, r, &o);
+    if (o.err == 0) {
         log_line(LOG_LEVEL_INFO, r->id,
-                 "prefetch %s: complete after %" PRIu64 " ms", url,
-                 clock_ms() - begun);
+                 "prefetch %s: complete after %" PRIu64 " ms", url, o.took_ms);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "cache.h"
+#include "clock.h"
 #include "config.h"
 #include "digest.h"
 #include "listen.h"
@@ -18,6 +19,7 @@
 #include "resource.h"
 #include "serve.h"
 #include "shoal.h"
+#include "transfer.h"
 
 enum {
     CONNECTIONS_MAX = 32,
@@ -133,6 +135,7 @@ static json_t *
 refusals_part(const struct prefetch_stats *s)
 {
     json_t *array = json_array();
+    uint64_t now = clock_ms();
 
     for (size_t i = 0; i < s->n_refusals; i++) {
         const struct prefetch_refusal *r = &s->refusals[i];
@@ -144,9 +147,21 @@ refusals_part(const struct prefetch_stats *s)
         json_object_set_new(o, "why",
                             why != NULL ? why : json_string("(not UTF-8)"));
         json_object_set_new(o, "when", number(r->when));
+        json_object_set_new(o, "remembered", json_boolean(r->until > now));
+        json_object_set_new(o, "repeats", number(r->repeats));
         json_array_append_new(array, o);
     }
     return array;
+}
+
+static json_t *
+kinds_part(const uint64_t bytes[3])
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "cdn", number(bytes[SOURCE_CDN]));
+    json_object_set_new(o, "super", number(bytes[SOURCE_SUPER]));
+    return o;
 }
 
 static void
@@ -164,7 +179,13 @@ add_prefetch(json_t *root, struct prefetch *p)
     json_object_set_new(o, "queued", number(s->queued));
     json_object_set_new(o, "done", number(s->done));
     json_object_set_new(o, "failed", number(s->failed));
+    json_object_set_new(o, "waited", number(s->queued_by[PREFETCH_WAITED]));
+    json_object_set_new(o, "displaced", number(s->displaced));
+    json_object_set_new(o, "remembered", number(s->remembered));
+    json_object_set_new(o, "retries", number(s->retries));
     json_object_set_new(o, "bytes", number(s->bytes));
+    json_object_set_new(o, "got", kinds_part(s->got));
+    json_object_set_new(o, "wasted", kinds_part(s->wasted));
     json_object_set_new(root, "prefetch", o);
     json_object_set_new(root, "refusals", refusals_part(s));
     free(s);

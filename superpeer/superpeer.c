@@ -18,6 +18,7 @@
 #include "shoal.h"
 #include "status.h"
 #include "superpeer_internal.h"
+#include "transfer.h"
 
 enum {
     ANNOUNCE_STEP = 512, /* sets that are looked at under one lock */
@@ -79,7 +80,7 @@ on_damaged(void *ctx, const uint8_t id[20])
 static void
 on_prepare(void *ctx, const struct resource *r)
 {
-    prefetch_add(((struct superpeer *) ctx)->prefetch, r);
+    prefetch_add(((struct superpeer *) ctx)->prefetch, r, NULL);
 }
 
 static int
@@ -132,7 +133,9 @@ on_load_machine(struct superpeer *s, struct agent_load *out)
     cpu_set_t cpus;
 
     prefetch_get_stats(s->prefetch, &fetched);
-    out->got[2] = fetched.bytes; /* it reads from CDN nodes alone */
+    out->got[0] = fetched.got[SOURCE_SUPER];
+    out->got[1] = fetched.got[SOURCE_PEER];
+    out->got[2] = fetched.got[SOURCE_CDN];
     if (getrusage(RUSAGE_SELF, &used) == 0) {
         out->cpu_us =
             (uint64_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000

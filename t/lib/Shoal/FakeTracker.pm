@@ -9,6 +9,7 @@ package Shoal::FakeTracker;
 #   $t->wait_line(qr/^\+$id /);               # the line
 #   $t->lines, $t->calls                      # of the calls with news
 #   $t->new_epoch;                            # it has lost its memory
+#   $t->forget_commands;                      # that too, and its commands
 #   $t->misbehave($how);                      # 'down', 'rubbish', 'late',
 #                         # 'endless', 'deep', 'hang' (no answer), 'mute' (polls get none), ''
 #
@@ -62,6 +63,12 @@ sub conf($self) {
 sub new_epoch($self) {
     spew("$self->{dir}/epoch", sprintf '%08x%08x', rand 2**32, rand 2**32);
     return $self;
+}
+
+# Commands so far are not told any more, to a super peer that starts anew.
+sub forget_commands($self) {
+    spew("$self->{dir}/commands", '');
+    return $self->new_epoch;
 }
 
 sub misbehave($self, $how) { spew("$self->{dir}/how", $how) }

@@ -1,0 +1,110 @@
+# What is fetched next: files that somebody waits for before sets of earlier
+# runs; where the queue is full, those give way. What cannot succeed is not
+# tried each time that it is asked for.
+
+use v5.36;
+use Shoal::Test;
+use Shoal::FakeTracker qw(fake_tracker);
+
+my $size = 4_000_000;
+my $cdn  = cdn(nodes => 1, limit_rate => '1m');
+$cdn->file("$_.bin", $size, $_) for 1 .. 9;
+my $t  = fake_tracker();
+my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn,
+    settings => { limits => { prefetch_jobs => 5, prefetch_queue => 5 } });
+
+my %file_of;
+sub prepare($n) {
+    my $id = $t->prepare($cdn->url("$n.bin"), $size, 'mtime:1700000000');
+    $file_of{$id} = $n;
+    return $id;
+}
+
+# The files in the order in which they were begun.
+sub begun($stderr) {
+    return join ' ', $stderr =~ m{/(\d)\.bin: begins}g;
+}
+
+sub prefetch() { return $sp->status->{prefetch} }
+
+# Five sets that are not complete.
+my @ids = map { prepare($_) } 1 .. 5;
+$t->wait_line(qr/^~$_ [1-9]/) for @ids;
+$sp->kill9;
+$sp->{settings}{limits}{prefetch_jobs} = 1;
+$t->forget_commands->clear;
+$sp->start;
+wait_for { prefetch()->{running} == 1 } 5, 'the first of them';
+is(prefetch()->{queued}, 4, 'the others wait');
+is(prefetch()->{waited}, 0, 'nobody waits for them');
+
+# A new file, one of those in the queue, and so many that none has room.
+prepare(6);
+wait_for { prefetch()->{waited} == 1 } 5, 'the command';
+my ($running) = begun($sp->stderr);
+my $last = (grep { $_ != $running } 5, 4)[0];
+prepare($last);
+wait_for { prefetch()->{waited} == 2 } 5, 'the command for a queued one';
+is(prefetch()->{queued}, 5, 'which is in the queue once');
+my @more = (prepare(7), prepare(8), prepare(9));
+wait_for { prefetch()->{waited} == 5 } 5, 'as many as there is room for';
+is(prefetch()->{displaced}, 3, 'sets of earlier runs gave way');
+is(prefetch()->{queued}, 5, 'the queue is full');
+my $refused = $t->prepare($cdn->url('x.bin'), 1000);
+$t->wait_line(qr/^\?$refused busy/);
+pass('the next one is refused');
+$cdn->set(limit_rate => '100m');
+$t->wait_line(qr/^\+$_ /) for @more;
+is(begun($sp->stderr), "$running 6 $last 7 8 9", 'first come, first served');
+is((grep { $_->{url} =~ m{/x\.bin$} } @{ $sp->status->{refusals} })[0]{reason},
+   'busy', 'status');
+$sp->stop;
+$t->forget_commands->clear;
+$sp->start;
+$t->wait_line(qr/^\+$_ /, 20) for @ids;
+pass('sets that gave way are gone on with');
+
+# Refusals from memory.
+$t->clear;
+sub refused($id, $n) {
+    wait_for { (grep { /^\?$id / } $t->lines) >= $n } 10, "refusal $n";
+    my ($r) = grep { $_->{id} eq $id } @{ $sp->status->{refusals} };
+    return $r;
+}
+$cdn->file('other.bin', 1000);
+for my $case ([ 'none.bin', 1000, 'notfound' ], [ 'other.bin', 999, 'noagree' ],
+    [ 'huge.bin', 1 << 40, 'toolarge' ])
+{
+    my ($name, $bytes, $reason) = @$case;
+    my $id = $t->prepare($cdn->url($name), $bytes);
+    my $r = refused($id, 1);
+    is("$r->{reason} $r->{repeats}", "$reason 0", "$reason: refused");
+    my $asked = $cdn->node(0)->requests(uri => "/$name");
+    $t->clear;
+    $t->prepare($cdn->url($name), $bytes);
+    $r = refused($id, 1);
+    is("$r->{reason} $r->{repeats}", "$reason 1", 'again, from memory');
+    ok($r->{remembered}, 'as the status says');
+    is(scalar $cdn->node(0)->requests(uri => "/$name"), $asked,
+        'no node was asked');
+}
+is(prefetch()->{remembered}, 3, 'counted');
+
+# A file that comes later, and a reload.
+$cdn->file('none.bin', 1000);
+$sp->process->signal('HUP');
+wait_for { $sp->stderr =~ /reload: done/ } 5, 'the reload';
+$t->clear;
+my $id = $t->prepare($cdn->url('none.bin'), 1000);
+like($t->wait_line(qr/^[+?]$id /), qr/^\+/, 'a reload forgets refusals');
+
+# A network error may be over soon: it is not remembered.
+$cdn->node(0)->stop;
+$id = $t->prepare($cdn->url('1.bin?again'), $size);
+like($t->wait_line(qr/^[+?]$id /, 30), qr/ failed$/, 'no node lives: failed');
+$cdn->node(0)->start;
+$t->clear;
+$t->prepare($cdn->url('1.bin?again'), $size);
+like($t->wait_line(qr/^[+?]$id /), qr/^\+/, 'tried again at once');
+
+finish();
