@@ -22,7 +22,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 endif
 
 PKGS_LIB    := libcurl libmicrohttpd libcrypto jansson
-PKGS_SUPER  := lmdb yaml-0.1 libcares
+PKGS_SUPER  := lmdb yaml-0.1 libcares libsystemd
 PKGS_TEST   := cmocka
 ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(CPPFLAGS)
 ALL_CFLAGS   = -std=gnu11 -pthread $(WARN) $(CFLAGS) $(SANFLAGS)

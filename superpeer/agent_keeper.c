@@ -299,6 +299,7 @@ agent_keep(void *arg)
 {
     struct agent *a = arg;
 
+    pthread_setname_np(pthread_self(), "keeper");
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
         uint64_t now = clock_ms();

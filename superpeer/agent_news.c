@@ -229,6 +229,7 @@ link_news_loop(void *arg)
     struct agent *a = l->agent;
     unsigned failures = 0;
 
+    pthread_setname_np(pthread_self(), "news");
     pthread_mutex_lock(&a->lock);
     while (!atomic_load(&l->stop)) {
         atomic_store(&l->news_moved_ms, clock_ms());

@@ -105,6 +105,7 @@ link_poll_loop(void *arg)
     bool sent_away = false;
     uint64_t seq;
 
+    pthread_setname_np(pthread_self(), "poll");
     while ((seq = may_poll(l)) != 0) {
         atomic_store(&l->poll_moved_ms, clock_ms());
         int err = failures > 0 || sent_away ? knock(l, seq) : 0;

@@ -208,6 +208,7 @@ write_first_locked(void)
 static void *
 write_loop(void *arg)
 {
+    pthread_setname_np(pthread_self(), "log");
     pthread_mutex_lock(&state.lock);
     while (!state.closing || state.first != NULL) {
         if (state.first == NULL) {

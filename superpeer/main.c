@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <pthread.h>
 
@@ -13,9 +15,11 @@
 
 #include "config.h"
 #include "log.h"
+#include "notify.h"
 #include "superpeer.h"
 
 enum {
+    LAST_MS = 4500,    /* five seconds is what was promised */
     LOG_CLOSE_MS = 300 /* who does not read the log gets no more */
 };
 
@@ -141,6 +145,39 @@ raise_file_limit(void)
     }
 }
 
+/* Whatever still goes on then is left to the system: what was committed is
+ * safe, and no transaction is half done after a start. */
+static void *
+end_late(void *arg)
+{
+    struct timespec ts = { .tv_sec = LAST_MS / 1000,
+                           .tv_nsec = LAST_MS % 1000 * 1000000L };
+
+    nanosleep(&ts, NULL);
+    log_line(LOG_LEVEL_WARN, NULL, "ends although not everything is done");
+    log_close(LOG_CLOSE_MS / 3);
+    _exit(EXIT_SUCCESS);
+    return arg;
+}
+
+static void
+end_in_time(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, end_late, NULL) == 0) {
+        pthread_detach(thread);
+    }
+}
+
+static void
+reload(struct superpeer *s, const char *path)
+{
+    notify_reloading();
+    superpeer_reload(s, path);
+    notify_ready("reloaded");
+}
+
 static int
 run(struct config *config, const char *path, const sigset_t *signals)
 {
@@ -152,10 +189,13 @@ run(struct config *config, const char *path, const sigset_t *signals)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = superpeer_start(config, &s);
     if (status == 0) {
+        notify_ready("serves");
         while (sigwait(signals, &got) == 0 && got == SIGHUP) {
-            superpeer_reload(s, path);
+            reload(s, path);
         }
+        notify_stopping();
         log_line(LOG_LEVEL_INFO, NULL, "stops: %s", strsignal(got));
+        end_in_time();
         superpeer_stop(s);
     }
     curl_global_cleanup();

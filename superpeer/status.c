@@ -20,6 +20,7 @@
 #include "serve.h"
 #include "shoal.h"
 #include "transfer.h"
+#include "watch.h"
 
 enum {
     CONNECTIONS_MAX = 32,
@@ -226,6 +227,22 @@ trackers_part(struct agent *a)
     return array;
 }
 
+static bool
+any_tracker(struct agent *a)
+{
+    struct agent_status *list;
+    bool any = false;
+    size_t n;
+
+    if (agent_list(a, &list, &n) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            any = any || list[i].connected;
+        }
+        agent_list_free(list, n);
+    }
+    return any;
+}
+
 static char *
 print_status(const struct status_sources *s)
 {
@@ -259,11 +276,41 @@ send_text(struct MHD_Connection *c, unsigned status, const char *type,
     return ok;
 }
 
+/* Not well: what a restart, or the operator, would help against. Trackers that
+ * are away count only where they are asked for. */
+static bool
+is_well(struct status *s, struct MHD_Connection *c, char *why, size_t cap)
+{
+    const char *trackers =
+        MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "trackers");
+
+    if (watch_fault(s->sources.watch, why, cap)) {
+        return false;
+    }
+    if (trackers != NULL && !any_tracker(s->sources.agent)) {
+        snprintf(why, cap, "no tracker can be reached");
+        return false;
+    }
+    return true;
+}
+
+static enum MHD_Result
+answer_health(struct status *s, struct MHD_Connection *c)
+{
+    char why[128], text[160];
+
+    if (is_well(s, c, why, sizeof(why))) {
+        return send_text(c, 200, "text/plain", "ok\n", MHD_RESPMEM_PERSISTENT);
+    }
+    snprintf(text, sizeof(text), "%s\n", why);
+    return send_text(c, 503, "text/plain", text, MHD_RESPMEM_MUST_COPY);
+}
+
 static enum MHD_Result
 answer(struct status *s, struct MHD_Connection *c, const char *url)
 {
     if (strcmp(url, "/healthz") == 0) {
-        return send_text(c, 200, "text/plain", "ok\n", MHD_RESPMEM_PERSISTENT);
+        return answer_health(s, c);
     }
     if (strcmp(url, "/status") == 0) {
         char *text = print_status(&s->sources);

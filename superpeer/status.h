@@ -10,14 +10,16 @@ struct config_address;
 struct prefetch;
 struct serve;
 struct status;
+struct watch;
 
-/** What it shows; ${agent} may be NULL. All are borrowed. */
+/** What it shows. All are borrowed. */
 struct status_sources {
     const char *name;
     struct cache *cache;
     struct serve *serve;
     struct prefetch *prefetch;
     struct agent *agent;
+    struct watch *watch;
 };
 
 /**

@@ -19,6 +19,7 @@
 #include "status.h"
 #include "superpeer_internal.h"
 #include "transfer.h"
+#include "watch.h"
 
 enum {
     ANNOUNCE_STEP = 512, /* sets that are looked at under one lock */
@@ -265,6 +266,19 @@ start_agent(struct superpeer *s)
 }
 
 static int
+start_watch(struct superpeer *s)
+{
+    struct watch_sources sources = {
+        .cache = s->cache,
+        .serve = s->serve,
+        .agent = s->agent,
+        .address = s->first_config->listen.host,
+    };
+
+    return watch_start(&sources, &s->watch);
+}
+
+static int
 start_status(struct superpeer *s, char *why, size_t cap)
 {
     struct status_sources sources = {
@@ -273,6 +287,7 @@ start_status(struct superpeer *s, char *why, size_t cap)
         .serve = s->serve,
         .prefetch = s->prefetch,
         .agent = s->agent,
+        .watch = s->watch,
     };
 
     return status_start(&s->config->status_listen, &sources, &s->status, why,
@@ -297,7 +312,7 @@ start(struct superpeer *s)
         return EXIT_FAILURE;
     }
     prefetch_resume(s->prefetch); /* the first announcement says it */
-    if (start_agent(s) != 0) {
+    if (start_agent(s) != 0 || start_watch(s) != 0) {
         log_line(LOG_LEVEL_ERROR, NULL, "out of memory or threads");
         return EXIT_FAILURE;
     }
@@ -341,6 +356,7 @@ superpeer_stop(struct superpeer *s)
     agent_quit(s->agent);
     prefetch_quit(s->prefetch);
     status_stop(s->status);
+    watch_stop(s->watch);
     bool ended = agent_join(s->agent, deadline);
     ended = prefetch_join(s->prefetch, deadline) && ended;
     serve_stop(s->serve);

@@ -11,6 +11,7 @@
 struct cache;
 struct config;
 struct status;
+struct watch;
 
 struct superpeer {
     struct config *first_config; /* some parts borrow from it */
@@ -18,6 +19,7 @@ struct superpeer {
     struct serve *serve;
     struct prefetch *prefetch;
     struct agent *agent;
+    struct watch *watch;
     struct status *status;
     struct agent_ops agent_ops;
     pthread_mutex_t lock;  /* of `prefetch` and `agent`, which start last, */

@@ -253,9 +253,11 @@ write_loop(void *arg)
     struct cache *c = arg;
     uint64_t synced = clock_ms(), stored = synced;
 
+    pthread_setname_np(pthread_self(), "writer");
     evict_retry(c);
     pthread_mutex_lock(&c->lock);
     while (!c->stopping || c->head != NULL) {
+        c->turns++;
         if (c->head == NULL) {
             wait_for_work(c);
         }
