@@ -34,7 +34,9 @@ print_trackers(FILE *f, const struct transfer *t)
 
     for (size_t i = 0; (url = transfer_tracker(t, i, &state)) != NULL; i++) {
         if (*state != '\0') {
-            fprintf(f, "  tracker %s: %s\n", url, state);
+            /* less its query, which may be a secret */
+            fprintf(f, "  tracker %.*s: %s\n", (int) strcspn(url, "?"), url,
+                    state);
         }
     }
 }

@@ -96,6 +96,27 @@ count_bytes(const struct transfer *t, struct tracker_state *tr,
     }
 }
 
+static struct job *
+start_request(struct transfer *t, const struct tracker_state *tr,
+              const struct tracker_ask *ask, const struct node_addr *addr,
+              unsigned total_ms)
+{
+    char *url = tracker_url(tr->url, ask), *line = NULL;
+    int err = tracker_header(ask, &line);
+    const char *headers[] = { line, NULL };
+    struct http_options o = {
+        .url = url, .addr = addr, .headers = headers, .total_ms = total_ms
+    };
+    struct job *job = NULL;
+
+    if (url != NULL && err == 0) {
+        job = job_start(t, JOB_TRACKER, NULL, &o);
+    }
+    free(url);
+    free(line);
+    return job;
+}
+
 static void
 ask_tracker(struct transfer *t, unsigned index, const char *event,
             unsigned total_ms)
@@ -118,15 +139,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     }
     count_bytes(t, tr, ask.got);
     blame_collect(t, index, &ask);
-    char *url = tracker_url(tr->url, &ask);
-    struct http_options o = { .url = url,
-                              .addr = &addr,
-                              .total_ms = total_ms };
-    struct job *job = NULL;
-    if (url != NULL) {
-        job = job_start(t, JOB_TRACKER, NULL, &o);
-    }
-    free(url);
+    struct job *job = start_request(t, tr, &ask, &addr, total_ms);
     if (job == NULL) {
         blame_done(t, index, false);
         tr->ask_ms = clock_ms() + REFUSED_MS;

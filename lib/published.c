@@ -149,7 +149,8 @@ published_tick(struct transfer *t)
         job->body_max = LAYER_FILE_MAX;
     } else if (named(t)) {
         transfer_fail(t, err != 0 ? err : SHOAL_ENOMEM,
-                      "%s: cannot be asked for", t->layer_url);
+                      "%.*s: cannot be asked for",
+                      (int) strcspn(t->layer_url, "?"), t->layer_url);
     }
 }
 
@@ -173,6 +174,7 @@ published_done(struct job *job, int err, const char *why)
     } else if (err == SHOAL_EVERIFY && named(t)) {
         t->other_version = true; /* the layer decides */
     } else if (err != 0 && named(t)) {
-        transfer_fail(t, err, "%s: %s", t->layer_url, why);
+        transfer_fail(t, err, "%.*s: %s", (int) strcspn(t->layer_url, "?"),
+                      t->layer_url, why);
     }
 }

@@ -147,7 +147,8 @@ search_start(struct transfer *t, const char *url, struct source *from,
     s->from = from;
     s->url = strdup(url);
     if (url_split(url, s->host, sizeof(s->host), &port) != 0) {
-        snprintf(why, cap, "%s: not an http(s) URL", url);
+        snprintf(why, cap, "%.*s: not an http(s) URL",
+                 (int) strcspn(url, "?#"), url);
         err = SHOAL_EINVAL;
     } else if (guard != NULL && guard->url(guard->ctx, url) != 0) {
         snprintf(why, cap, "%s: origin not allowed", s->host);

@@ -38,11 +38,29 @@ put_bad(char *p, size_t cap, const struct tracker_ask *ask)
     }
 }
 
+static bool
+has_query(const struct resource *r)
+{
+    return strchr(r->url, '?') != NULL;
+}
+
+int
+tracker_header(const struct tracker_ask *ask, char **line)
+{
+    *line = NULL;
+    if (has_query(ask->resource)
+        && asprintf(line, "Shoal-URL: %s", ask->resource->url) < 0)
+    {
+        return SHOAL_ENOMEM;
+    }
+    return 0;
+}
+
 char *
 tracker_url(const char *base, const struct tracker_ask *ask)
 {
     const struct resource *r = ask->resource;
-    char *url = url_escape(r->url);
+    char *url = url_escape(has_query(r) ? "" : r->url);
     char *version = url_escape(r->version);
     char *provider = url_escape(r->provider);
     char *text = NULL, port[16] = "", bad[TRACKER_BAD_MAX * 96];
@@ -55,10 +73,11 @@ tracker_url(const char *base, const struct tracker_ask *ask)
     }
     put_bad(bad, sizeof(bad), ask);
     if (asprintf(&text,
-                 "%s%curl=%s&size=%" PRIu64 "%s%s%s%s%s&left=%" PRIu64
+                 "%s%c%s%s%ssize=%" PRIu64 "%s%s%s%s%s&left=%" PRIu64
                  "%s%s&got=%" PRIu64 ",%" PRIu64 ",%" PRIu64 "%s",
-                 base, strchr(base, '?') != NULL ? '&' : '?', url, r->size,
-                 *version != '\0' ? "&version=" : "", version,
+                 base, strchr(base, '?') != NULL ? '&' : '?',
+                 *url != '\0' ? "url=" : "", url, *url != '\0' ? "&" : "",
+                 r->size, *version != '\0' ? "&version=" : "", version,
                  *provider != '\0' ? "&provider=" : "", provider, port,
                  ask->left, ask->event != NULL ? "&event=" : "",
                  ask->event != NULL ? ask->event : "", ask->got[0],

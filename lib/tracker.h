@@ -58,6 +58,14 @@ struct tracker_answer {
 char *tracker_url(const char *base, const struct tracker_ask *ask);
 
 /**
+ * tracker_header(ask, line):
+ * The header line that tells the resource's URL instead, where it has a query,
+ * which may be a token: request lines stand in logs. Free it. NULL: none.
+ * Errors:  SHOAL_ENOMEM.
+ */
+int tracker_header(const struct tracker_ask *ask, char **line);
+
+/**
  * tracker_parse(text, len, out, why, cap):
  * Read an answer; entries that make no sense are passed over.
  * Errors:  SHOAL_EPROTO; ${why} says what is wrong.

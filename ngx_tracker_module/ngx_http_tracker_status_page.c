@@ -46,6 +46,19 @@ ngx_http_tracker_status_put(ngx_http_tracker_body_t *body, const char *text)
 }
 
 
+/* Less its query, which may be a secret. */
+static u_char *
+ngx_http_tracker_status_url(u_char *p, u_char *url, size_t len)
+{
+    u_char  *query;
+
+    query = ngx_strlchr(url, url + len, '?');
+
+    return ngx_http_tracker_put_json(p, url, query ? (size_t) (query - url)
+                                                   : len);
+}
+
+
 /* What it said of itself; what it did not say is left out. */
 static u_char *
 ngx_http_tracker_status_load(u_char *p, ngx_http_tracker_member_t *m)
@@ -254,7 +267,7 @@ ngx_http_tracker_status_member(ngx_http_tracker_body_t *body,
                     (size_t) (m->session[0] ? NGX_HTTP_TRACKER_SESSION_LEN
                                             : 0), m->session);
 
-    p = ngx_http_tracker_put_json(p, m->url, m->url_len);
+    p = ngx_http_tracker_status_url(p, m->url, m->url_len);
 
     p = ngx_http_tracker_put_lit(p, ",\"address\":\"");
 
@@ -380,7 +393,7 @@ ngx_http_tracker_status_swarm(ngx_http_tracker_body_t *body, u_char *id,
 
     if (sight->has_text) {
         p = ngx_http_tracker_put_lit(p, ",\"url\":");
-        p = ngx_http_tracker_put_json(p, text->data, text->url_len);
+        p = ngx_http_tracker_status_url(p, text->data, text->url_len);
         p = ngx_sprintf(p, ",\"size\":%uL,\"version\":",
                         (uint64_t) text->size);
         p = ngx_http_tracker_put_json(p, text->data + text->url_len,

@@ -121,10 +121,10 @@ requests(void **state)
 
     (void) state;
     assert_int_equal(
-        resource_init(&r, "http://h/a?b&c", 5, "", "etag:\"x y\""), 0);
+        resource_init(&r, "http://h/a&b;c", 5, "", "etag:\"x y\""), 0);
     char *url = tracker_url("http://t/peers", &ask);
     assert_string_equal(url,
-                        "http://t/peers?url=http%3A%2F%2Fh%2Fa%3Fb%26c&size=5"
+                        "http://t/peers?url=http%3A%2F%2Fh%2Fa%26b%3Bc&size=5"
                         "&version=etag%3A%22x%20y%22&left=3&got=0,0,0");
     free(url);
     ask.port = 4000;
@@ -132,7 +132,7 @@ requests(void **state)
     ask.got[0] = 1;
     url = tracker_url("http://t/peers?k=v", &ask);
     assert_string_equal(
-        url, "http://t/peers?k=v&url=http%3A%2F%2Fh%2Fa%3Fb%26c&size=5"
+        url, "http://t/peers?k=v&url=http%3A%2F%2Fh%2Fa%26b%3Bc&size=5"
              "&version=etag%3A%22x%20y%22&port=4000&left=3&event=started"
              "&got=1,0,0");
     free(url);
@@ -146,11 +146,35 @@ requests(void **state)
     resource_fini(&r);
 }
 
+/* Request lines stand in logs, this header does not. */
+static void
+queries_go_in_a_header(void **state)
+{
+    struct resource r;
+    struct tracker_ask ask = { .resource = &r };
+    char *line;
+
+    (void) state;
+    assert_int_equal(resource_init(&r, "http://h/a?token=x", 5, "", ""), 0);
+    char *url = tracker_url("http://t/peers?k=v", &ask);
+    assert_string_equal(url, "http://t/peers?k=v&size=5&left=0&got=0,0,0");
+    free(url);
+    assert_int_equal(tracker_header(&ask, &line), 0);
+    assert_string_equal(line, "Shoal-URL: http://h/a?token=x");
+    free(line);
+    resource_fini(&r);
+    assert_int_equal(resource_init(&r, "http://h/a", 5, "", ""), 0);
+    assert_int_equal(tracker_header(&ask, &line), 0);
+    assert_null(line);
+    resource_fini(&r);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(whole_answer),
     cmocka_unit_test(rubbish),
     cmocka_unit_test(intervals),
     cmocka_unit_test(requests),
+    cmocka_unit_test(queries_go_in_a_header),
 };
 
 UNIT_MAIN(tests)
