@@ -21,7 +21,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 endif
 
-PKGS_LIB    := libcurl libmicrohttpd libcrypto jansson
+PKGS_LIB    := libcurl libmicrohttpd gnutls libcrypto jansson
 PKGS_SUPER  := lmdb yaml-0.1 libcares libsystemd
 PKGS_TEST   := cmocka
 ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(CPPFLAGS)

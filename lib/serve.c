@@ -13,31 +13,17 @@
 #include "serve_internal.h"
 #include "shoal.h"
 
+/* Of TLS: 1.2 and 1.3. */
+#define PRIORITIES "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"
+
 enum {
     CONNECTIONS_MAX = 1024, /* by default */
     CEILING = 1 << 20,      /* MHD's own limit; ours is the crowd's */
     IDLE_MS = 60000,        /* this and the next three by default */
     HEADER_MS = 10000,
     WINDOW_MS = 30000,
-    REFUSED_MS = 2000, /* who is above a limit has that long to hear of it */
-    THREADS_MAX = 32   /* more do not help one block server */
+    THREADS_MAX = 32 /* more do not help one block server */
 };
-
-struct conn *
-serve_conn_of(struct MHD_Connection *c)
-{
-    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-        ->socket_context;
-}
-
-const struct sockaddr *
-serve_address_of(struct MHD_Connection *c)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    return info != NULL ? info->client_addr : NULL;
-}
 
 /* The context of a request: NULL, then this, or a poll that waits. */
 static const char request_mark;
@@ -106,68 +92,6 @@ request_done(void *cls, struct MHD_Connection *c, void **context,
     }
 }
 
-static void
-count_refusal(struct serve *s, enum crowd_verdict v)
-{
-    atomic_fetch_add(
-        &s->refused[v == CROWD_FULL ? SERVE_FULL : SERVE_ADDRESS_FULL], 1);
-}
-
-/* Those that are far above a limit are not even told so. */
-static enum MHD_Result
-let_in(void *cls, const struct sockaddr *sa, socklen_t len)
-{
-    struct serve *s = cls;
-    enum crowd_verdict v = crowd_room(s->crowd, sa);
-
-    (void) len;
-    if (v != CROWD_IN) {
-        count_refusal(s, v);
-    }
-    return v == CROWD_IN ? MHD_YES : MHD_NO;
-}
-
-static struct conn *
-conn_create(struct serve *s, struct MHD_Connection *c)
-{
-    struct conn *conn = calloc(1, sizeof(*conn));
-    struct crowd_address *address;
-
-    enum crowd_verdict v =
-        crowd_enter(s->crowd, serve_address_of(c), &address);
-    if (conn == NULL) {
-        crowd_leave(s->crowd, address);
-        return NULL;
-    }
-    if (v != CROWD_IN) {
-        count_refusal(s, v);
-    }
-    conn->address = address;
-    conn->above_limit = v != CROWD_IN;
-    stall_add(s->stall, &conn->stall,
-              MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
-                  ->connect_fd,
-              conn->above_limit ? REFUSED_MS : 0);
-    return conn;
-}
-
-static void
-connection_changed(void *cls, struct MHD_Connection *c, void **context,
-                   enum MHD_ConnectionNotificationCode what)
-{
-    struct serve *s = cls;
-    struct conn *conn = *context;
-
-    if (what != MHD_CONNECTION_NOTIFY_CLOSED) {
-        *context = conn_create(s, c);
-    } else if (conn != NULL) {
-        crowd_leave(s->crowd, conn->address);
-        stall_del(s->stall, &conn->stall);
-        free(conn);
-        *context = NULL;
-    }
-}
-
 /* One for each core that this process may run on. */
 static unsigned
 thread_count(unsigned wanted)
@@ -185,19 +109,29 @@ thread_count(unsigned wanted)
 static struct MHD_Daemon *
 start_daemon(struct serve *s, int fd, unsigned threads)
 {
-    struct MHD_OptionItem more[] = {
-        { threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-          (intptr_t) threads, NULL },
-        { MHD_OPTION_END, 0, NULL },
-    };
+    struct MHD_OptionItem more[4];
+    size_t n = 0;
+
+    if (threads > 1) {
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
+                                             (intptr_t) threads, NULL };
+    }
+    if (s->tls != NULL) {
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+                                             tls_retrieve() };
+        more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                             (void *) (uintptr_t) PRIORITIES };
+    }
+    more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, let_in, s,
-        handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME
+            | (s->tls != NULL ? MHD_USE_TLS : 0),
+        0, serve_let_in, s, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) SERVE_MEMORY,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t) SERVE_MEMORY_STEP,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) CEILING,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, serve_connection_changed, s,
         MHD_OPTION_NOTIFY_COMPLETED, request_done, s, MHD_OPTION_ARRAY, more,
         MHD_OPTION_END);
 }
@@ -247,6 +181,7 @@ free_all(struct serve *s)
     stall_free(s->stall);
     crowd_free(s->crowd);
     ticket_gate_free(s->gate);
+    tls_free(s->tls);
     free(s);
 }
 
@@ -270,6 +205,13 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
     if (create_parts(s, options) != 0) {
         snprintf(why, cap, "out of memory");
         goto free_parts;
+    }
+    if (options->certificate != NULL) {
+        err =
+            tls_create(options->certificate, options->key, &s->tls, why, cap);
+        if (err != 0) {
+            goto free_parts;
+        }
     }
     err = SHOAL_ENET;
     int fd = listen_open(options->address, options->port, why, cap);
@@ -305,14 +247,18 @@ serve_reload(struct serve *s, const struct serve_options *options, char *why,
 {
     struct stall_limits limits = limits_of(options);
 
-    (void) why;
-    (void) cap;
     pace_set(s->pace, options->max_rate);
     stall_set(s->stall, &limits);
     crowd_set(s->crowd, or_default(options->max_connections, CONNECTIONS_MAX),
               options->max_per_address);
     ticket_gate_set(s->gate, options->tickets);
-    return 0;
+    if ((s->tls != NULL) != (options->certificate != NULL)) {
+        snprintf(why, cap, "TLS is switched on and off by a restart");
+        return SHOAL_EINVAL;
+    }
+    return s->tls == NULL ? 0
+                          : tls_reload(s->tls, options->certificate,
+                                       options->key, why, cap);
 }
 
 void
@@ -325,6 +271,7 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
     memset(out, 0, sizeof(*out));
     out->bytes = atomic_load(&s->bytes);
     out->busy = atomic_load(&s->busy);
+    out->handshakes_failed = atomic_load(&s->handshakes_failed);
     out->denied = atomic_load(&s->denied);
     for (int i = 0; i < SERVE_KINDS; i++) {
         out->asked[i] = atomic_load(&s->asked[i]);

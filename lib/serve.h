@@ -85,6 +85,9 @@ struct serve_options {
 
     /* What follows, serve_reload() takes too. */
 
+    const char *certificate; /* PEM files; NULL both: no TLS, which a reload */
+    const char *key;         /* does not change */
+
     unsigned max_connections; /* 0: 1024 */
     unsigned max_per_address; /* of one IPv4 address or IPv6 /64; 0: any
                                  number */
@@ -133,9 +136,10 @@ struct serve_stats {
     uint64_t answered[6];        /* by status class: [2] is 2xx */
     uint64_t refused[SERVE_REFUSALS];
     uint64_t ended[SERVE_DEADLINES];
-    unsigned connections; /* now */
-    unsigned active;      /* uploads now */
-    unsigned waiting;     /* for news of blocks, now */
+    uint64_t handshakes_failed; /* TLS connections that did not get further */
+    unsigned connections;       /* now */
+    unsigned active;            /* uploads now */
+    unsigned waiting;           /* for news of blocks, now */
 };
 
 struct serve;
@@ -145,7 +149,8 @@ struct serve;
  * Listen and serve in threads of its own. ${options->ops} and ${->ctx} are
  * borrowed until serve_stop(); the words of an error go to ${why}.
  *
- * Errors:  SHOAL_ENET (address in use, not ours), SHOAL_ENOMEM.
+ * Errors:  SHOAL_ENET (address in use, not ours), SHOAL_ENOMEM, and of the
+ *          certificate SHOAL_EIO, SHOAL_EINVAL.
  */
 int serve_start(const struct serve_options *options, struct serve **out,
                 char *why, size_t cap);
@@ -158,8 +163,10 @@ uint16_t serve_port(const struct serve *s);
  * Limits and deadlines of ${options} instead of those from before, for
  * connections that are there too; nobody is disconnected because of it.
  * Where to listen and whose blocks stay as they are, whatever is said there.
+ * The certificate's files are read again, for connections from now on.
  *
- * Errors:  SHOAL_EINVAL, and nothing has changed; its words go to ${why}.
+ * Errors:  SHOAL_EIO, SHOAL_EINVAL, SHOAL_ENOMEM (the certificate, which stays
+ *          as it was; all else is taken); the words go to ${why}.
  */
 int serve_reload(struct serve *s, const struct serve_options *options,
                  char *why, size_t cap);

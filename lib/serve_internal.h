@@ -14,6 +14,7 @@
 #include "serve.h"
 #include "stall.h"
 #include "ticket.h"
+#include "tls.h"
 
 enum {
     SERVE_CHUNK = 65536,     /* bytes; response buffer of one connection */
@@ -31,6 +32,7 @@ struct serve {
     struct crowd *crowd;
     struct ticket_gate *gate;
     struct hold *hold;
+    struct tls *tls; /* NULL: HTTP without it */
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;
@@ -42,17 +44,26 @@ struct serve {
     atomic_uint_fast64_t busy;
     atomic_uint_fast64_t denied;
     atomic_uint_fast64_t refused[SERVE_REFUSALS];
+    atomic_uint_fast64_t handshakes_failed;
 };
 
 /* A connection, as MHD's socket context. */
 struct conn {
     struct stall_conn stall;
+    struct tls_conn tls;
     struct crowd_address *address;
     uint64_t told_ms; /* when it was told news last; 0: never */
     bool above_limit;
     bool head;    /* the request is a HEAD */
     bool cut_off; /* the last answer did not get to its end */
 };
+
+/* serve_conn.c; for MHD_start_daemon(), with the server as context. */
+enum MHD_Result serve_let_in(void *cls, const struct sockaddr *sa,
+                             socklen_t len);
+void serve_connection_changed(void *cls, struct MHD_Connection *c,
+                              void **context,
+                              enum MHD_ConnectionNotificationCode what);
 
 /** serve_conn_of(c): NULL when there was no memory for it. */
 struct conn *serve_conn_of(struct MHD_Connection *c);

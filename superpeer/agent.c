@@ -92,6 +92,7 @@ agent_create(struct config *config, uint16_t port, const struct agent_ops *ops,
     hex_encode(random, sizeof(random), a->session);
     a->ops = ops;
     a->port = port;
+    a->https = config->tls_certificate != NULL;
     a->seq = 1; /* that of calls which only ask for the epoch */
     init_sync(a);
     int err = agent_reload(a, config);

@@ -69,6 +69,9 @@ query(struct tracker_link *l, const struct question *q, char out[QUERY_MAX])
              "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
              a->config->name, a->session, q->seq, q->wait_ms,
              (unsigned) a->port);
+    if (a->https) {
+        add(out, "&scheme=https");
+    }
     if (l->epoch[0] != '\0') {
         add(out, "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
     }

@@ -76,6 +76,7 @@ struct tracker_link {
 struct agent {
     const struct agent_ops *ops;
     uint16_t port;
+    bool https; /* what is at that port */
     char session[17];
     pthread_t keeper;
     atomic_uint_fast64_t keeper_moved_ms;

@@ -11,6 +11,7 @@
 #include "resolve.h"
 #include "shoal.h"
 #include "ticket.h"
+#include "tls.h"
 
 enum {
     TOKEN_MAX = 4096 /* bytes */
@@ -76,6 +77,21 @@ config_check_tracker(struct reader *r, struct config_tracker *t, size_t line)
     if ((t->certificate != NULL) != (t->key != NULL)) {
         config_fault(r, line, "trackers[].certificate",
                      "expected certificate and key, given one of them");
+    }
+}
+
+void
+config_check_tls(struct reader *r, size_t line)
+{
+    const struct config *c = r->config;
+    char why[512];
+
+    if (c->tls_certificate == NULL || c->tls_key == NULL) {
+        config_fault(r, line, "tls",
+                     "expected certificate and key, given one of them");
+    } else if (tls_check(c->tls_certificate, c->tls_key, why, sizeof(why))
+               != 0) {
+        config_fault(r, line, "tls", "%s", why);
     }
 }
 

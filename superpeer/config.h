@@ -46,6 +46,7 @@ struct config {
     char *cache_path;
     uint64_t cache_size; /* bytes */
     uint64_t cache_pin_ms;
+    char *tls_certificate, *tls_key;
     uint64_t connections;             /* of the block server */
     uint64_t connections_per_address; /* 0: no limit */
     uint64_t upload_rate;             /* bytes a second; 0: no limit */

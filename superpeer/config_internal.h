@@ -82,6 +82,10 @@ void config_range(const struct setting *s, char *out, size_t cap);
 void config_check_tracker(struct reader *r, struct config_tracker *t,
                           size_t line);
 
+/** config_check_tls(r, line): what its settings say together; reads the
+ *  files. */
+void config_check_tls(struct reader *r, size_t line);
+
 /** config_note(r, s, text): remember what was given, so that two files can be
  *  compared. SHOAL_ENOMEM. */
 int config_note(struct reader *r, const struct setting *s, const char *text);

@@ -196,6 +196,22 @@ const struct setting config_settings[] = {
       .offset = AT(resolver_timeout),
       .help = "How long a name may take until it counts as one that cannot be "
               "resolved." },
+    { .key = "tls.certificate",
+      .take = take_path,
+      .expected = "a path",
+      .reload = true,
+      .offset = AT(tls_certificate),
+      .help = "The block server's certificate, PEM, with those that signed it "
+              "behind it. With it `listen` is for https alone, and trackers "
+              "are told so; without it for http. Each reload reads the file "
+              "anew, for connections from then on; https instead of http, or "
+              "back, needs a restart." },
+    { .key = "tls.key",
+      .take = take_path,
+      .expected = "a path",
+      .reload = true,
+      .offset = AT(tls_key),
+      .help = "Its private key, PEM, without a password." },
     { .key = "limits.connections",
       .take = take_count,
       .expected = "a number",

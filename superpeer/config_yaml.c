@@ -189,6 +189,9 @@ read_pair(struct reader *r, const char *prefix, const yaml_node_t *key_node,
         read_trackers(r, value);
     } else if (strpbrk(key, "[") == NULL && is_prefix(below)) {
         read_map(r, below, value);
+        if (strcmp(key, "tls") == 0) {
+            config_check_tls(r, line);
+        }
     } else {
         config_fault(r, line, key,
                      "expected a setting that is known, given one "

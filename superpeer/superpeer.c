@@ -192,6 +192,8 @@ superpeer_serve_options(const struct superpeer *s, const struct config *c)
         .port = c->listen.port,
         .ops = &cache_serve_ops,
         .ctx = s->cache,
+        .certificate = c->tls_certificate,
+        .key = c->tls_key,
         .max_connections = (unsigned) c->connections,
         .max_per_address = (unsigned) c->connections_per_address,
         .max_rate = c->upload_rate,

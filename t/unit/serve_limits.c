@@ -28,11 +28,23 @@ static int
 status_at(int fd)
 {
     const char *request = REQUEST "Range: bytes=0-9\r\n\r\n";
-    char buf[1024] = "";
+    char buf[1024] = "", *end = NULL, *length;
+    size_t len = 0;
     int status = 0;
+    ssize_t n;
 
     send(fd, request, strlen(request), MSG_NOSIGNAL);
-    if (recv(fd, buf, sizeof(buf) - 1, 0) > 0) {
+    while ((end == NULL || len < (size_t) (end - buf) + 4 + (size_t) status)
+           && (n = recv(fd, buf + len, sizeof(buf) - 1 - len, 0)) > 0)
+    {
+        len += (size_t) n;
+        end = strstr(buf, "\r\n\r\n");
+        length = strstr(buf, "Content-Length: ");
+        status = end != NULL && length != NULL
+                     ? (int) strtol(length + 16, NULL, 10)
+                     : 0;
+    }
+    if (len > 0) {
         assert_memory_equal(buf, "HTTP/1.1 ", 9);
         status = (int) strtol(buf + 9, NULL, 10);
     }
