@@ -113,6 +113,10 @@ check_answer(struct job *job)
     {
         return SHOAL_ENOAGREE;
     }
+    if (cdn && t->o.want != NULL && a->no_share) {
+        transfer_fail(t, SHOAL_EPRIVATE, "%s: private", s->name);
+        return SHOAL_EPRIVATE;
+    }
     job->end = a->last + 1;
     return 0;
 }

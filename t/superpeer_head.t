@@ -42,6 +42,16 @@ try_nodes('truncated bodies at the first', $ready,
     { bad => { truncate => 100_000 } }, {});
 try_nodes('private', qr/^\?\S+ private$/,
     { headers => { 'Cache-Control' => 'private' } });
+# Whatever HEAD says, and whichever node.
+sub private_get($how) {
+    return { bad => { each => sub ($q) {
+        return $q->{method} eq 'GET' ? (headers => { 'Cache-Control' => $how }) : ();
+    } } };
+}
+try_nodes("$_ in answers to GET", qr/^\?\S+ private$/, private_get($_))
+    for 'private', 'no-store', 'max-age=60, Private="Set-Cookie"';
+try_nodes('private at one of two nodes', qr/^\?\S+ private$/, private_get('private'), {});
+try_nodes('another word', $ready, private_get('no-cache, x-private, public'));
 try_nodes('no node gives ranges', qr/^\?\S+ (?:failed|noagree)$/,
     { bad => { ranges => 0 } });
 
