@@ -130,12 +130,30 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
     return set;
 }
 
+/* A growing list; `err` sticks. */
 struct loading {
     struct cache *cache;
     struct cache_set **list;
     size_t n, cap;
+    uint8_t (*damaged)[RESOURCE_ID_LEN];
+    size_t n_damaged;
     int err;
 };
+
+static void
+load_damaged(void *ctx, const uint8_t id[RESOURCE_ID_LEN])
+{
+    struct loading *l = ctx;
+    void *more = realloc(l->damaged, (l->n_damaged + 1) * RESOURCE_ID_LEN);
+
+    log_line(LOG_LEVEL_ERROR, id, "cache: its record is damaged: deleted");
+    if (more == NULL) {
+        l->err = SHOAL_ENOMEM;
+        return;
+    }
+    l->damaged = more;
+    memcpy(l->damaged[l->n_damaged++], id, RESOURCE_ID_LEN);
+}
 
 static void
 load_one(void *ctx, const struct db_record *rec, const uint8_t *bits,
@@ -152,9 +170,12 @@ load_one(void *ctx, const struct db_record *rec, const uint8_t *bits,
         l->list = list != NULL ? list : l->list;
         l->cap = list != NULL ? cap : l->cap;
     }
-    struct cache_set *set = l->err == 0 ? load_set(rec, bits, len) : NULL;
+    if (l->err != 0) {
+        return;
+    }
+    struct cache_set *set = load_set(rec, bits, len);
     if (set == NULL) {
-        log_line(LOG_LEVEL_ERROR, rec->id, "cache: its record is damaged");
+        load_damaged(l, rec->id);
     } else if (rec->state == DB_LEAVING) {
         evict_again(l->cache, set);
     } else {
@@ -177,14 +198,20 @@ static int
 load_all(struct cache *c)
 {
     struct loading l = { .cache = c };
+    struct db_each each = { load_one, load_damaged, &l };
 
-    int err = db_each(c->db, load_one, &l);
+    int err = db_each(c->db, &each);
     if (l.n > 0) {
         qsort(l.list, l.n, sizeof(struct cache_set *), compare_use);
     }
     for (size_t i = 0; i < l.n; i++) {
         sets_add(&c->sets, l.list[i]);
     }
+    for (size_t i = 0; i < l.n_damaged && err == 0; i++) {
+        err = db_delete_unknown(c->db, l.damaged[i]);
+        c->gone[CACHE_GONE_DAMAGED]++;
+    }
+    free(l.damaged);
     free(l.list);
     return err != 0 ? err : l.err;
 }
@@ -225,6 +252,7 @@ cache_open(const struct cache_options *options, struct cache **out, char *why,
     }
     c->on_leaving = options->leaving;
     c->on_damaged = options->damaged;
+    c->on_broken = options->broken;
     c->ctx = options->ctx;
     c->pin_ms = options->pin_ms;
     init_sync(c);

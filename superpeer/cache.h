@@ -59,6 +59,11 @@ struct cache_options {
     /** A block of the set was found damaged, and dropped; must not block.
      *  NULL allowed. */
     void (*damaged)(void *ctx, const uint8_t id[20]);
+
+    /** LMDB has found its file damaged: nothing can be read or written any
+     *  more, and the next cache_open() begins anew. Called once, from the
+     *  writer's thread; NULL allowed. */
+    void (*broken)(void *ctx);
     void *ctx;
 };
 

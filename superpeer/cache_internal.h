@@ -34,6 +34,7 @@ struct cache {
     unsigned pin_ms;
     void (*on_leaving)(void *ctx, const uint8_t id[20], bool more);
     void (*on_damaged)(void *ctx, const uint8_t id[20]);
+    void (*on_broken)(void *ctx);
     void *ctx;
 
     pthread_mutex_t sync_lock;

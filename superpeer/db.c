@@ -1,12 +1,10 @@
 #include "db.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -17,10 +15,11 @@
 
 enum {
     FORMAT = 1,
-    SHRINK_BYTES = 32 << 20, /* for deletions in a map that is full */
-    NEARLY_FULL = 8 << 20,   /* bytes left on a disk that is called full */
-    PAGE = 65536,            /* bytes, a multiple of all page sizes */
-    READERS_MAX = 256
+    SPARE_BYTES = 32 << 20, /* for deletions in a map that is full */
+    NEARLY_FULL = 8 << 20,  /* bytes left on a disk that is called full */
+    PAGE = 65536,           /* bytes, a multiple of all page sizes */
+    READERS_MAX = 256,
+    IS_OVERFLOW = 4, /* P_OVERFLOW of mdb.c */
 };
 
 static const char *const names[] = { "info", "sets", "bits", "hashes",
@@ -54,6 +53,43 @@ db_is_of(const uint8_t *id, const MDB_val *key)
            && memcmp(key->mv_data, id, RESOURCE_ID_LEN) == 0;
 }
 
+/* A large value has pages of its own behind a header, which LMDB believes
+ * when it deletes it: struct MDB_page of mdb.c. */
+struct overflow {
+    uint64_t pgno;
+    uint16_t pad, flags;
+    uint32_t pages;
+};
+
+uint64_t
+db_overflow(const MDB_val *data)
+{
+    struct overflow h;
+
+    memcpy(&h, (const char *) data->mv_data - sizeof(h), sizeof(h));
+    return h.pgno;
+}
+
+bool
+db_is_sound(const struct db *d, const MDB_val *data, bool writing)
+{
+    uintptr_t at = (uintptr_t) data->mv_data - d->map;
+    struct overflow h;
+
+    if (at >= d->map_bytes) { /* a page that this transaction has changed */
+        return writing;
+    }
+    if (data->mv_size > d->map_bytes - at) {
+        return false;
+    }
+    if (at % d->page_size != sizeof(h)) { /* among others, on a tree's page */
+        return at % d->page_size + data->mv_size <= d->page_size;
+    }
+    memcpy(&h, (const char *) data->mv_data - sizeof(h), sizeof(h));
+    return h.pgno == at / d->page_size && h.flags == IS_OVERFLOW
+           && h.pages == (sizeof(h) - 1 + data->mv_size) / d->page_size + 1;
+}
+
 /* LMDB's and the system's errors in ours. LMDB says EIO when a write was cut
  * short, as the last one on a disk that runs full is. */
 int
@@ -69,6 +105,11 @@ db_fail(struct db *d, const uint8_t *id, const char *what, int rc)
     log_line(LOG_LEVEL_ERROR, id, "cache: %s: %s", what, mdb_strerror(rc));
     if (rc == MDB_MAP_FULL) {
         atomic_store(&d->map_full, true);
+    }
+    if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_PANIC
+        || rc == MDB_CURSOR_FULL || rc == MDB_PAGE_FULL)
+    {
+        db_break(d, mdb_strerror(rc));
     }
     switch (rc) {
     case MDB_MAP_FULL:
@@ -89,13 +130,21 @@ open_tables(struct db *d, MDB_txn *txn)
 {
     uint32_t format = FORMAT;
     MDB_val key = db_val("format", 6), data;
+    MDB_dbi names_dbi;
+    MDB_stat st;
     int rc = 0;
 
     for (int i = 0; i < TABLES && rc == 0; i++) {
         rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &d->table[i]);
     }
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        rc = mdb_dbi_open(txn, NULL, 0, &names_dbi);
+    }
+    if (rc == 0) {
+        rc = mdb_stat(txn, names_dbi, &st);
+    }
+    if (rc != 0 || st.ms_entries != TABLES) { /* a name is damaged */
+        return rc != 0 ? rc : MDB_CORRUPTED;
     }
     rc = mdb_get(txn, d->table[INFO], &key, &data);
     if (rc == MDB_NOTFOUND) {
@@ -106,15 +155,15 @@ open_tables(struct db *d, MDB_txn *txn)
         && (data.mv_size != sizeof(format)
             || memcmp(data.mv_data, &format, sizeof(format)) != 0))
     {
-        return MDB_VERSION_MISMATCH;
+        return MDB_CORRUPTED;
     }
     return rc;
 }
 
-/* A file that is larger than the cache may be now, as its size was lowered,
- * needs room for the deletions that make it fit. */
+/* What blocks may take. A file that is larger than the cache may be now, as its
+ * size was lowered, stays as it is until sets were evicted. */
 static uint64_t
-map_size(const struct db *d)
+limit(const struct db *d)
 {
     char name[PATH_MAX];
     struct stat st;
@@ -122,9 +171,38 @@ map_size(const struct db *d)
 
     snprintf(name, sizeof(name), "%s/data.mdb", d->path);
     if (stat(name, &st) == 0 && (uint64_t) st.st_size > size) {
-        size = (uint64_t) st.st_size + SHRINK_BYTES;
+        size = (uint64_t) st.st_size;
     }
     return size / PAGE * PAGE;
+}
+
+/* LMDB does not tell where its map is: a page of it tells its own number. */
+static int
+find_map(struct db *d)
+{
+    MDB_val key = db_val("format", 6), data;
+    MDB_envinfo info;
+    MDB_txn *txn;
+    uint64_t pgno;
+
+    int rc = mdb_env_info(d->env, &info);
+    if (rc == 0) {
+        d->map_bytes = info.me_mapsize;
+        rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rc = mdb_get(txn, d->table[INFO], &key, &data);
+    if (rc == 0) {
+        uintptr_t page =
+            (uintptr_t) data.mv_data / d->page_size * d->page_size;
+
+        memcpy(&pgno, (const void *) page, sizeof(pgno));
+        d->map = page - pgno * d->page_size;
+    }
+    mdb_txn_abort(txn);
+    return rc;
 }
 
 static int
@@ -141,7 +219,8 @@ open_env(struct db *d)
     }
     mdb_env_set_maxdbs(d->env, TABLES);
     mdb_env_set_maxreaders(d->env, READERS_MAX);
-    rc = mdb_env_set_mapsize(d->env, map_size(d));
+    uint64_t most = limit(d);
+    rc = mdb_env_set_mapsize(d->env, most + SPARE_BYTES);
     if (rc == 0) {
         rc = mdb_env_open(d->env, d->path, MDB_NOTLS | MDB_NOSYNC, 0600);
     }
@@ -150,6 +229,7 @@ open_env(struct db *d)
     }
     if (rc == 0) {
         d->page_size = stat.ms_psize;
+        d->limit_pages = most / d->page_size;
         mdb_reader_check(d->env, &dead);
         rc = mdb_txn_begin(d->env, NULL, 0, &txn);
     }
@@ -161,31 +241,59 @@ open_env(struct db *d)
         mdb_txn_abort(txn);
         return rc;
     }
-    return mdb_txn_commit(txn);
+    rc = mdb_txn_commit(txn);
+    return rc == 0 ? find_map(d) : rc;
 }
 
-/* Two processes would not know of each other's sets. */
-static int
-lock_folder(const struct db *d, char *why, size_t cap)
+/* What LMDB says of a file, or a lock file, that it cannot make sense of. */
+static bool
+is_damage(int rc)
 {
-    char name[PATH_MAX];
+    return rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND
+           || rc == MDB_PANIC || rc == MDB_BAD_DBI || rc == MDB_INCOMPATIBLE;
+}
 
-    int n = snprintf(name, sizeof(name), "%s/superpeer.lock", d->path);
-    if (n < 0 || (size_t) n >= sizeof(name)) {
-        snprintf(why, cap, "cache %s: path too long", d->path);
-        return -1;
+static void
+close_env(struct db *d)
+{
+    if (d->env != NULL) {
+        mdb_env_close(d->env);
+        d->env = NULL;
     }
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        snprintf(why, cap, "cache %s: %s", d->path, strerror(errno));
-        return -1;
+}
+
+/* Of the lock file nothing is needed: no other process has the file open. */
+static int
+open_again(struct db *d, int rc)
+{
+    close_env(d);
+    db_folder_forget_locks(d);
+    rc = open_env(d);
+    if (is_damage(rc)) {
+        close_env(d);
+        if (db_folder_move_aside(d, mdb_strerror(rc)) == 0) {
+            rc = open_env(d);
+        }
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(why, cap, "cache %s: in use by another super peer", d->path);
-        close(fd);
-        return -1;
+    return rc;
+}
+
+static int
+open_sound(struct db *d, char *why, size_t cap)
+{
+    int err = db_folder_check(d, why, cap);
+    if (err != 0) {
+        return err;
     }
-    return fd;
+    int rc = open_env(d);
+    if (is_damage(rc) || rc == MDB_VERSION_MISMATCH) {
+        rc = open_again(d, rc);
+    }
+    if (rc != 0) {
+        snprintf(why, cap, "cache %s: %s", d->path, mdb_strerror(rc));
+        return SHOAL_EIO;
+    }
+    return 0;
 }
 
 int
@@ -201,32 +309,30 @@ db_open(const char *path, uint64_t size, uint64_t map_size, struct db **out,
     }
     d->size = size;
     d->map_size = map_size;
+    pthread_mutex_init(&d->lock, NULL);
     d->path = strdup(path);
     if (d->path == NULL) {
         goto free_db;
     }
     err = SHOAL_EIO;
-    d->lock_fd = lock_folder(d, why, cap);
+    d->lock_fd = db_folder_lock(d, why, cap);
     if (d->lock_fd < 0) {
         goto free_path;
     }
-    int rc = open_env(d);
-    if (rc != 0) {
-        snprintf(why, cap, "cache %s: %s", path, mdb_strerror(rc));
+    err = open_sound(d, why, cap);
+    if (err != 0) {
         goto close_env;
     }
-    pthread_mutex_init(&d->lock, NULL);
     *out = d;
     return 0;
 
 close_env:
-    if (d->env != NULL) {
-        mdb_env_close(d->env);
-    }
+    close_env(d);
     close(d->lock_fd);
 free_path:
     free(d->path);
 free_db:
+    pthread_mutex_destroy(&d->lock);
     free(d);
     return err;
 }
@@ -241,6 +347,7 @@ db_close(struct db *d)
         mdb_txn_abort(d->pool[--d->pooled]);
     }
     mdb_env_close(d->env);
+    db_folder_leave(d);
     close(d->lock_fd);
     pthread_mutex_destroy(&d->lock);
     free(d->path);
@@ -267,6 +374,24 @@ bool
 db_map_was_full(struct db *d)
 {
     return atomic_exchange(&d->map_full, false);
+}
+
+void
+db_break(struct db *d, const char *why)
+{
+    if (!atomic_exchange(&d->broken, true)) {
+        log_line(LOG_LEVEL_ERROR, NULL,
+                 "cache %s: data.mdb is damaged: %s; it is moved aside at the "
+                 "next start",
+                 d->path, why);
+        db_folder_mark_damaged(d, why);
+    }
+}
+
+bool
+db_is_broken(const struct db *d)
+{
+    return atomic_load(&d->broken);
 }
 
 uint64_t

@@ -40,13 +40,18 @@ struct db_record {
 
 /** db_open(path, size, map_size, out, why, cap): the folder, which must exist,
  *  is locked against other processes. ${map_size} is 0 but in tests. The words
- *  of an error go to ${why}. */
+ *  of an error go to ${why}. A file that is damaged is moved aside, which the
+ *  log says, and a new one is begun. */
 int db_open(const char *path, uint64_t size, uint64_t map_size,
             struct db **out, char *why, size_t cap);
 
 /** db_room(d): bytes that the file may grow to: its size, or less where the
  *  disk has no room for that. */
 uint64_t db_room(const struct db *d);
+
+/** db_is_broken(d): LMDB has found its file damaged. Nothing of it can be
+ *  relied on, and the next db_open() moves it aside. */
+bool db_is_broken(const struct db *d);
 
 /** db_size(d): as given to db_open(). */
 uint64_t db_size(const struct db *d);
@@ -57,15 +62,19 @@ void db_sizes(struct db *d, uint64_t *map, uint64_t *file);
 /** db_close(d): NULL is a no-op. */
 void db_close(struct db *d);
 
-/**
- * db_each(d, fn, ctx):
- * Call ${fn} with every record and its bitmap; what they point to is valid
- * during the call only. ${fn} must not use ${d}.
- */
-int db_each(struct db *d,
-            void (*fn)(void *ctx, const struct db_record *rec,
-                       const uint8_t *bits, size_t len),
-            void *ctx);
+/** Whom db_each() calls; what they get is valid during the call only. They
+ *  must not use the db. */
+struct db_each {
+    void (*record)(void *ctx, const struct db_record *rec, const uint8_t *bits,
+                   size_t len);
+
+    /** The record of the set is damaged, or its bitmap. */
+    void (*damaged)(void *ctx, const uint8_t id[20]);
+    void *ctx;
+};
+
+/** db_each(d, each): all records. */
+int db_each(struct db *d, const struct db_each *each);
 
 /** db_begin(d, err): a write transaction; must end soon. NULL: ${*err} says
  *  why. */
@@ -92,6 +101,10 @@ int db_delete(struct db *d, const struct db_record *rec, uint64_t block_size);
 /** db_map_was_full(d): was there no free page for a write? Asked once: false
  *  then until it happens again. */
 bool db_map_was_full(struct db *d);
+
+/** db_delete_unknown(d, id): whatever there is of a set whose record is
+ *  damaged. */
+int db_delete_unknown(struct db *d, const uint8_t *id);
 
 /** db_sync(d): everything committed is on the disk afterwards. */
 int db_sync(struct db *d);

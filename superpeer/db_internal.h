@@ -38,7 +38,10 @@ struct db {
     MDB_env *env;
     MDB_dbi table[TABLES];
     size_t page_size; /* LMDB's */
-    atomic_bool map_full;
+    uintptr_t map;    /* likewise, where it begins */
+    size_t map_bytes;
+    uint64_t limit_pages; /* for blocks; the others are for deletions */
+    atomic_bool map_full, broken;
     pthread_mutex_t lock;       /* of the pool */
     MDB_txn *pool[DB_POOL_MAX]; /* reset read transactions */
     unsigned pooled;
@@ -55,8 +58,47 @@ struct block_key db_key(const uint8_t *id, uint32_t block);
 /** db_is_of(id, key): is it one of the set's blocks? */
 bool db_is_of(const uint8_t *id, const MDB_val *key);
 
+/** db_is_sound(d, data, writing): the value lies in the map, and what LMDB
+ *  keeps beside it is right; or it was found in a write transaction, on a page
+ *  that this has changed. To be asked before it is read or deleted. */
+bool db_is_sound(const struct db *d, const MDB_val *data, bool writing);
+
 /** db_fail(d, id, what, rc): LMDB's or the system's error ${rc}, logged, as
  *  one of ours. */
 int db_fail(struct db *d, const uint8_t *id, const char *what, int rc);
+
+/** db_break(d, why): its trees are wrong; said once. */
+void db_break(struct db *d, const char *why);
+
+/** db_overflow(data): the first page of a value that has pages of its own;
+ *  of others it says nothing. */
+uint64_t db_overflow(const MDB_val *data);
+
+/* ---- db_folder.c: the folder, and whether its file can be trusted ---- */
+
+/** db_folder_lock(d, why, cap): the folder is this process's alone; a file,
+ *  or -1. */
+int db_folder_lock(struct db *d, char *why, size_t cap);
+
+/**
+ * db_folder_check(d, why, cap):
+ * The file is as a clean end has left it, or its trees are sound, or it was
+ * moved aside. Afterwards the folder counts as in use, until
+ * db_folder_leave().
+ * Errors:  SHOAL_EIO, SHOAL_ENOMEM.
+ */
+int db_folder_check(struct db *d, char *why, size_t cap);
+
+/** db_folder_move_aside(d, reason): a new file can be begun. */
+int db_folder_move_aside(struct db *d, const char *reason);
+
+/** db_folder_forget_locks(d): removes LMDB's lock file. */
+void db_folder_forget_locks(struct db *d);
+
+/** db_folder_mark_damaged(d, why): the next start moves the file aside. */
+void db_folder_mark_damaged(struct db *d, const char *why);
+
+/** db_folder_leave(d): a clean end; everything was synced. */
+void db_folder_leave(struct db *d);
 
 #endif

@@ -24,13 +24,29 @@ next_string(const char **p, const char *end)
     return s;
 }
 
+void
+db_record_check(const uint8_t *id, const char *begin, const char *end,
+                char *out)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a: no enemy here */
+
+    for (int i = 0; i < RESOURCE_ID_LEN; i++) {
+        hash = (hash ^ id[i]) * UINT64_C(1099511628211);
+    }
+    for (; begin < end; begin++) {
+        hash = (hash ^ (uint8_t) *begin) * UINT64_C(1099511628211);
+    }
+    memcpy(out, &hash, STORED_CHECK);
+}
+
 static int
 parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
 {
     const char *p = data->mv_data, *end = p + data->mv_size;
+    char check[STORED_CHECK];
     struct stored s;
 
-    if (key->mv_size != RESOURCE_ID_LEN || data->mv_size < sizeof(s)) {
+    if (data->mv_size < sizeof(s)) {
         return SHOAL_EINVAL;
     }
     memcpy(&s, p, sizeof(s));
@@ -39,6 +55,12 @@ parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
     rec->provider = rec->url != NULL ? next_string(&p, end) : NULL;
     rec->version = rec->provider != NULL ? next_string(&p, end) : NULL;
     if (rec->version == NULL) {
+        return SHOAL_EINVAL;
+    }
+    db_record_check(key->mv_data, data->mv_data, p, check);
+    if (p != end
+        && (end - p != STORED_CHECK || memcmp(p, check, sizeof(check)) != 0))
+    {
         return SHOAL_EINVAL;
     }
     rec->id = key->mv_data;
@@ -51,45 +73,51 @@ parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
     return 0;
 }
 
+static void
+each_one(struct db *d, MDB_txn *txn, MDB_val *key, const MDB_val *data,
+         const struct db_each *each)
+{
+    struct db_record rec;
+    MDB_val bits;
+
+    if (key->mv_size != RESOURCE_ID_LEN) {
+        log_line(LOG_LEVEL_ERROR, NULL, "cache: a record's key is damaged");
+    } else if (!db_is_sound(d, data, false)
+               || parse_record(key, data, &rec) != 0
+               || mdb_get(txn, d->table[BITS], key, &bits) != 0
+               || !db_is_sound(d, &bits, false))
+    {
+        each->damaged(each->ctx, key->mv_data);
+    } else {
+        each->record(each->ctx, &rec, bits.mv_data, bits.mv_size);
+    }
+}
+
 static int
-each_record(struct db *d, MDB_txn *txn,
-            void (*fn)(void *ctx, const struct db_record *rec,
-                       const uint8_t *bits, size_t len),
-            void *ctx)
+each_record(struct db *d, MDB_txn *txn, const struct db_each *each)
 {
     MDB_cursor *cursor;
-    MDB_val key, data, bits;
+    MDB_val key, data;
 
     int rc = mdb_cursor_open(txn, d->table[SETS], &cursor);
     if (rc != 0) {
         return rc;
     }
     while ((rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
-        struct db_record rec;
-
-        if (parse_record(&key, &data, &rec) != 0
-            || mdb_get(txn, d->table[BITS], &key, &bits) != 0)
-        {
-            log_line(LOG_LEVEL_ERROR, NULL, "cache: a record is damaged");
-            continue;
-        }
-        fn(ctx, &rec, bits.mv_data, bits.mv_size);
+        each_one(d, txn, &key, &data, each);
     }
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 int
-db_each(struct db *d,
-        void (*fn)(void *ctx, const struct db_record *rec, const uint8_t *bits,
-                   size_t len),
-        void *ctx)
+db_each(struct db *d, const struct db_each *each)
 {
     MDB_txn *txn;
 
     int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
     if (rc == 0) {
-        rc = each_record(d, txn, fn, ctx);
+        rc = each_record(d, txn, each);
         mdb_txn_abort(txn);
     }
     return rc == 0 ? 0 : db_fail(d, NULL, "read the records", rc);
@@ -101,6 +129,7 @@ static MDB_txn *
 reader_get(struct db *d)
 {
     MDB_txn *txn = NULL;
+    int rc = MDB_NOTFOUND;
 
     pthread_mutex_lock(&d->lock);
     if (d->pooled > 0) {
@@ -108,12 +137,14 @@ reader_get(struct db *d)
     }
     pthread_mutex_unlock(&d->lock);
     if (txn != NULL) {
-        if (mdb_txn_renew(txn) == 0) {
-            return txn;
+        rc = mdb_txn_renew(txn);
+        if (rc != 0) {
+            mdb_txn_abort(txn);
         }
-        mdb_txn_abort(txn);
     }
-    int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    if (rc != 0) {
+        rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+    }
     if (rc != 0) {
         db_fail(d, NULL, "begin to read", rc);
         return NULL;
@@ -136,6 +167,21 @@ reader_put(struct db *d, MDB_txn *txn)
     }
 }
 
+static int
+find_value(struct db *d, MDB_txn *txn, enum table table, MDB_val *key,
+           MDB_val *data)
+{
+    int rc = mdb_get(txn, d->table[table], key, data);
+
+    if (rc == 0 && !db_is_sound(d, data, false)) {
+        rc = MDB_CORRUPTED;
+    }
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        db_fail(d, key->mv_data, "read", rc);
+    }
+    return rc;
+}
+
 static long
 read_value(struct db *d, enum table table, const struct block_key *k,
            size_t off, struct db_buffer *out)
@@ -147,12 +193,14 @@ read_value(struct db *d, enum table table, const struct block_key *k,
     if (txn == NULL) {
         return SHOAL_EIO;
     }
-    if (mdb_get(txn, d->table[table], &key, &data) == 0 && off < data.mv_size)
-    {
+    int rc = find_value(d, txn, table, &key, &data);
+    if (rc == 0 && off < data.mv_size) {
         size_t most = data.mv_size - off;
 
         n = (long) (out->len < most ? out->len : most);
         memcpy(out->data, (const char *) data.mv_data + off, (size_t) n);
+    } else if (rc != 0 && rc != MDB_NOTFOUND) {
+        n = SHOAL_EIO;
     }
     reader_put(d, txn);
     return n;
@@ -186,7 +234,9 @@ db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
         MDB_val key = db_val(&k, sizeof(k)), data;
 
         rc = mdb_get(txn, d->table[BLOCKS], &key, &data);
-        if (rc == 0 && data.mv_size < d->page_size) {
+        if (rc == 0
+            && (data.mv_size < d->page_size || !db_is_sound(d, &data, false)))
+        {
             rc = MDB_BAD_VALSIZE;
         }
         if (rc != 0) {

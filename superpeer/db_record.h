@@ -11,6 +11,11 @@ enum stored_flag {
     STORED_PROBATION = 2 /* not yet read from two addresses */
 };
 
+enum {
+    STORED_CHECK = 8 /* bytes of a hash over id and record, at its end; one
+                        of an older version has none */
+};
+
 /* A record, in the machine's byte order; then url, provider and version,
  * each with a NUL. */
 struct stored {
@@ -20,5 +25,10 @@ struct stored {
     uint32_t flags; /* enum stored_flag */
     uint8_t root[DIGEST_LEN];
 };
+
+/** db_record_check(id, begin, end, out): STORED_CHECK bytes over ${id} and
+ *  what lies from ${begin} to ${end}. */
+void db_record_check(const uint8_t *id, const char *begin, const char *end,
+                     char *out);
 
 #endif

@@ -9,6 +9,7 @@
 
 enum {
     DELETE_BLOCKS = 4096,    /* in one transaction */
+    DELETE_FEW = 16,         /* where pages are short, or large */
     DELETE_BYTES = 256 << 20 /* the same: freed pages are listed in memory */
 };
 
@@ -19,6 +20,11 @@ db_begin(struct db *d, int *err)
 
     if (t == NULL) {
         *err = SHOAL_ENOMEM;
+        return NULL;
+    }
+    if (db_is_broken(d)) { /* which was said */
+        free(t);
+        *err = SHOAL_EIO;
         return NULL;
     }
     t->db = d;
@@ -51,8 +57,8 @@ db_put_record(struct db_txn *t, const struct db_record *rec)
     size_t url = strlen(rec->url) + 1, provider = strlen(rec->provider) + 1;
     size_t version = strlen(rec->version) + 1;
     MDB_val key = db_val(rec->id, RESOURCE_ID_LEN);
-    MDB_val data =
-        db_val(NULL, sizeof(struct stored) + url + provider + version);
+    MDB_val data = db_val(NULL, sizeof(struct stored) + url + provider
+                                    + version + STORED_CHECK);
     struct stored s;
 
     memset(&s, 0, sizeof(s));
@@ -72,6 +78,8 @@ db_put_record(struct db_txn *t, const struct db_record *rec)
     memcpy(p, rec->url, url);
     memcpy(p + url, rec->provider, provider);
     memcpy(p + url + provider, rec->version, version);
+    p += url + provider + version;
+    db_record_check(rec->id, data.mv_data, p, p);
     return 0;
 }
 
@@ -85,15 +93,34 @@ db_put_bits(struct db_txn *t, const uint8_t *id, const uint8_t *bits,
     return rc == 0 ? 0 : db_fail(t->db, id, "write the bitmap", rc);
 }
 
+/* Blocks leave the map's last pages to deletions, which need some, too. LMDB
+ * has no such limit; but where it has put a block, its first page tells. */
+static int
+put_whole(const struct db_txn *t, MDB_val *key, const void *data, size_t len)
+{
+    MDB_val whole = db_val(NULL, len);
+
+    int rc = mdb_put(t->txn, t->db->table[BLOCKS], key, &whole, MDB_RESERVE);
+    if (rc == 0 && len >= t->db->page_size
+        && db_overflow(&whole) + len / t->db->page_size + 1
+               > t->db->limit_pages)
+    {
+        return MDB_MAP_FULL;
+    }
+    if (rc == 0) {
+        memcpy(whole.mv_data, data, len);
+    }
+    return rc;
+}
+
 int
 db_put_block(struct db_txn *t, const uint8_t *id, uint32_t block,
              const void *data, size_t len, const uint8_t hash[32])
 {
     struct block_key k = db_key(id, block);
-    MDB_val key = db_val(&k, sizeof(k));
-    MDB_val whole = db_val(data, len), digest = db_val(hash, DIGEST_LEN);
+    MDB_val key = db_val(&k, sizeof(k)), digest = db_val(hash, DIGEST_LEN);
 
-    int rc = mdb_put(t->txn, t->db->table[BLOCKS], &key, &whole, 0);
+    int rc = put_whole(t, &key, data, len);
     if (rc == 0) {
         rc = mdb_put(t->txn, t->db->table[HASHES], &key, &digest, 0);
     }
@@ -104,11 +131,16 @@ int
 db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block)
 {
     struct block_key k = db_key(id, block);
-    MDB_val key = db_val(&k, sizeof(k));
+    MDB_val key = db_val(&k, sizeof(k)), data;
 
     int rc = mdb_del(t->txn, t->db->table[HASHES], &key, NULL);
     if (rc == 0 || rc == MDB_NOTFOUND) {
-        rc = mdb_del(t->txn, t->db->table[BLOCKS], &key, NULL);
+        rc = mdb_get(t->txn, t->db->table[BLOCKS], &key, &data);
+    }
+    if (rc == 0) {
+        rc = db_is_sound(t->db, &data, true)
+                 ? mdb_del(t->txn, t->db->table[BLOCKS], &key, NULL)
+                 : MDB_CORRUPTED;
     }
     return rc == 0 || rc == MDB_NOTFOUND
                ? 0
@@ -141,7 +173,8 @@ delete_some(struct db_txn *t, enum table table, const uint8_t *id, int most,
     }
     rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
     while (rc == 0 && *n < most && db_is_of(id, &key)) {
-        rc = mdb_cursor_del(cursor, 0);
+        rc = db_is_sound(t->db, &data, true) ? mdb_cursor_del(cursor, 0)
+                                             : MDB_CORRUPTED;
         if (rc == 0) { /* it stands on the next one, which NEXT gives */
             ++*n;
             rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
@@ -152,65 +185,101 @@ delete_some(struct db_txn *t, enum table table, const uint8_t *id, int most,
 }
 
 static int
-delete_all(struct db *d, enum table table, const uint8_t *id, int most)
-{
-    int n = most, err = 0;
-
-    while (err == 0 && n == most) {
-        struct db_txn *t = db_begin(d, &err);
-
-        if (t == NULL) {
-            return err;
-        }
-        int rc = delete_some(t, table, id, most, &n);
-        err = db_end(t, rc == 0 ? 0 : db_fail(d, id, "delete blocks", rc));
-    }
-    return err;
-}
-
-static int
-mark_leaving(struct db *d, const struct db_record *rec)
-{
-    struct db_record leaving = *rec;
-    int err;
-
-    struct db_txn *t = db_begin(d, &err);
-    if (t == NULL) {
-        return err;
-    }
-    leaving.state = DB_LEAVING;
-    return db_end(t, db_put_record(t, &leaving));
-}
-
-static int
-delete_record(struct db *d, const uint8_t *id)
+delete_entry(struct db_txn *t, enum table table, const uint8_t *id)
 {
     MDB_val key = db_val(id, RESOURCE_ID_LEN);
+
+    int rc = mdb_del(t->txn, t->db->table[table], &key, NULL);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* What one step of a deletion does, in a transaction of its own. */
+struct step {
+    const struct db_record *rec;
+    int most; /* blocks */
+    enum {
+        STEP_MARK,   /* it is leaving */
+        STEP_BLOCKS, /* some of them, with their hashes */
+        STEP_RECORD,
+        STEP_ALL /* a small set at once */
+    } kind;
+    int done; /* blocks */
+};
+
+static int
+mark_leaving(struct db_txn *t, const struct db_record *rec)
+{
+    struct db_record leaving = *rec;
+
+    leaving.state = DB_LEAVING;
+    return db_put_record(t, &leaving);
+}
+
+static int
+do_step(struct db_txn *t, struct step *s)
+{
+    const uint8_t *id = s->rec->id;
+    int rc = 0, hashes;
+
+    if (s->kind == STEP_MARK) {
+        return mark_leaving(t, s->rec);
+    }
+    if (s->kind != STEP_RECORD) {
+        rc = delete_some(t, BLOCKS, id, s->most, &s->done);
+    }
+    if (rc == 0 && s->kind != STEP_RECORD) {
+        rc = delete_some(t, HASHES, id, s->most, &hashes);
+        s->done = hashes > s->done ? hashes : s->done;
+    }
+    if (rc == 0 && s->kind != STEP_BLOCKS) {
+        rc = delete_entry(t, BITS, id);
+    }
+    if (rc == 0 && s->kind != STEP_BLOCKS) {
+        rc = delete_entry(t, SETS, id);
+    }
+    return rc == 0 ? 0 : db_fail(t->db, id, "delete", rc);
+}
+
+static int
+run_step(struct db *d, struct step *s)
+{
     int err;
 
     struct db_txn *t = db_begin(d, &err);
-    if (t == NULL) {
-        return err;
-    }
-    mdb_del(t->txn, d->table[BITS], &key, NULL);
-    mdb_del(t->txn, d->table[SETS], &key, NULL);
-    return db_end(t, 0);
+    return t != NULL ? db_end(t, do_step(t, s)) : err;
 }
 
 int
 db_delete(struct db *d, const struct db_record *rec, uint64_t block_size)
 {
     uint64_t most = DELETE_BYTES / block_size;
+    struct step s = { .rec = rec, .kind = STEP_ALL };
 
-    if (most > DELETE_BLOCKS) {
-        most = DELETE_BLOCKS;
+    most = most > DELETE_BLOCKS ? DELETE_BLOCKS : most;
+    s.most = most > 0 ? (int) most : 1;
+    if (rec->size <= (uint64_t) s.most * block_size) {
+        return run_step(d, &s);
     }
-    int err = mark_leaving(d, rec);
-    if (err == 0) {
-        err = delete_all(d, BLOCKS, rec->id, most > 0 ? (int) most : 1);
-    }
-    if (err == 0) {
-        err = delete_all(d, HASHES, rec->id, DELETE_BLOCKS);
-    }
-    return err == 0 ? delete_record(d, rec->id) : err;
+    s.kind = STEP_MARK;
+    int err = run_step(d, &s);
+    s.kind = STEP_BLOCKS;
+    do {
+        err = err == 0 ? run_step(d, &s) : err;
+    } while (err == 0 && s.done == s.most);
+    s.kind = STEP_RECORD;
+    return err == 0 ? run_step(d, &s) : err;
+}
+
+int
+db_delete_unknown(struct db *d, const uint8_t *id)
+{
+    struct db_record rec = { .id = id };
+    struct step s = { .rec = &rec, .most = DELETE_FEW, .kind = STEP_BLOCKS };
+    int err = 0;
+
+    do {
+        err = run_step(d, &s);
+    } while (err == 0 && s.done == s.most);
+    s.kind = STEP_RECORD;
+    return err == 0 ? run_step(d, &s) : err;
 }

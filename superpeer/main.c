@@ -196,7 +196,7 @@ run(struct config *config, const char *path, const sigset_t *signals)
         notify_stopping();
         log_line(LOG_LEVEL_INFO, NULL, "stops: %s", strsignal(got));
         end_in_time();
-        superpeer_stop(s);
+        status = superpeer_stop(s);
     }
     curl_global_cleanup();
     log_close(LOG_CLOSE_MS);

@@ -1,6 +1,7 @@
 #include "superpeer.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,17 @@ on_damaged(void *ctx, const uint8_t id[20])
     if (p != NULL) {
         prefetch_again(p, id);
     }
+}
+
+/* Whoever restarts this program gets one that begins anew. */
+static void
+on_broken(void *ctx)
+{
+    struct superpeer *s = ctx;
+
+    atomic_store(&s->broken, true);
+    log_line(LOG_LEVEL_ERROR, NULL, "ends: the cache's file is damaged");
+    kill(getpid(), SIGTERM);
 }
 
 static void
@@ -178,6 +190,7 @@ start_cache(struct superpeer *s, char *why, size_t cap)
         .pin_ms = (unsigned) s->config->cache_pin_ms,
         .leaving = on_leaving,
         .damaged = on_damaged,
+        .broken = on_broken,
         .ctx = s,
     };
 
@@ -350,9 +363,10 @@ superpeer_start(struct config *config, struct superpeer **out)
 
 /* Right from any state of start(). A thread may be in a large deletion, which
  * nothing can end: then what it uses is left to the system. */
-void
+int
 superpeer_stop(struct superpeer *s)
 {
+    int status = atomic_load(&s->broken) ? EXIT_CACHE : EXIT_SUCCESS;
     uint64_t deadline = clock_ms() + STOP_MS;
 
     agent_quit(s->agent);
@@ -366,7 +380,7 @@ superpeer_stop(struct superpeer *s)
         log_line(LOG_LEVEL_WARN, NULL, "ends with a set deleted half");
         cache_sync(s->cache);
         log_close(LOG_MS);
-        _exit(EXIT_SUCCESS);
+        _exit(status);
     }
     cache_close(s->cache);
     prefetch_free(s->prefetch);
@@ -375,4 +389,5 @@ superpeer_stop(struct superpeer *s)
     config_free(s->first_config);
     pthread_mutex_destroy(&s->lock);
     free(s);
+    return status;
 }

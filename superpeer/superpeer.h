@@ -24,7 +24,7 @@ int superpeer_start(struct config *config, struct superpeer **out);
 void superpeer_reload(struct superpeer *s, const char *path);
 
 /** superpeer_stop(s): within five seconds; what hangs longer is left to the
- *  system, and the process ends here. */
-void superpeer_stop(struct superpeer *s);
+ *  system, and the process ends here. The exit status. */
+int superpeer_stop(struct superpeer *s);
 
 #endif

@@ -3,6 +3,7 @@
 #define SUPERPEER_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "agent.h"
 #include "prefetch.h"
@@ -24,6 +25,7 @@ struct superpeer {
     struct agent_ops agent_ops;
     pthread_mutex_t lock;  /* of `prefetch` and `agent`, which start last, */
     struct config *config; /* and of the configuration of now */
+    atomic_bool broken;    /* the cache is */
 };
 
 /** superpeer_serve_options(s, c): what the block server is told of ${c}. */

@@ -247,6 +247,15 @@ wait_for_work(struct cache *c)
     pthread_cond_timedwait(&c->queued, &c->lock, &ts);
 }
 
+static void
+tell_broken(struct cache *c)
+{
+    if (c->on_broken != NULL && db_is_broken(c->db)) {
+        c->on_broken(c->ctx);
+        c->on_broken = NULL;
+    }
+}
+
 static void *
 write_loop(void *arg)
 {
@@ -273,6 +282,7 @@ write_loop(void *arg)
             stored = now;
         }
         writer_sync(c);
+        tell_broken(c);
         synced = clock_ms();
         pthread_mutex_lock(&c->lock);
     }

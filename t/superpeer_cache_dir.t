@@ -32,11 +32,17 @@ SKIP: {
     chmod 0700, $locked;
 }
 
+# A file that is no cache is moved aside.
 my $junk = tmpdir('junk');
 spew("$junk/data.mdb", 'no LMDB file ' x 10000);
-($st, $out, $err) = try_cache($junk);
-is($st, 3, 'a file that is no cache: status 3');
-like($err, qr/ cache \Q$junk\E: MDB_INVALID/m, 'words');
+my $new = superpeer(cache => $junk, origins => ['http://cdn.example.com'],
+    trackers => [ { url => 'http://127.0.0.1:9/control' } ]);
+my ($aside) = map { s{.*/}{}r } glob "$junk/data.mdb.damaged-*";
+like($new->stderr, qr/ error - cache \Q$junk\E: data\.mdb is damaged: /,
+     'damaged: words');
+like($new->stderr, qr/; moved to \Q$aside\E, a new one is begun/, 'where it is');
+is(slurp("$junk/$aside"), 'no LMDB file ' x 10000, 'and not changed');
+$new->stop;
 
 # One at a time.
 my $sp = superpeer(origins => ['http://cdn.example.com'],

@@ -33,14 +33,6 @@ refuses_bad_folders(void **state)
     expect_open_error("/nonexistent/cache", "No such file or directory");
     snprintf(name, sizeof(name), "%s/data.mdb/below", folder);
     expect_open_error(name, "Not a directory");
-    snprintf(name, sizeof(name), "%s/data.mdb", folder);
-    FILE *f = fopen(name, "we");
-    assert_non_null(f);
-    for (int i = 0; i < 10000; i++) {
-        fputs("not LMDB", f);
-    }
-    fclose(f);
-    expect_open_error(folder, "MDB_INVALID");
 }
 
 static void
@@ -348,7 +340,7 @@ replaces_other_versions(void **state)
     assert_int_equal(stats.complete, 1);
     assert_int_equal(stats.filling, 0);
     assert_true(stats.syncs >= 2);
-    assert_true(stats.map_bytes == 64 * MIB);
+    assert_true(stats.map_bytes >= 64 * MIB);
     assert_true(stats.file_bytes >= 7 * BLOCK);
     assert_int_equal(stats.gone[CACHE_GONE_REPLACED], 1);
     cache_close(c);

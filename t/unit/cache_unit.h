@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../superpeer/cache.h"
