@@ -31,8 +31,8 @@ const struct setting config_settings[] = {
       .fallback = "127.0.0.1:9091",
       .max = 65535,
       .offset = AT(status_listen),
-      .help = "Where `/healthz` and `/status` are. Nobody is asked for a "
-              "password there: keep it on loopback." },
+      .help = "Where `/healthz`, `/status` and `/metrics` are. Nobody is "
+              "asked for a password there: keep it on loopback." },
     { .key = "locality",
       .take = take_locality,
       .expected = "labels such as `cn/telecom/shanghai`",

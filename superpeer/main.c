@@ -23,8 +23,6 @@ enum {
     LOG_CLOSE_MS = 300 /* who does not read the log gets no more */
 };
 
-#define VERSION "0.1.0"
-
 static const struct {
     int letter;
     const char *name;
@@ -101,7 +99,7 @@ parse_arguments(int argc, char **argv, struct arguments *out)
         case 'S':
             return print_settings(optarg);
         case 'V':
-            printf("superpeer %s\n", VERSION);
+            printf("superpeer %s\n", SUPERPEER_VERSION);
             return EXIT_SUCCESS;
         case 'h':
             usage(stdout);

@@ -1,25 +1,19 @@
 #include "status.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
 #include <microhttpd.h>
 
 #include "agent.h"
-#include "cache.h"
 #include "clock.h"
 #include "config.h"
-#include "digest.h"
 #include "listen.h"
-#include "log.h"
-#include "prefetch.h"
-#include "resource.h"
-#include "serve.h"
 #include "shoal.h"
-#include "transfer.h"
+#include "status_internal.h"
 #include "watch.h"
 
 enum {
@@ -32,200 +26,6 @@ struct status {
     struct MHD_Daemon *daemon;
     struct status_sources sources;
 };
-
-static json_t *
-number(uint64_t n)
-{
-    return json_integer((json_int_t) n);
-}
-
-/* URLs are bytes; JSON is UTF-8. Without their queries, which hold tokens. */
-static json_t *
-text_of_url(const char *url)
-{
-    char plain[LOG_URL_MAX];
-
-    json_t *s = json_string(log_url(url, plain));
-    return s != NULL ? s : json_string("(not UTF-8)");
-}
-
-static json_t *
-text_of_id(const uint8_t id[20])
-{
-    char hex[RESOURCE_ID_HEX];
-
-    resource_id_hex(id, hex);
-    return json_string(hex);
-}
-
-static json_t *
-one_set(const struct cache_info *i)
-{
-    char root[DIGEST_HEX];
-    json_t *o = json_object();
-
-    json_object_set_new(o, "id", text_of_id(i->id));
-    json_object_set_new(o, "url", text_of_url(i->url));
-    json_object_set_new(o, "size", number(i->size));
-    json_object_set_new(o, "version", json_string(i->version));
-    json_object_set_new(o, "blocks", number(i->blocks));
-    json_object_set_new(o, "held", number(i->held));
-    json_object_set_new(o, "state",
-                        json_string(i->complete  ? "complete"
-                                    : i->filling ? "filling"
-                                                 : "incomplete"));
-    if (i->complete && i->blocks > 0) {
-        hex_encode(i->root, DIGEST_LEN, root);
-        json_object_set_new(o, "root", json_string(root));
-    }
-    json_object_set_new(o, "copy", json_boolean(i->copy));
-    json_object_set_new(o, "last_use", number(i->last_use));
-    return o;
-}
-
-static json_t *
-all_sets(struct cache *c)
-{
-    json_t *array = json_array();
-    struct cache_info *list;
-    size_t n;
-
-    if (cache_list(c, &list, &n) == 0) {
-        for (size_t i = 0; i < n; i++) {
-            json_array_append_new(array, one_set(&list[i]));
-        }
-        cache_list_free(list, n);
-    }
-    return array;
-}
-
-static json_t *
-cache_part(struct cache *c)
-{
-    struct cache_stats s;
-    json_t *o = json_object();
-
-    cache_get_stats(c, &s);
-    json_object_set_new(o, "size", number(s.size));
-    json_object_set_new(o, "used", number(s.used));
-    json_object_set_new(o, "sets", number(s.sets));
-    json_object_set_new(
-        o, "evicted",
-        number(s.gone[CACHE_GONE_ROOM] + s.gone[CACHE_GONE_PROBATION]));
-    json_object_set_new(o, "replaced", number(s.gone[CACHE_GONE_REPLACED]));
-    return o;
-}
-
-static json_t *
-serve_part(const struct serve *serve)
-{
-    struct serve_stats s;
-    json_t *o = json_object();
-
-    serve_get_stats(serve, &s);
-    json_object_set_new(o, "port", number(serve_port(serve)));
-    json_object_set_new(o, "bytes", number(s.bytes));
-    json_object_set_new(o, "requests", number(s.requests));
-    json_object_set_new(o, "busy", number(s.busy));
-    json_object_set_new(o, "connections", number(s.connections));
-    json_object_set_new(o, "active", number(s.active));
-    return o;
-}
-
-static json_t *
-refusals_part(const struct prefetch_stats *s)
-{
-    json_t *array = json_array();
-    uint64_t now = clock_ms();
-
-    for (size_t i = 0; i < s->n_refusals; i++) {
-        const struct prefetch_refusal *r = &s->refusals[i];
-        json_t *o = json_object(), *why = json_string(r->why);
-
-        json_object_set_new(o, "id", text_of_id(r->id));
-        json_object_set_new(o, "url", text_of_url(r->url));
-        json_object_set_new(o, "reason", json_string(r->reason));
-        json_object_set_new(o, "why",
-                            why != NULL ? why : json_string("(not UTF-8)"));
-        json_object_set_new(o, "when", number(r->when));
-        json_object_set_new(o, "remembered", json_boolean(r->until > now));
-        json_object_set_new(o, "repeats", number(r->repeats));
-        json_array_append_new(array, o);
-    }
-    return array;
-}
-
-static json_t *
-kinds_part(const uint64_t bytes[3])
-{
-    json_t *o = json_object();
-
-    json_object_set_new(o, "cdn", number(bytes[SOURCE_CDN]));
-    json_object_set_new(o, "super", number(bytes[SOURCE_SUPER]));
-    return o;
-}
-
-static void
-add_prefetch(json_t *root, struct prefetch *p)
-{
-    struct prefetch_stats *s = malloc(sizeof(*s));
-    json_t *o = json_object();
-
-    if (s == NULL) {
-        json_decref(o);
-        return;
-    }
-    prefetch_get_stats(p, s);
-    json_object_set_new(o, "running", number(s->running));
-    json_object_set_new(o, "queued", number(s->queued));
-    json_object_set_new(o, "done", number(s->done));
-    json_object_set_new(o, "failed", number(s->failed));
-    json_object_set_new(o, "waited", number(s->queued_by[PREFETCH_WAITED]));
-    json_object_set_new(o, "displaced", number(s->displaced));
-    json_object_set_new(o, "remembered", number(s->remembered));
-    json_object_set_new(o, "retries", number(s->retries));
-    json_object_set_new(o, "bytes", number(s->bytes));
-    json_object_set_new(o, "got", kinds_part(s->got));
-    json_object_set_new(o, "wasted", kinds_part(s->wasted));
-    json_object_set_new(root, "prefetch", o);
-    json_object_set_new(root, "refusals", refusals_part(s));
-    free(s);
-}
-
-static json_t *
-one_tracker(const struct agent_status *s)
-{
-    json_t *o = json_object(), *error = json_string(s->error);
-
-    json_object_set_new(o, "url", text_of_url(s->url));
-    json_object_set_new(o, "address", json_string(s->address));
-    json_object_set_new(o, "connected", json_boolean(s->connected));
-    json_object_set_new(o, "same", json_boolean(s->same));
-    json_object_set_new(o, "epoch", json_string(s->epoch));
-    json_object_set_new(o, "error", error != NULL ? error : json_string("?"));
-    json_object_set_new(o, "calls", number(s->calls));
-    json_object_set_new(o, "failures", number(s->failures));
-    json_object_set_new(o, "prepares", number(s->prepares));
-    json_object_set_new(o, "announcements", number(s->announcements));
-    json_object_set_new(o, "pending", number(s->pending));
-    return o;
-}
-
-static json_t *
-trackers_part(struct agent *a)
-{
-    json_t *array = json_array();
-    struct agent_status *list;
-    size_t n;
-
-    if (agent_list(a, &list, &n) == 0) {
-        for (size_t i = 0; i < n; i++) {
-            json_array_append_new(array, one_tracker(&list[i]));
-        }
-        agent_list_free(list, n);
-    }
-    return array;
-}
 
 static bool
 any_tracker(struct agent *a)
@@ -241,22 +41,6 @@ any_tracker(struct agent *a)
         agent_list_free(list, n);
     }
     return any;
-}
-
-static char *
-print_status(const struct status_sources *s)
-{
-    json_t *root = json_object();
-
-    json_object_set_new(root, "name", json_string(s->name));
-    json_object_set_new(root, "cache", cache_part(s->cache));
-    json_object_set_new(root, "serve", serve_part(s->serve));
-    add_prefetch(root, s->prefetch);
-    json_object_set_new(root, "trackers", trackers_part(s->agent));
-    json_object_set_new(root, "sets", all_sets(s->cache));
-    char *text = json_dumps(root, JSON_INDENT(1));
-    json_decref(root);
-    return text;
 }
 
 static enum MHD_Result
@@ -307,17 +91,63 @@ answer_health(struct status *s, struct MHD_Connection *c)
 }
 
 static enum MHD_Result
+send_page(struct MHD_Connection *c, const char *type, char *text)
+{
+    return text == NULL ? MHD_NO
+                        : send_text(c, 200, type, text, MHD_RESPMEM_MUST_FREE);
+}
+
+/* A number up to `most`; false: it is given, and none. */
+static bool
+take_number(struct MHD_Connection *c, const char *name, size_t most,
+            size_t *out)
+{
+    const char *text =
+        MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+    char *end;
+
+    if (text == NULL) {
+        return true;
+    }
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || n > most) {
+        return false;
+    }
+    *out = (size_t) n;
+    return true;
+}
+
+static enum MHD_Result
+answer_status(struct status *s, struct MHD_Connection *c)
+{
+    struct status_page page = { .sets = STATUS_SETS };
+
+    if (!take_number(c, "sets", STATUS_SETS_MAX, &page.sets)) {
+        return send_text(c, 400, "text/plain",
+                         "sets: expected a number from 0 to 1000\n",
+                         MHD_RESPMEM_PERSISTENT);
+    }
+    if (!take_number(c, "cursor", SIZE_MAX, &page.cursor)) {
+        return send_text(c, 400, "text/plain",
+                         "cursor: expected the `next` of another page\n",
+                         MHD_RESPMEM_PERSISTENT);
+    }
+    return send_page(c, "application/json", status_json(&s->sources, &page));
+}
+
+static enum MHD_Result
 answer(struct status *s, struct MHD_Connection *c, const char *url)
 {
     if (strcmp(url, "/healthz") == 0) {
         return answer_health(s, c);
     }
     if (strcmp(url, "/status") == 0) {
-        char *text = print_status(&s->sources);
-
-        return text == NULL ? MHD_NO
-                            : send_text(c, 200, "application/json", text,
-                                        MHD_RESPMEM_MUST_FREE);
+        return answer_status(s, c);
+    }
+    if (strcmp(url, "/metrics") == 0) {
+        return send_page(c, "text/plain; version=0.0.4; charset=utf-8",
+                         status_metrics(&s->sources));
     }
     return send_text(c, 404, "text/plain", "no such page\n",
                      MHD_RESPMEM_PERSISTENT);
@@ -360,6 +190,7 @@ status_start(const struct config_address *address,
         return SHOAL_ENOMEM;
     }
     s->sources = *sources;
+    s->sources.started_ms = clock_ms();
     int fd = listen_open(address->host, address->port, why, cap);
     if (fd < 0) {
         free(s);

@@ -1,8 +1,9 @@
-/* status.h - the listener for the operator: /healthz and /status. */
+/* status.h - the listener for the operator: /healthz, /status, /metrics. */
 #ifndef STATUS_H
 #define STATUS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct agent;
 struct cache;
@@ -20,6 +21,7 @@ struct status_sources {
     struct prefetch *prefetch;
     struct agent *agent;
     struct watch *watch;
+    uint64_t started_ms; /* set by status_start() */
 };
 
 /**

@@ -6,6 +6,8 @@
 struct config;
 struct superpeer;
 
+#define SUPERPEER_VERSION "0.1.0"
+
 enum {
     EXIT_CONFIG = 2, /* the command line or the file, as wget's */
     EXIT_CACHE = 3,  /* the cache's folder or file */

@@ -71,7 +71,8 @@ ask(int fd, const struct addrinfo *ai, uint64_t deadline)
         return false;
     }
     return wait_for(fd, POLLIN, deadline)
-           && recv(fd, answer, sizeof(answer), 0) >= 0;
+           && (recv(fd, answer, sizeof(answer), 0) >= 0
+               || errno == ECONNRESET);
 }
 
 static bool

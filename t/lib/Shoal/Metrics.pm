@@ -8,6 +8,8 @@ package Shoal::Metrics;
 #   $m->{value}{'shoal_tracker_parked{kind="peers"}'}   # the zone left out
 #   $m->{type}{shoal_tracker_parked}, $m->{help}{..}, $m->{zone}{..}
 #
+# zone => 0: a page without zones, the super peer's.
+#
 # Dies, and says with which line.
 
 use v5.36;
@@ -19,8 +21,9 @@ my $name_re  = qr/[a-zA-Z_:][a-zA-Z0-9_:]*/;
 my $label_re = qr/[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"/;
 my $value_re = qr/[0-9]+(?:\.[0-9]+)?/;
 
-sub parse_metrics($text) {
-    my $m = { value => {}, type => {}, help => {}, zone => {} };
+sub parse_metrics($text, %o) {
+    my $m = { value => {}, type => {}, help => {}, zone => {},
+        zoned => $o{zone} // 1 };
     die "not ended by a line feed\n" if $text !~ /\n\z/;
     my $now = '';
     for my $line (split /\n/, $text) {
@@ -45,17 +48,20 @@ sub parse_metrics($text) {
 
 sub sample($m, $now, $line) {
     my ($name, $labels, $value)
-        = $line =~ /^($name_re)\{($label_re(?:,$label_re)*)\} ($value_re)$/
+        = $line =~ /^($name_re)(?:\{($label_re(?:,$label_re)*)\})? ($value_re)$/
         or die "not a sample: $line\n";
     my $type = $m->{type}{$now} // die "no TYPE: $line\n";
     my $suffix = $type eq 'histogram' ? qr/_(?:bucket|sum|count)/ : qr//;
     die "of another metric than $now: $line\n" if $name !~ /^$now$suffix$/;
-    my ($zone, $rest) = $labels =~ /^zone="([^"]*)"(?:,(.*))?$/
-        or die "no zone: $line\n";
+    my ($zone, $rest) = (undef, $labels);
+    if ($m->{zoned}) {
+        ($zone, $rest) = ($labels // '') =~ /^zone="([^"]*)"(?:,(.*))?$/
+            or die "no zone: $line\n";
+    }
     my $key = $name . (defined $rest ? "{$rest}" : '');
     die "twice: $line\n" if exists $m->{value}{$key};
     $m->{value}{$key} = $value;
-    $m->{zone}{$zone} = 1;
+    $m->{zone}{$zone} = 1 if defined $zone;
 }
 
 # For each set of labels: bounds that rise, counts that do not fall, the last
