@@ -29,6 +29,52 @@ enum {
 static const char request_mark;
 static void *const request_seen = (void *) (uintptr_t) &request_mark;
 
+static unsigned
+hex_value(char c)
+{
+    return c >= '0' && c <= '9'   ? (unsigned) (c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned) (c - 'a' + 10)
+           : c >= 'A' && c <= 'F' ? (unsigned) (c - 'A' + 10)
+                                  : 16;
+}
+
+/* %XX in place; its length. A %00 stays as it is: decoded it would hide from
+ * us what is behind it. */
+static size_t
+unescape(void *cls, struct MHD_Connection *c, char *text)
+{
+    char *out = text;
+
+    (void) cls;
+    (void) c;
+    for (const char *in = text; *in != '\0'; in++) {
+        unsigned high = *in == '%' ? hex_value(in[1]) : 16;
+        unsigned low = high < 16 ? hex_value(in[2]) : 16;
+
+        if (low < 16 && high * 16 + low != 0) {
+            *out++ = (char) (high * 16 + low);
+            in += 2;
+        } else {
+            *out++ = *in;
+        }
+    }
+    *out = '\0';
+    return (size_t) (out - text);
+}
+
+/* No request of ours has one, and where it ends is what parsers of HTTP differ
+ * in: its connection is closed. */
+static bool
+has_body(struct MHD_Connection *c)
+{
+    const char *length =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+
+    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Transfer-Encoding")
+               != NULL
+           || (length != NULL && strspn(length, "0") != strlen(length));
+}
+
 /* A GET is answered at the second call, when it was read to its end: an
  * answer at the first one would cost the connection. */
 static enum MHD_Result
@@ -43,6 +89,7 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
 
     (void) version;
     (void) upload_data;
+    (void) upload_data_size;
     if (conn == NULL) {
         return MHD_NO; /* out of memory when it came */
     }
@@ -50,16 +97,16 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
         return serve_say(s, c, MHD_HTTP_METHOD_NOT_ALLOWED,
                          "GET and HEAD only\n", "Allow", "GET, HEAD");
     }
+    if (*context == NULL && has_body(c)) {
+        return serve_say(s, c, MHD_HTTP_CONTENT_TOO_LARGE, "no body\n", NULL,
+                         NULL);
+    }
     if (*context == NULL) {
         *context = request_seen;
         return MHD_YES;
     }
     if (*context != request_seen) {
         return serve_poll_answer(*context);
-    }
-    if (*upload_data_size != 0) {
-        *upload_data_size = 0;
-        return MHD_YES;
     }
     stall_enter(&conn->stall, STALL_ANSWER);
     conn->head = *method == 'H';
@@ -132,7 +179,9 @@ start_daemon(struct serve *s, int fd, unsigned threads)
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t) SERVE_MEMORY_STEP,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) CEILING,
         MHD_OPTION_NOTIFY_CONNECTION, serve_connection_changed, s,
-        MHD_OPTION_NOTIFY_COMPLETED, request_done, s, MHD_OPTION_ARRAY, more,
+        MHD_OPTION_NOTIFY_COMPLETED, request_done, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, more,
         MHD_OPTION_END);
 }
 

@@ -276,10 +276,36 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
     return serve_send(s, c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
 }
 
+struct range_field {
+    const char *value;
+    bool twice;
+};
+
+static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
+find_range(void *cls, enum MHD_ValueKind kind, const char *name,
+           size_t name_len, const char *value, size_t len)
+{
+    struct range_field *f = cls;
+
+    (void) kind;
+    (void) name_len;
+    (void) len;
+    if (strcasecmp(name, "Range") == 0) {
+        f->twice = f->value != NULL;
+        f->value = value;
+    }
+    return f->twice ? MHD_NO : MHD_YES;
+}
+
+/* NULL where there is none, or more than one. */
 static const char *
 range_header(struct MHD_Connection *c)
 {
-    return MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
+    struct range_field f = { NULL, false };
+
+    MHD_get_connection_values_n(c, MHD_HEADER_KIND, find_range, &f);
+    return f.twice ? NULL : f.value;
 }
 
 static struct body *

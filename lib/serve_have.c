@@ -299,7 +299,7 @@ poll_create(struct serve *s, struct MHD_Connection *c,
         p->wish = *w;
         p->watcher.ring = ring;
         p->waiter.earliest_ms = p->conn->told_ms + APART_MS;
-        p->waiter.latest_ms = clock_ms() + w->wait_ms;
+        p->waiter.latest_ms = clock_ms() + w->wait_ms + 1; /* not less */
     }
     return p;
 }
