@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config_internal.h"
 #include "guard.h"
@@ -65,9 +67,34 @@ read_token_file(struct reader *r, struct config_tracker *t, size_t line)
     }
 }
 
+static void
+check_ca(struct reader *r, const char *path, size_t line)
+{
+    char text[256] = "";
+    bool found = false;
+
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        config_fault(r, line, "trackers[].ca", "%s: %s", path,
+                     strerror(errno));
+        return;
+    }
+    while (!found && fgets(text, sizeof(text), f) != NULL) {
+        found = strncmp(text, "-----BEGIN ", 11) == 0
+                && strstr(text, "CERTIFICATE-----") != NULL;
+    }
+    fclose(f);
+    if (!found) {
+        config_fault(r, line, "trackers[].ca",
+                     "%s: expected certificates in PEM, given none", path);
+    }
+}
+
 void
 config_check_tracker(struct reader *r, struct config_tracker *t, size_t line)
 {
+    char why[512];
+
     if (t->token != NULL && t->token_file != NULL) {
         config_fault(r, line, "trackers[].token_file",
                      "expected token or token_file, given both");
@@ -77,6 +104,13 @@ config_check_tracker(struct reader *r, struct config_tracker *t, size_t line)
     if ((t->certificate != NULL) != (t->key != NULL)) {
         config_fault(r, line, "trackers[].certificate",
                      "expected certificate and key, given one of them");
+    } else if (t->certificate != NULL
+               && tls_check(t->certificate, t->key, why, sizeof(why)) != 0)
+    {
+        config_fault(r, line, "trackers[].certificate", "%s", why);
+    }
+    if (t->ca != NULL) {
+        check_ca(r, t->ca, line);
     }
 }
 
@@ -155,8 +189,26 @@ create(void)
     return c;
 }
 
-int
-config_load(const char *path, FILE *errors, struct config **out)
+/* What the cache's start would say, without its traces. */
+static void
+check_folder(struct reader *r)
+{
+    const char *path = r->config->cache_path;
+    struct stat st;
+
+    bool there = stat(path, &st) == 0;
+    if (there && !S_ISDIR(st.st_mode)) {
+        config_fault(r, r->folder_line, "cache.path",
+                     "expected a folder, given `%s`, which is none", path);
+    } else if (!there || access(path, R_OK | W_OK | X_OK) != 0) {
+        config_fault(r, r->folder_line, "cache.path",
+                     "expected a folder that can be written, given `%s`: %s",
+                     path, strerror(errno));
+    }
+}
+
+static int
+load(const char *path, FILE *errors, bool test, struct config **out)
 {
     struct reader r = { .path = path, .errors = errors, .config = create() };
     int err = SHOAL_ENOMEM;
@@ -172,7 +224,11 @@ config_load(const char *path, FILE *errors, struct config **out)
     }
     err = config_read_yaml(&r, f);
     fclose(f);
-    if (err != 0) {
+    if (test && r.config->cache_path != NULL) {
+        check_folder(&r);
+    }
+    if (err != 0 || r.faults > 0) {
+        err = err != 0 ? err : SHOAL_EINVAL;
         goto fail;
     }
     ticket_keys_allow(r.config->tickets,
@@ -182,6 +238,24 @@ config_load(const char *path, FILE *errors, struct config **out)
 
 fail:
     config_free(r.config);
+    return err;
+}
+
+int
+config_load(const char *path, FILE *errors, struct config **out)
+{
+    return load(path, errors, false, out);
+}
+
+int
+config_test(const char *path, FILE *errors)
+{
+    struct config *c;
+    int err = load(path, errors, true, &c);
+
+    if (err == 0) {
+        config_free(c);
+    }
     return err;
 }
 

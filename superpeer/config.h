@@ -82,6 +82,10 @@ struct config {
  */
 int config_load(const char *path, FILE *errors, struct config **out);
 
+/** config_test(path, errors): the same, and whether the cache's folder can be
+ *  used, without a trace of it. */
+int config_test(const char *path, FILE *errors);
+
 /** config_ref(c): one more holder; config_free() lets go, and the last one
  *  frees it. NULL is a no-op there. */
 struct config *config_ref(struct config *c);

@@ -20,6 +20,7 @@ struct reader {
     struct config *config;
     struct config_tracker *tracker; /* that is being read */
     struct config_yaml *yaml;       /* config_yaml.c's */
+    size_t folder_line;             /* of cache.path */
     char why[512];                  /* more on SHOAL_EINVAL, or empty */
 };
 

@@ -43,6 +43,9 @@ read_value(struct reader *r, const struct setting *s, const char *key,
         return;
     }
     r->why[0] = '\0';
+    if (strcmp(s->key, "cache.path") == 0) {
+        r->folder_line = line;
+    }
     int err = s->take(r, s, text, config_target(r, s));
     if (err == 0) {
         err = config_note(r, s, text);

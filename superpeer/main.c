@@ -201,6 +201,16 @@ run(struct config *config, const char *path, const sigset_t *signals)
     return status;
 }
 
+static int
+test(const char *path)
+{
+    if (config_test(path, stderr) != 0) {
+        return EXIT_CONFIG;
+    }
+    printf("%s: ok\n", path);
+    return EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -214,14 +224,13 @@ main(int argc, char **argv)
     }
     block_signals(&signals);
     raise_file_limit();
+    if (args.test) {
+        return test(args.file);
+    }
     if (config_load(args.file, stderr, &config) != 0) {
         return EXIT_CONFIG;
     }
-    if (args.test) {
-        printf("%s: ok\n", args.file);
-    } else {
-        status = run(config, args.file, &signals);
-    }
+    status = run(config, args.file, &signals);
     config_free(config);
-    return args.test ? EXIT_SUCCESS : status;
+    return status;
 }

@@ -75,15 +75,74 @@ is($st, 2, 'no file');
 is($err, "/nonexistent/file: No such file or directory\n", 'words');
 
 # What comes with it.
-($st, $out, $err)
-    = run_cmd($bin, '-t', '-c', top() . '/conf-examples/superpeer.yaml');
-is("$st$err", '0', 'the example loads');
+sub openssl(@args) {
+    my ($st, $out, $err) = run_cmd({ cwd => tmpdir('etc') }, 'openssl', @args);
+    die "openssl @args: $err\n" if $st;
+}
+my ($etc, $folder) = (tmpdir('etc'), tmpdir('folder'));
+openssl(qw(req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2
+    -subj /CN=sp1 -keyout sp1.key -out sp1.pem));
+openssl(qw(ecparam -name prime256v1 -genkey -noout -out other.key));
+spew("$etc/ca.pem", slurp("$etc/sp1.pem"));
+spew("$etc/token", "sesame\n");
+spew("$etc/tickets.key", 'ab' x 16 . "\n");
+my $example = slurp(top() . '/conf-examples/superpeer.yaml')
+    =~ s{/etc/shoal}{$etc}gr =~ s{/var/cache/shoal}{$folder}r;
+
+# -t with this file: (status, what it says).
+sub try($text) {
+    my $file = spew(tmpdir('try') . '/try.yaml', $text);
+    my ($st, $out, $err) = run_cmd($bin, '-t', '-c', $file);
+    return ($st, $err =~ s/\Q$file\E/F/gr);
+}
+is_deeply([ try($example) ], [ 0, '' ], 'the example loads');
+my $whole = $example =~ s/^#(?! \S)//gmr;
+is_deeply([ try($whole) ], [ 0, '' ], 'and with all that stands behind a #');
+my %there;
+for my $line (split /\n/, $whole) {
+    state @above;
+    my ($indent, $list, $key) = $line =~ /^( *)(- )?(\w+):/ or next;
+    my $depth = length("$indent" . ($list // '')) / 2;
+    @above = @above[ 0 .. length($indent) / 2 - 1 ];
+    $above[$depth] = $key;
+    $there{ join '.', grep { defined } @above[ 0 .. $depth ] } = 1;
+}
+
+# The files that it names: what is wrong with each, and where.
+for my $fault (
+    [ sp1 => 'key', sub { spew("$etc/sp1.key", slurp("$etc/other.key")) },
+      qr/^F:\d+: (?:tls|trackers\[\]\.certificate): .*not the key of the certificate/m ],
+    [ token => 'missing', sub { unlink "$etc/token" },
+      qr/^F:\d+: trackers\[\]\.token_file: \S+: No such file/m ],
+    [ ca => 'rubbish', sub { spew("$etc/ca.pem", "hello\n") },
+      qr/^F:\d+: trackers\[\]\.ca: \S+: expected certificates in PEM, given none$/m ],
+    [ tickets => 'rubbish', sub { spew("$etc/tickets.key", "xyz\n") },
+      qr/^F:\d+: tickets\.key_file: / ],
+    [ cache => 'a file', sub { rmdir $folder; spew($folder, '') },
+      qr/^F:\d+: cache\.path: expected a folder, given `\S+`, which is none$/m ],
+    [ cache => 'missing', sub { rmdir $folder },
+      qr/^F:\d+: cache\.path: expected a folder that can be written, given `\S+`: No such/m ])
+{
+    my ($what, $how, $do, $re) = @$fault;
+    my %kept = map { $_ => slurp($_) } glob "$etc/*";
+    $do->();
+    ($st, $err) = try($whole);
+    is($st, 2, "$what: $how: status 2");
+    like($err, $re, 'what, and where');
+    spew($_, $kept{$_}) for keys %kept;
+    if ($what eq 'cache') { unlink $folder; mkdir $folder }
+}
+is_deeply([ try($whole) ], [ 0, '' ], 'all of it is right again');
+ok(!-e "$folder/data.mdb", 'and the folder is as it was');
 ($st, $out, $err) = run_cmd($bin, '-S');
 ok(index(slurp(top() . '/docs/settings.md'), $out) > 0,
    'docs/settings.md has what superpeer -S prints');
 is((run_cmd($bin, "--settings$_"))[1], $out, "--settings$_: the same")
     for '', '=markdown';
 my @keys = $out =~ /^### `(.*)`$/mg;
+is_deeply([ sort map { s/\[\]//r } @keys ],
+    [ sort grep { my $k = $_; !grep { /^\Q$k\E\./ } keys %there } keys %there ],
+    'the example has all of them, and no others');
 my ($help) = (run_cmd($bin, '--help'))[1];
 is_deeply([ grep { $help !~ /^ +\Q$_\E +(?:required|default: )/m } @keys ], [],
           '--help names them all');
