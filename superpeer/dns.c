@@ -326,14 +326,16 @@ wait_and_read(struct dns *d)
 {
     struct pollfd fds[ARES_GETSOCK_MAXNUM + 1] = { { d->bell, POLLIN, 0 } };
     ares_socket_t socks[ARES_GETSOCK_MAXNUM];
-    int bits = ares_getsock(d->channel, socks, ARES_GETSOCK_MAXNUM);
+    /* not by c-ares' macros, which shift a 1 into the sign */
+    unsigned readable =
+        (unsigned) ares_getsock(d->channel, socks, ARES_GETSOCK_MAXNUM);
+    unsigned writable = readable >> ARES_GETSOCK_MAXNUM;
     nfds_t n = 1;
     uint64_t rings;
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events =
-            (short) ((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0)
-                     | (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events = (short) (((readable >> i & 1) != 0 ? POLLIN : 0)
+                                | ((writable >> i & 1) != 0 ? POLLOUT : 0));
 
         if (events != 0) {
             fds[n++] = (struct pollfd){ socks[i], events, 0 };
