@@ -87,6 +87,13 @@ reload("$new # of June\n");
 is_deeply([ map { said(get($id, "t=$_")) =~ s/\A200 .*/200/sr } $good, $next ],
     [ "403 $foreign\n", 200 ], 'the old one is taken away');
 
+my $denied = $sp->status->{serve}{denied};
+my $metrics = http(GET => $sp->status_url('/metrics'))->{body};
+is($metrics =~ /^shoal_superpeer_denied_answers_total (\d+)/m ? $1 : undef, $denied,
+    'the same in metrics and status');
+my $wrong = grep { defined $_->[2] } @cases;
+is($denied, 3 * $wrong + 3, 'each refusal is counted');
+
 my $shown = $sp->stderr . http(GET => $sp->status_url('/status'))->{body};
 unlike($shown, qr/$old|$new|sesame/i, 'no key is shown');
 my @macs = map { /\.(.*)/ } $good, $next;
