@@ -8,6 +8,11 @@
 #include "shoal.h"
 #include "transfer_internal.h"
 
+enum {
+    OPEN_BYTES = 1 << 20 /* of the first GET, at least: what a node of another
+                            version sends in vain */
+};
+
 static int
 hash_block(struct transfer *t, uint32_t block, uint8_t *buf)
 {
@@ -118,6 +123,27 @@ is_like_others(const struct transfer *t, const struct source *s,
 }
 
 void
+begin_choose_open(struct transfer *t)
+{
+    const struct resource *r = t->o.want;
+
+    if (r == NULL) {
+        t->open_end = UINT64_MAX;
+        return;
+    }
+    if (t->o.resuming || r->size == 0) {
+        return; /* HEAD alone */
+    }
+    uint64_t block = blockmap_block_size(r->size);
+    uint64_t count = (r->size + block - 1) / block;
+    uint64_t some = block > OPEN_BYTES ? block : OPEN_BYTES;
+
+    t->open_from = count * t->o.start_permille / 1000 * block;
+    t->open_end =
+        r->size - t->open_from < some ? r->size : t->open_from + some;
+}
+
+void
 begin_judge(struct transfer *t, struct source *s, const struct resource *r)
 {
     bool agrees = answer_agrees(&s->answer, r->size, r->version)
@@ -160,7 +186,9 @@ adopt_stream(struct transfer *t, struct source *s, bool longest)
 {
     struct job *job = standard_open_job(t, s);
 
-    if (longest && t->map.held == 0 && t->o.start_permille == 0) {
+    bool fits = t->o.want != NULL || t->o.start_permille == 0;
+
+    if (longest && t->map.held == 0 && fits) {
         fetch_adopt(t, s, job);
     } else {
         s->wasted += s->early_len;

@@ -10,11 +10,13 @@
 enum {
     STALL_ALONE_MS = 30000, /* the only source */
     OPEN_STALL_MS = 60000,  /* a first GET without an answer */
+    WANT_STALL_MS = 10000,  /* of a wanted file: others want the place */
     STALL_MS = 4000,        /* without a byte: given up */
     PLAIN_STALL_MS = 60000, /* where there is no other source */
     BACKOFF_MS = 250,       /* doubled at each failure in a row */
     BACKOFF_MAX_MS = 10000,
     RETRY_AFTER_MAX_MS = 10000, /* what a server may make us wait */
+    RETRY_WANT_MAX_MS = 30000,  /* likewise, where nobody sits and waits */
     CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
     IDLE_PEER_MS = 50,
@@ -263,8 +265,10 @@ fetch_done(struct job *job, int err, const char *why)
     fail_source(job->t, s, err, words(job, err, why));
     if (job->answered && job->answer.retry_after > 0 && !s->drop) {
         unsigned wait = job->answer.retry_after * 1000;
+        unsigned most =
+            job->t->o.want != NULL ? RETRY_WANT_MAX_MS : RETRY_AFTER_MAX_MS;
 
-        wait = wait < RETRY_AFTER_MAX_MS ? wait : RETRY_AFTER_MAX_MS;
+        wait = wait < most ? wait : most;
         s->retry_ms = clock_ms() + wait;
         source_state(s, "%s, asked again later", why);
     }
@@ -364,12 +368,16 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         return;
     }
     job->buf = malloc(t->map.block_size);
-    job->end = t->map.size;
+    job->pos = t->open_from;
+    job->end = t->open_end < t->map.size ? t->open_end : t->map.size;
     if (job->buf == NULL) {
         job_end(job);
         return;
     }
-    int work = schedule_begin_at(t->schedule, s->scheduled, 0);
+    uint64_t block = t->map.block_size;
+    int work = schedule_begin_at(t->schedule, s->scheduled,
+                                 (uint32_t) (job->pos / block),
+                                 (uint32_t) ((job->end + block - 1) / block));
     if (work < 0) {
         job_end(job);
         return;
@@ -404,6 +412,12 @@ is_alone(const struct transfer *t, const struct source *s)
     return true;
 }
 
+static unsigned
+open_stall_ms(const struct transfer *t)
+{
+    return t->o.want != NULL ? WANT_STALL_MS : OPEN_STALL_MS;
+}
+
 static void
 end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
 {
@@ -417,9 +431,9 @@ end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
         }
         break;
     case JOB_OPEN:
-        if (!job->answered && idle > OPEN_STALL_MS) {
-            node_failed(s, SHOAL_ENET, "no answer for %d seconds",
-                        OPEN_STALL_MS / 1000);
+        if (!job->answered && idle > open_stall_ms(t)) {
+            node_failed(s, SHOAL_ENET, "no answer for %u seconds",
+                        open_stall_ms(t) / 1000);
         }
         break;
     case JOB_PLAIN:

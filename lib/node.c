@@ -1,5 +1,6 @@
 /* node.c - asking CDN nodes for size and version: HEAD, the first GET, and a
  * GET of one byte where HEAD does not help (docs/protocol.md "CDN nodes"). */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@
 enum {
     HEAD_MS = 1500,           /* a HEAD may take that long */
     HEAD_ALONE_MS = 500,      /* then a GET goes out beside it */
+    BUSY_TRIES = 4,           /* of a node that says 429 or 503 */
+    BUSY_MS = 500,            /* until then, doubled */
+    BUSY_MAX_MS = 30000,      /* whatever its Retry-After says */
+    WANT_TRIES = 3,           /* of the only node of a wanted file */
     OPEN_TRIES = 5,           /* of the first GET at the only node */
     OPEN_RETRY_MS = 250,      /* then doubled */
     CONNECT_ALONE_MS = 20000, /* to the only node */
@@ -48,16 +53,22 @@ start(struct transfer *t, struct source *s, enum job_kind kind,
     s->probes++;
 }
 
-/* Short where there are others to turn to. */
-static unsigned
-connect_ms(const struct transfer *t)
+static bool
+is_only(const struct transfer *t)
 {
     unsigned nodes = 0;
 
     for (size_t i = 0; i < t->n_sources; i++) {
         nodes += t->sources[i]->kind == SOURCE_CDN && !t->sources[i]->drop;
     }
-    return nodes > 1 ? 0 : CONNECT_ALONE_MS;
+    return nodes <= 1;
+}
+
+/* Short where there are others to turn to, or other files. */
+static unsigned
+connect_ms(const struct transfer *t)
+{
+    return is_only(t) && t->o.want == NULL ? CONNECT_ALONE_MS : 0;
 }
 
 void
@@ -71,11 +82,28 @@ node_probe(struct transfer *t, struct source *s)
 void
 node_open(struct transfer *t, struct source *s)
 {
-    struct http_options o = { .range = s->rangeless ? NULL : "0-",
+    char range[48] = "0-";
+    struct http_options o = { .range = s->rangeless ? NULL : range,
                               .connect_ms = connect_ms(t) };
 
+    if (t->o.want != NULL) {
+        snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, t->open_from,
+                 t->open_end - 1);
+    }
     s->opened = true;
     start(t, s, JOB_OPEN, &o);
+}
+
+void
+node_ask(struct transfer *t, struct source *s)
+{
+    t->asked_ms = s->probe_ms = clock_ms();
+    if (t->open_end > 0) {
+        node_open(t, s);
+    }
+    if (s->node != NODE_FAILED) {
+        node_probe(t, s);
+    }
 }
 
 void
@@ -103,7 +131,7 @@ node_step(struct transfer *t)
         struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !has_get(s)
-            && now - s->probe_ms >= HEAD_ALONE_MS)
+            && s->probes > 0 && now - s->probe_ms >= HEAD_ALONE_MS)
         {
             node_ask_byte(t, s);
         }
@@ -152,32 +180,80 @@ dislikes_ranges(unsigned status)
     return status == 400 || status == 403 || status == 416 || status == 501;
 }
 
+/* A node that has too much to do is asked again later. */
+static bool
+is_busy(struct transfer *t, struct source *s, const struct answer *a)
+{
+    if (t->o.want == NULL || (a->status != 429 && a->status != 503)
+        || s->failures >= BUSY_TRIES)
+    {
+        return false;
+    }
+    uint64_t wait = a->retry_after != 0 ? (uint64_t) a->retry_after * 1000
+                                        : (uint64_t) BUSY_MS << s->failures;
+    s->retry_ms = clock_ms() + (wait < BUSY_MAX_MS ? wait : BUSY_MAX_MS);
+    s->failures++;
+    s->opened = s->asked_byte = false;
+    t->retries++;
+    source_state(s, "HTTP %u, asked again later", a->status);
+    return true;
+}
+
+/* Is the part what the first GET, or that of one byte, asked for? */
+static bool
+is_right_part(const struct job *job)
+{
+    const struct transfer *t = job->t;
+    const struct answer *a = &job->answer;
+    bool open = job->kind == JOB_OPEN;
+    uint64_t first = open ? t->open_from : 0;
+
+    return a->has_range && a->first == first
+           && answer_size(a) != ORIGIN_UNKNOWN && a->last < a->range_total
+           && (t->o.want == NULL || !open || a->range_total != t->o.want->size
+               || a->last == t->open_end - 1);
+}
+
+/* Of a wanted file it tells another size, or is no good. */
+static bool
+is_telling_416(const struct transfer *t, const struct answer *a)
+{
+    return a->status == 416
+           && (t->o.want != NULL ? a->range_total != ORIGIN_UNKNOWN
+                                 : a->range_total == 0);
+}
+
 /* A GET's answer decides. Not 0: its body is of no use. */
 static int
-take_get(struct source *s, const struct answer *a)
+take_get(struct job *job)
 {
-    bool empty = a->status == 416 && a->range_total == 0;
+    struct source *s = job->source;
+    struct transfer *t = job->t;
+    const struct answer *a = &job->answer;
+    bool unsatisfied = is_telling_416(t, a);
 
-    if (dislikes_ranges(a->status) && !empty && s->opened && !s->rangeless) {
+    if (dislikes_ranges(a->status) && !unsatisfied && s->opened
+        && !s->rangeless && t->o.want == NULL)
+    {
         s->rangeless = true; /* once more, without a Range */
         s->opened = false;
         return SHOAL_ESTOPPED;
     }
-    if (a->status != 200 && a->status != 206 && !empty) {
+    if (is_busy(t, s, a)) {
+        return SHOAL_ESTOPPED;
+    }
+    if (a->status != 200 && a->status != 206 && !unsatisfied) {
         fail_status(s, a->status);
         return SHOAL_EHTTP;
     }
-    if (a->status == 206
-        && (!a->has_range || a->first != 0 || answer_size(a) == ORIGIN_UNKNOWN
-            || a->last >= a->range_total))
-    {
+    if (a->status == 206 && !is_right_part(job)) {
         node_failed(s, SHOAL_EPROTO, "bad Content-Range");
         return SHOAL_EPROTO;
     }
     s->answer = *a;
     s->by_get = true;
     s->ranges = a->status == 206;
-    s->no_ranges = a->status == 200;
+    s->no_ranges = a->status == 200 || (unsatisfied && a->range_total > 0);
     s->node = NODE_KNOWN;
     return 0;
 }
@@ -202,7 +278,7 @@ node_headers(struct job *job)
     if (job->kind == JOB_FIRST_BYTE && s->by_get) {
         return SHOAL_ESTOPPED;
     }
-    int err = take_get(s, a);
+    int err = take_get(job);
     if (err == 0 && job->kind == JOB_FIRST_BYTE && a->status == 200) {
         err = SHOAL_ESTOPPED; /* the whole file would come */
     }
@@ -305,14 +381,17 @@ node_end_plain(struct transfer *t, struct source *s, int err, const char *why)
 static bool
 try_again(struct transfer *t, struct source *s, int err)
 {
-    if (s->rangeless && !s->opened) {
-        return true; /* without a Range this time */
+    unsigned most = t->o.want != NULL ? WANT_TRIES : OPEN_TRIES;
+    bool broke =
+        err == SHOAL_ENET || (err == SHOAL_ECONNECT && t->o.want != NULL);
+
+    if (!s->opened && (s->rangeless || s->retry_ms > clock_ms())) {
+        return true; /* without a Range, or later */
     }
-    if (err != SHOAL_ENET || s->failures >= OPEN_TRIES
-        || connect_ms(t) != CONNECT_ALONE_MS)
-    {
+    if (!broke || s->failures >= most || !is_only(t)) {
         return false;
     }
+    t->retries++;
     s->retry_ms = clock_ms() + (OPEN_RETRY_MS << s->failures);
     s->failures++;
     s->opened = false;
@@ -356,7 +435,9 @@ node_done(struct job *job, int err, const char *why)
         s->early_broke = s->early_broke || (open && err != 0);
         return;
     }
-    if ((open && !try_again(job->t, s, err)) || (!open && s->probes == 1)) {
+    if ((open && !try_again(job->t, s, err))
+        || (!open && s->asked_byte && s->probes == 1))
+    {
         node_failed(s, err, "%s", why);
     }
 }

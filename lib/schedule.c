@@ -485,7 +485,7 @@ schedule_end(struct schedule *s, int work)
 }
 
 int
-schedule_begin_at(struct schedule *s, int source, uint32_t next)
+schedule_begin_at(struct schedule *s, int source, uint32_t next, uint32_t end)
 {
-    return new_work(s, source, next, s->map->count);
+    return new_work(s, source, next, end);
 }

@@ -68,10 +68,11 @@ void schedule_advance(struct schedule *s, int work);
 void schedule_end(struct schedule *s, int work);
 
 /**
- * schedule_begin_at(s, source, next):
- * Claim everything from ${next} on for a stream that is already running.
- * The work's number, or SHOAL_ENOMEM.
+ * schedule_begin_at(s, source, next, end):
+ * Claim the blocks from ${next} to ${end} for a stream that is already
+ * running. The work's number, or SHOAL_ENOMEM.
  */
-int schedule_begin_at(struct schedule *s, int source, uint32_t next);
+int schedule_begin_at(struct schedule *s, int source, uint32_t next,
+                      uint32_t end);
 
 #endif

@@ -12,6 +12,8 @@ enum {
     DECIDE_MS = 1500, /* then those that answered decide */
     OPEN_MS = 1000,   /* a first GET without an answer gets company */
     ALONE_MS = 10000, /* without CDN nodes and without a block: given up */
+    ASIDE_MS = 500,   /* a wanted file's node without an answer gets company */
+    STUCK_MS = 1000,  /* likewise one that stands still, or has to wait */
     SPARE_NODES = 2,  /* fewer usable ones: a further node is asked */
     NODES_MAX = 4     /* read from at once, unless told otherwise */
 };
@@ -274,6 +276,32 @@ fail_want(struct transfer *t, const struct tally *c)
     fail_all(t, c->failed);
 }
 
+/* Those that were busy, or broke off, in their turn. */
+static void
+ask_again(struct transfer *t)
+{
+    uint64_t now = clock_ms();
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && s->probes == 0
+            && s->retry_ms != 0 && now >= s->retry_ms)
+        {
+            node_ask(t, s);
+        }
+    }
+}
+
+/* No node waits for an answer, or it does so for too long. */
+static bool
+may_ask_another(const struct transfer *t, const struct tally *c)
+{
+    return c->fresh != NULL
+           && (c->pending == 0
+               || (t->o.want != NULL && clock_ms() - t->asked_ms >= ASIDE_MS));
+}
+
 /* One node after the other, until one agrees with what is wanted. */
 static void
 find_agreeing(struct transfer *t)
@@ -297,13 +325,11 @@ find_agreeing(struct transfer *t)
         begin_blocks(t, r->url, r->size, r->version);
         return;
     }
+    ask_again(t);
     count(t, &c);
-    if (c.pending > 0 || c.n > 0) {
-        return;
-    }
-    if (c.fresh != NULL) {
-        node_probe(t, c.fresh);
-    } else {
+    if (may_ask_another(t, &c)) {
+        node_ask(t, c.fresh);
+    } else if (c.pending + c.busy + c.n == 0 && c.fresh == NULL) {
         fail_want(t, &c);
     }
 }
@@ -352,11 +378,43 @@ others_can_give(const struct transfer *t)
     return false;
 }
 
+static bool
+is_stuck(const struct transfer *t, const struct source *s, uint64_t now)
+{
+    if (s->retry_ms > now + STUCK_MS) {
+        return true;
+    }
+    for (const struct job *job = t->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_DATA && job->source == s
+            && now - job->moved_ms > STUCK_MS)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nodes that give something now. */
+static unsigned
+ready_nodes(const struct transfer *t)
+{
+    uint64_t now = clock_ms();
+    unsigned n = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        n += s->kind == SOURCE_CDN && s->usable
+             && (t->o.want == NULL || !is_stuck(t, s, now));
+    }
+    return n;
+}
+
 static void
 judge_late(struct transfer *t, struct source *s)
 {
     if (s->kind != SOURCE_CDN || s->node != NODE_KNOWN || s->judged
-        || s->probes > 0 || standard_usable(t) >= wanted_nodes(t))
+        || s->probes > 0 || ready_nodes(t) >= wanted_nodes(t))
     {
         return;
     }
@@ -390,7 +448,8 @@ standard_more(struct transfer *t)
     if (usable < 2) {
         trust_alone(t);
     }
-    if (usable < enough && c.pending == 0 && c.fresh != NULL) {
+    if (ready_nodes(t) < enough && may_ask_another(t, &c)) {
+        t->asked_ms = clock_ms();
         node_probe(t, c.fresh);
     } else if (usable == 0 && c.pending + c.busy == 0 && c.fresh == NULL
                && !others_can_give(t))

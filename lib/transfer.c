@@ -443,6 +443,7 @@ transfer_run(struct transfer *t)
     char why[256];
 
     t->start_ms = t->tick_ms = clock_ms();
+    begin_choose_open(t);
     int err = search_start(t, t->o.url, NULL, why, sizeof(why));
     if (err != 0) {
         transfer_fail(t, err, "%s", why);

@@ -101,8 +101,8 @@ struct transfer_options {
     const struct checksum *checksum;    /* of the whole file; NULL */
     unsigned nodes;                     /* CDN nodes to read from at once;
                                             0: as many as help, at most 4 */
-    bool resuming; /* blocks are held already: no GET from byte 0, the
-                      nodes' HEADs decide */
+    bool resuming; /* blocks are held already: no first GET beside the
+                      HEADs, which decide */
     unsigned start_permille; /* where in the file CDN nodes begin,
                                             0 to 999 */
     uint64_t max_rate;       /* bytes a second from CDN nodes;

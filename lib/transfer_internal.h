@@ -77,7 +77,7 @@ struct source {
     unsigned probes;   /* requests under way */
     uint64_t probe_ms; /* when probing began */
     int error;         /* why it failed, enum shoal_error */
-    uint8_t *early;    /* what JOB_OPEN brought, from offset 0 */
+    uint8_t *early;    /* what JOB_OPEN brought, from t->open_from on */
     size_t early_len, early_cap;
     bool early_broke; /* its connection did */
 
@@ -178,6 +178,11 @@ struct transfer {
     size_t n_sources;
     struct search *searches; /* search.c */
     struct job *jobs;
+
+    /* What the first GET asks for: all, or where a file is wanted, some blocks
+     * where it begins; both 0: no GET before it is known who agrees. */
+    uint64_t open_from, open_end;
+    uint64_t asked_ms; /* when a further node was asked last */
 
     struct source *standard; /* the node whose version is the standard */
     struct resource resource;
@@ -304,8 +309,12 @@ void search_end(struct transfer *t);
 /** node_probe(t, s): ask with HEAD; a GET follows where that does not help. */
 void node_probe(struct transfer *t, struct source *s);
 
-/** node_open(t, s): the first GET, for everything. */
+/** node_open(t, s): the first GET, from t->open_from to t->open_end. */
 void node_open(struct transfer *t, struct source *s);
+
+/** node_ask(t, s): is it of the version that is wanted? HEAD, and the first
+ *  GET beside it, where there is one. */
+void node_ask(struct transfer *t, struct source *s);
 
 /** node_ask_byte(t, s): GET bytes=0-0. */
 void node_ask_byte(struct transfer *t, struct source *s);
@@ -334,6 +343,9 @@ void node_done(struct job *job, int err, const char *why);
 /** begin_blocks(t, url, size, version): open the store, go on in blocks. */
 void begin_blocks(struct transfer *t, const char *url, uint64_t size,
                   const char *version);
+
+/** begin_choose_open(t): what the first GET is to ask for. */
+void begin_choose_open(struct transfer *t);
 
 /** begin_again(t): the plain stream broke: begin it anew when it is time. */
 void begin_again(struct transfer *t);

@@ -88,6 +88,16 @@ prefetch_add(struct prefetch *p, const struct resource *r,
     }
 }
 
+static void
+add_background(struct prefetch *p, const struct resource *r)
+{
+    pthread_mutex_lock(&p->lock);
+    if (jobs_add_locked(p, r, PREFETCH_BACKGROUND, NULL) != 0) {
+        jobs_left_out_locked(p);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* A set's file, when nothing is waited for. */
 static void
 add_set(struct prefetch *p, const struct cache_info *info)
@@ -102,11 +112,7 @@ add_set(struct prefetch *p, const struct cache_info *info)
         if (guard_url(s->guard, r.url) != 0) {
             cache_forget(p->cache, r.id);
         } else {
-            pthread_mutex_lock(&p->lock);
-            if (jobs_add_locked(p, &r, PREFETCH_BACKGROUND, NULL) != 0) {
-                jobs_left_out_locked(p);
-            }
-            pthread_mutex_unlock(&p->lock);
+            add_background(p, &r);
         }
         resource_fini(&r);
     }

@@ -76,7 +76,11 @@ store_write(void *ctx, uint32_t block, const void *data, size_t len,
 {
     struct fill *f = ctx;
 
-    return cache_write(f->prefetch->cache, f->set, block, data, len, hash);
+    int err = cache_write(f->prefetch->cache, f->set, block, data, len, hash);
+    if (err == 0 && f->reported == 0) {
+        report_filling(f); /* the first one that can be served */
+    }
+    return err;
 }
 
 static int
@@ -200,6 +204,19 @@ keep_result(struct prefetch *p, struct fill *f, int err, struct outcome *out)
     stats_probes(p, f->transfer);
 }
 
+static bool
+has_blocks(struct prefetch *p, const uint8_t id[20])
+{
+    struct cache_info info;
+
+    if (cache_info(p->cache, id, &info) != 0) {
+        return false;
+    }
+    bool any = info.held > 0;
+    cache_info_fini(&info);
+    return any;
+}
+
 static void
 run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
 {
@@ -216,6 +233,7 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
         .bind_address = s->bind_address,
         .unshared = true,
         .nodes = s->nodes,
+        .resuming = has_blocks(p, r->id),
         .start_permille = start_permille(p->name, r->id),
         .max_rate = s->job_rate,
         .stop = &p->stop,

@@ -88,7 +88,7 @@ sub calls($self) {
 
 sub polls($self)    { return grep { $_->{args}{wait_ms} } $self->calls }
 sub lines($self)    { return map { @{ $_->{lines} } } $self->calls }
-sub clear($self)    { spew("$self->{dir}/calls", '') }
+sub clear($self)    { spew("$self->{dir}/calls", ''); return $self }
 
 sub wait_line($self, $re, $seconds = 10) {
     return wait_for { (grep { $_ =~ $re } $self->lines)[0] } $seconds,
