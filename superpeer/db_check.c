@@ -418,8 +418,12 @@ read_metas(struct check *c, struct meta *out)
         return damaged(c, "pages of %zu bytes", c->psize);
     }
     err = read_meta(c, c->psize, &other);
-    if (err == 0 && out->version != other.version) {
-        return damaged(c, "meta pages of two versions");
+    if (err == 0
+        && (out->version != other.version
+            || out->trees[0].pad != other.trees[0].pad
+            || out->trees[0].flags != other.trees[0].flags))
+    {
+        return damaged(c, "meta pages that differ");
     }
     if (err == 0 && other.txn > out->txn) {
         *out = other;
