@@ -149,6 +149,42 @@ int cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
 /** cache_forget(c, id): delete the set, unless it is being filled. */
 void cache_forget(struct cache *c, const uint8_t id[20]);
 
+/** cache_remove(c, id): the operator wants it gone; trackers are told first.
+ *  SHOAL_ENOTFOUND, SHOAL_EFULL (it is being filled). */
+int cache_remove(struct cache *c, const uint8_t id[20]);
+
+struct cache_verified {
+    uint64_t blocks, bytes; /* that were looked at */
+    uint64_t wrong;         /* of them; they were dropped */
+    uint64_t astray; /* in the file, but no set's; those of a set that is
+                        there were deleted */
+};
+
+struct cache_verify_ops {
+    /** Called before each block, or some hundred keys: true ends it. May be
+     *  NULL. */
+    bool (*stop)(void *ctx, const struct cache_verified *so_far);
+    void *ctx;
+};
+
+/**
+ * cache_verify(c, id, ops, out):
+ * Compare every block of the set that is committed with its hash; what is
+ * found is added to ${out}. A block that is wrong is dropped, as when it was
+ * to be served.
+ *
+ * Blocking:  for the reading of all of it; nobody else waits for that.
+ * Errors:    SHOAL_ENOTFOUND, SHOAL_ESTOPPED, SHOAL_EIO, SHOAL_ENOMEM.
+ */
+int cache_verify(struct cache *c, const uint8_t id[20],
+                 const struct cache_verify_ops *ops,
+                 struct cache_verified *out);
+
+/** cache_verify_astray(c, ops, out): the same for what is in the file and
+ *  nobody's. */
+int cache_verify_astray(struct cache *c, const struct cache_verify_ops *ops,
+                        struct cache_verified *out);
+
 /** cache_pin(c, id): somebody was just told that it is here: it is not
  *  evicted for as long as the options say. */
 void cache_pin(struct cache *c, const uint8_t id[20]);

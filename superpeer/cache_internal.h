@@ -64,6 +64,9 @@ struct cache {
     bool dirty; /* committed and not synced */
 };
 
+/** cache_now_us(): since 1970: last uses outlive the process. */
+uint64_t cache_now_us(void);
+
 /** cache_unref_locked(set): frees it when it was the last one's. */
 void cache_unref_locked(struct cache_set *set);
 
@@ -163,6 +166,19 @@ void evict_retry(struct cache *c);
 /** evict_map_full_locked(c): there was no page for what should have had room:
  *  from now on the sets get less. */
 void evict_map_full_locked(struct cache *c);
+
+/** evict_knows_locked(c, id): it is being deleted, or its deletion failed. */
+bool evict_knows_locked(const struct cache *c, const uint8_t id[20]);
+
+/** check_block(c, set, block): compare a committed block with its hash, once
+ *  in the life of the process: SHOAL_EVERIFY where it is wrong, and dropped;
+ *  SHOAL_ENOTFOUND where it is not held any more, SHOAL_EIO, SHOAL_ENOMEM. */
+int check_block(struct cache *c, struct cache_set *set, uint32_t block);
+
+/** check_lose(c, set, block): it is wrong, or not there although the bitmap
+ *  says so: it is dropped, to be fetched again. False where it was dropped
+ *  meanwhile. */
+bool check_lose(struct cache *c, struct cache_set *set, uint32_t block);
 
 /** evict_fini(c): frees what is in the lists. */
 void evict_fini(struct cache *c);

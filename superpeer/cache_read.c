@@ -230,73 +230,6 @@ serve_held(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
     return n;
 }
 
-/* SHOAL_EVERIFY: the block is not what was written. */
-static int
-compare_block(struct cache *c, const struct cache_set *set, uint32_t block)
-{
-    const uint8_t *id = set->resource.id;
-    size_t len = blockmap_length(&set->map, block);
-    uint8_t want[DIGEST_LEN], got[DIGEST_LEN];
-
-    uint8_t *data = malloc(len);
-    if (data == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    long n = db_read(c->db, id, block, 0, data, len);
-    int err = n < 0 ? (int) n : db_hash(c->db, id, block, want);
-    if (err == 0) {
-        err = digest_block(data, len, set->map.size, set->map.block_size, got);
-    }
-    if (err == SHOAL_ENOTFOUND
-        || (err == 0
-            && (n != (long) len || memcmp(want, got, DIGEST_LEN) != 0)))
-    {
-        err = SHOAL_EVERIFY;
-    }
-    free(data);
-    return err;
-}
-
-/* Wrong, or not there although the bitmap says so: it is fetched again. Not
- * where it was dropped meanwhile. */
-static void
-lose_block(struct cache *c, struct cache_set *set, uint32_t block)
-{
-    pthread_mutex_lock(&c->lock);
-    bool lost = !set->gone && set->error == 0 && blockmap_has(&set->map, block)
-                && queue_find_locked(c, set, block) == NULL;
-    if (lost) {
-        sets_mark(&c->sets, set, false, set->filling);
-        c->damaged++;
-    }
-    pthread_mutex_unlock(&c->lock);
-    if (lost) {
-        log_line(LOG_LEVEL_ERROR, set->resource.id,
-                 "cache: block %u is damaged, and dropped", (unsigned) block);
-        cache_drop(c, set, block);
-        if (c->on_damaged != NULL) {
-            c->on_damaged(c->ctx, set->resource.id);
-        }
-    }
-}
-
-/* A block of an earlier run is compared with its hash before it is served
- * for the first time: a power cut may have damaged it. */
-static int
-check_block(struct cache *c, struct cache_set *set, uint32_t block)
-{
-    int err = compare_block(c, set, block);
-
-    if (err == 0) {
-        pthread_mutex_lock(&c->lock);
-        blockmap_set(&set->checked, block);
-        pthread_mutex_unlock(&c->lock);
-    } else if (err == SHOAL_EVERIFY) {
-        lose_block(c, set, block);
-    }
-    return err;
-}
-
 static long
 read_stored(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
             size_t len)
@@ -306,7 +239,7 @@ read_stored(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
                      (size_t) (off % set->map.block_size), buf, len);
 
     if (n == SHOAL_ENOTFOUND) {
-        lose_block(c, set, block);
+        check_lose(c, set, block);
     }
     return n > 0 ? n : SHOAL_EIO;
 }

@@ -142,6 +142,17 @@ void db_release(struct db *d, struct db_hold *h);
 int db_hash(struct db *d, const uint8_t *id, uint32_t block,
             uint8_t hash[DIGEST_LEN]);
 
+struct db_block {
+    uint8_t id[20];
+    uint32_t block;
+};
+
+/** db_blocks(d, after, out, most, n): the blocks that are in the file, in the
+ *  order of their keys, behind ${after} (NULL: from the first on); ${*n} is 0
+ *  at the end. */
+int db_blocks(struct db *d, const struct db_block *after, struct db_block *out,
+              size_t most, size_t *n);
+
 /** db_hashes(d, id, layer, count): ${count} hashes, zeros where there is
  *  none. */
 int db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count);

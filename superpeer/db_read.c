@@ -277,13 +277,20 @@ db_hash(struct db *d, const uint8_t *id, uint32_t block,
     return n < 0 ? (int) n : SHOAL_ENOTFOUND;
 }
 
+static uint32_t
+block_of(const MDB_val *key)
+{
+    const uint8_t *b = (const uint8_t *) key->mv_data + RESOURCE_ID_LEN;
+
+    return (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8
+           | b[3];
+}
+
 static void
 take_hash(const MDB_val *key, const MDB_val *data, uint8_t *layer,
           uint32_t count)
 {
-    const uint8_t *b = (const uint8_t *) key->mv_data + RESOURCE_ID_LEN;
-    uint32_t block = (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16
-                     | (uint32_t) b[2] << 8 | b[3];
+    uint32_t block = block_of(key);
 
     if (block < count && data->mv_size == DIGEST_LEN) {
         memcpy(layer + (size_t) block * DIGEST_LEN, data->mv_data, DIGEST_LEN);
@@ -323,4 +330,50 @@ db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count)
     int rc = read_hashes(d, txn, id, layer, count);
     reader_put(d, txn);
     return rc == 0 ? 0 : db_fail(d, id, "read hashes", rc);
+}
+
+static int
+list_blocks(struct db *d, MDB_txn *txn, const struct db_block *after,
+            struct db_block *out, size_t *n)
+{
+    static const struct db_block none;
+    struct block_key from = db_key(after != NULL ? after->id : none.id,
+                                   after != NULL ? after->block : 0);
+    MDB_val key = db_val(&from, sizeof(from)), data;
+    size_t most = *n;
+    MDB_cursor *cursor;
+
+    *n = 0;
+    int rc = mdb_cursor_open(txn, d->table[BLOCKS], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    if (rc == 0 && after != NULL && key.mv_size == sizeof(from)
+        && memcmp(key.mv_data, &from, sizeof(from)) == 0)
+    {
+        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    while (rc == 0 && *n < most && key.mv_size == sizeof(from)) {
+        memcpy(out[*n].id, key.mv_data, RESOURCE_ID_LEN);
+        out[(*n)++].block = block_of(&key);
+        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+db_blocks(struct db *d, const struct db_block *after, struct db_block *out,
+          size_t most, size_t *n)
+{
+    MDB_txn *txn = reader_get(d);
+
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    *n = most;
+    int rc = list_blocks(d, txn, after, out, n);
+    reader_put(d, txn);
+    return rc == 0 ? 0 : db_fail(d, NULL, "list the blocks", rc);
 }

@@ -26,6 +26,12 @@ evict_is_leaving_locked(const struct cache *c, const uint8_t id[20])
     return find(c->leaving, id) != NULL;
 }
 
+bool
+evict_knows_locked(const struct cache *c, const uint8_t id[20])
+{
+    return find(c->leaving, id) != NULL || find(c->stuck, id) != NULL;
+}
+
 /* Those that go, in the order in which they were chosen; linked by
  * next_url. */
 struct victims {

@@ -13,6 +13,7 @@
 
 #include <curl/curl.h>
 
+#include "admin.h"
 #include "config.h"
 #include "log.h"
 #include "notify.h"
@@ -44,7 +45,9 @@ enum {
 static void
 usage(FILE *out)
 {
-    fprintf(out, "usage: superpeer [-t] -c FILE\n\n");
+    fprintf(out, "usage: superpeer [-t] -c FILE\n"
+                 "       superpeer cache ls|show|rm|verify [-c FILE] "
+                 "[SET...]\n\n");
     for (int i = 0; i < OPTIONS; i++) {
         fprintf(out, "  -%c, --%-9s %s\n", options[i].letter, options[i].name,
                 options[i].help);
@@ -88,7 +91,8 @@ parse_arguments(int argc, char **argv, struct arguments *out)
         longs[i].has_arg = options[i].argument;
         longs[i].val = options[i].letter;
     }
-    while ((letter = getopt_long(argc, argv, "c:tS::Vh", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "+c:tS::Vh", longs, NULL)) != -1)
+    {
         switch (letter) {
         case 'c':
             out->file = optarg;
@@ -108,6 +112,9 @@ parse_arguments(int argc, char **argv, struct arguments *out)
             usage(stderr);
             return EXIT_CONFIG;
         }
+    }
+    if (optind < argc && strcmp(argv[optind], "cache") == 0) {
+        return admin_main(argc - optind, argv + optind, out->file);
     }
     if (out->file == NULL || optind != argc) {
         fprintf(stderr, "superpeer: %s\n",

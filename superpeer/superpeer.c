@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "agent.h"
 #include "cache.h"
 #include "clock.h"
@@ -318,6 +319,13 @@ start(struct superpeer *s)
         log_line(LOG_LEVEL_ERROR, NULL, "%s", why);
         return EXIT_CACHE;
     }
+    if (admin_start(s->cache, s->config->cache_path, &s->admin, why,
+                    sizeof(why))
+        != 0)
+    {
+        log_line(LOG_LEVEL_ERROR, NULL, "%s", why);
+        return EXIT_CACHE;
+    }
     if (start_serve(s, why, sizeof(why)) != 0) {
         log_line(LOG_LEVEL_ERROR, NULL, "block server: %s", why);
         return EXIT_NET;
@@ -372,6 +380,7 @@ superpeer_stop(struct superpeer *s)
     agent_quit(s->agent);
     prefetch_quit(s->prefetch);
     status_stop(s->status);
+    admin_stop(s->admin);
     watch_stop(s->watch);
     bool ended = agent_join(s->agent, deadline);
     ended = prefetch_join(s->prefetch, deadline) && ended;

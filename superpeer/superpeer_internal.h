@@ -9,6 +9,7 @@
 #include "prefetch.h"
 #include "serve.h"
 
+struct admin_server;
 struct cache;
 struct config;
 struct status;
@@ -22,6 +23,7 @@ struct superpeer {
     struct agent *agent;
     struct watch *watch;
     struct status *status;
+    struct admin_server *admin;
     struct agent_ops agent_ops;
     pthread_mutex_t lock;  /* of `prefetch` and `agent`, which start last, */
     struct config *config; /* and of the configuration of now */
