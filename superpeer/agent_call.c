@@ -250,6 +250,7 @@ link_take_epoch_locked(struct tracker_link *l, const struct reply *r,
     } else if (!first) {
         log_line(LOG_LEVEL_INFO, NULL, "tracker %s: new epoch", l->name);
         l->want_full = true;
+        l->full_at_ms = clock_ms() + agent_jitter_ms(NEW_EPOCH_MS);
     }
     memcpy(l->epoch, r->epoch, sizeof(l->epoch));
     l->cursor = r->cursor;

@@ -60,10 +60,11 @@ struct tracker_link {
     unsigned threads; /* that have not ended */
     unsigned missing; /* look-ups in a row without this address */
     struct news *news;
-    bool active;    /* the one link that speaks to its tracker */
-    bool want_full; /* a full announcement is due */
-    bool announced; /* the first one has begun: polls may start */
-    bool telling;   /* a call with news is under way */
+    bool active;         /* the one link that speaks to its tracker */
+    bool want_full;      /* a full announcement is due, */
+    uint64_t full_at_ms; /* not before that */
+    bool announced;      /* the first one has begun: polls may start */
+    bool telling;        /* a call with news is under way */
     bool connected;
     uint64_t down_ms; /* since when it is not */
     char epoch[17];

@@ -237,6 +237,8 @@ link_news_loop(void *arg)
             pthread_mutex_unlock(&a->lock);
             claim(l, &failures);
             pthread_mutex_lock(&a->lock);
+        } else if (l->want_full && clock_ms() < l->full_at_ms) {
+            agent_wait_locked(a, l->full_at_ms);
         } else if (!l->want_full && news_count(l->news) == 0) {
             agent_wait_locked(a, clock_ms() + IDLE_MS);
         } else {
