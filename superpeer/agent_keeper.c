@@ -17,7 +17,7 @@
 
 enum {
     LOOKUP_MS = 60000,     /* between two look-ups of a tracker */
-    LOOKUP_SOON_MS = 5000, /* where an address does not answer, or was missing
+    LOOKUP_SOON_MS = 3000, /* where an address does not answer, or was missing
                               in the last answer */
     BUSY_MS = 50,          /* a turn, with a look-up or an end under way */
     TURN_MS = 1000,

@@ -99,4 +99,29 @@ for ([ $twin, '127.0.0.6' ], [ $new, '127.0.0.9' ]) {
     is($last->{args}{event}, 'stopped', "$addr hears of it");
 }
 
+# The name gets another address while it runs: in a mount namespace, for an
+# /etc/hosts of our own.
+SKIP: {
+    skip 'another /etc/hosts needs root', 2 if $> != 0;
+    my ($st) = run_cmd(qw(unshare -m true));
+    skip 'no mount namespaces here', 2 if $st ne '0';
+    my $hosts = tmpdir('hosts') . '/hosts';
+    my sub name_is(@last) { spew($hosts, join '', map { "127.0.0.$_ $host\n" } @last) }
+    name_is(3, 5);
+    $_->clear for values %t;
+    $sp->{settings} = { resolve => [ $cdn->resolve ] };
+    $sp->{trackers} = [ { url => "http://$host:$port/control", token => 'sesame' } ];
+    $sp->write_conf;
+    $sp->{process} = start_cmd({ env => { san_env() }, name => 'sp' }, 'unshare', '-m', 'sh', '-c',
+        'mount --bind "$2" /etc/hosts && exec "$0" -c "$1"', program('superpeer'), $sp->conf, $hosts);
+    polled($_) for @t{3, 5};
+    $t{5}->stop;
+    my $moved = fake_tracker(addr => '127.0.0.7', port => $port);
+    name_is(3, 7);
+    polled($moved);
+    pass('a new address gets a link');
+    wait_for { $sp->stderr =~ /at 127\.0\.0\.5: address is gone$/m } 20, 'the old one to go';
+    is($sp->stop, 0, 'and the old one is left');
+}
+
 finish();
