@@ -70,6 +70,7 @@ struct tracker_link {
     char epoch[17];
     uint64_t cursor;
     uint64_t answered; /* the highest answered call with news */
+    uint64_t last_seq; /* of the last word, below those of who comes after */
     uint64_t calls, failures, prepares, announcements;
     char poll_error[AGENT_ERROR_MAX], news_error[AGENT_ERROR_MAX];
 };

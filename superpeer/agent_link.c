@@ -104,6 +104,9 @@ link_start_locked(struct tracker_link *l)
 void
 link_end_locked(struct tracker_link *l)
 {
+    if (!atomic_load(&l->stop)) {
+        l->last_seq = ++l->agent->seq;
+    }
     atomic_store(&l->stop, true);
     call_interrupt(l->poll_call);
     call_interrupt(l->news_call);

@@ -182,7 +182,7 @@ say_farewell(struct tracker_link *l, bool heard)
     if (!heard) {
         return;
     }
-    q.seq = next_seq(l->agent);
+    q.seq = l->last_seq;
     call_last(l->news_call, FAREWELL_MS);
     int err = link_call(l, false, &q, "", &reply);
     log_line(err == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, NULL,

@@ -73,6 +73,17 @@ my $next = $new->prepare($cdn->url('c.bin'), 100_000);
 $new->wait_line(qr/^\+$next /);
 is((grep { @{ $_->{lines} } } $new->calls)[-1]{args}{locality}, 'cn/x', 'locality');
 
+# The same tracker in other words: the old link's last word does not count
+# against what the new one says.
+spew(tmpdir('token') . '/token', "sesame\n");
+$new->clear;
+$sp->{trackers}[1] = { url => $new->conf->{url}, token_file => tmpdir('token') . '/token' };
+reload();
+wait_for { grep { ($_->{args}{full} // '') eq 'last' } $new->calls } 10, 'its announcement';
+my ($word) = wait_for { (grep { $_->{args}{event} } $new->calls)[0] } 10, 'the last word';
+my ($first) = grep { ($_->{args}{full} // '') eq 'first' } $new->calls;
+cmp_ok($word->{args}{seq}, '<', $first->{args}{seq}, 'a last word is older than what follows');
+
 # The same tracker at a second address: one of the two speaks.
 my $twin = fake_tracker(addr => '127.0.0.6', port => $port, same => $t{4});
 $t{6} = $twin;
