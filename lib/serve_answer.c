@@ -258,8 +258,9 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
 
     struct MHD_Response *r = create_view(c, b, part);
     if (r == NULL && b->set.view == NULL) {
-        r = MHD_create_response_from_callback(part->len, SERVE_CHUNK,
-                                              body_read, b, body_free);
+        r = MHD_create_response_from_callback(
+            part->len, s->tls != NULL ? SERVE_CHUNK_TLS : SERVE_CHUNK,
+            body_read, b, body_free);
     }
     if (r == NULL) {
         body_free(b);

@@ -18,6 +18,7 @@
 
 enum {
     SERVE_CHUNK = 65536,     /* bytes; response buffer of one connection */
+    SERVE_CHUNK_TLS = 32768, /* a record has 16 KiB, whatever we hand over */
     SERVE_MEMORY = 10240,    /* bytes a connection: request line, headers, and
                              pieces of an answer */
     SERVE_MEMORY_STEP = 1024 /* bytes */

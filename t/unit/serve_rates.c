@@ -1,14 +1,15 @@
 /* The block server's upload rate, over real connections. */
 #include "blockserver.h"
 
-/* Within some per cent, bursts at the start included, and nobody starves. */
-static void
-check_rate(uint64_t rate, unsigned readers, double seconds)
+/* What all readers got of the rate; ${least}: of a fair share, who got the
+ * least. */
+static double
+measure(uint64_t rate, unsigned readers, double seconds, double *least)
 {
     struct memory m;
     struct serve *s = start(&m, RATE_SIZE, 0, rate);
     struct reader r[50];
-    uint64_t sum = 0, least = UINT64_MAX;
+    uint64_t sum = 0, min = UINT64_MAX;
     double begun = now();
 
     memset(r, 0, sizeof(r));
@@ -21,27 +22,42 @@ check_rate(uint64_t rate, unsigned readers, double seconds)
     for (unsigned i = 0; i < readers; i++) {
         pthread_join(r[i].thread, NULL);
         sum += r[i].bytes;
-        least = r[i].bytes < least ? r[i].bytes : least;
+        min = r[i].bytes < min ? r[i].bytes : min;
     }
     double want = (double) rate * seconds;
-    print_message("# %u readers, %llu B/s: %.3f of it; least %.2f of a fair "
-                  "share\n",
-                  readers, (unsigned long long) rate, (double) sum / want,
-                  (double) least * readers / want);
-    assert_true((double) sum > want * 0.9 && (double) sum < want * 1.08);
-    assert_true((double) least > want / readers * 0.5);
+    *least = (double) min * readers / want;
     serve_stop(s);
     mem_fini(&m);
+    return (double) sum / want;
+}
+
+/* The bucket's start counts here: over ten seconds it is less than one per
+ * cent. Nobody starves. A machine that is busy may miss it once or twice. */
+static void
+check_rate(uint64_t rate, unsigned readers, double seconds)
+{
+    double got = 0, least = 0;
+
+    for (int i = 0; i < 3 && (got < 0.95 || got > 1.06 || least < 0.5); i++) {
+        got = measure(rate, readers, seconds, &least);
+        print_message("# %u readers, %llu B/s: %.3f of it; least %.2f of a "
+                      "fair share\n",
+                      readers, (unsigned long long) rate, got, least);
+    }
+    assert_true(got >= (rate > 100000000 ? 0.9 : 0.95) && got <= 1.06);
+    assert_true(least >= 0.5);
 }
 
 static void
 rates(void **state)
 {
     (void) state;
-    check_rate(64 << 10, 1, 3);
-    check_rate(1250000, 1, 2);
-    check_rate(1250000, 8, 2);
-    check_rate(20 << 20, 50, 2);
+    check_rate(64 << 10, 1, 2);
+    check_rate(64 << 10, 50, 2);
+    check_rate(1250000, 1, 1.5);
+    check_rate(1250000, 8, 1.5);
+    check_rate(125000000, 1, 1);
+    check_rate(125000000, 50, 1);
 }
 
 static void
