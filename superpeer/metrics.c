@@ -155,6 +155,9 @@ serve_connections(struct page *p, const struct serve_stats *s)
     sample(p, "deadline", "idle", s->ended[SERVE_IDLE]);
     sample(p, "deadline", "header", s->ended[SERVE_HEADER]);
     sample(p, "deadline", "min_rate", s->ended[SERVE_MIN_RATE]);
+    one(p, PREFIX "failed_handshakes_total", "counter",
+        "Connections that did not get through their TLS handshake.",
+        s->handshakes_failed);
 }
 
 static void

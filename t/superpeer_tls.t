@@ -72,6 +72,9 @@ is((curl('one', '--tls-max', '1.1', $base))[0] ? 1 : 0, 1, 'not by TLS 1.1');
 is((run_cmd({ deadline => 30 }, 'curl', '-sS', '--noproxy', '*',
     $base =~ s/^https/http/r))[0] ? 1 : 0, 1, 'not without TLS');
 
+like(http(GET => $sp->status_url('/metrics'))->{body},
+    qr/^shoal_superpeer_failed_handshakes_total [1-9]/m, 'both are counted');
+
 # A new certificate in the middle of a download.
 my $slow = Shoal::Process->start(name => 'curl', cmd => [ 'curl', '-sS',
     '--noproxy', '*', '--cacert', "$dir/one.pem", '--limit-rate', '1M', '-o',
