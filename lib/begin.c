@@ -300,6 +300,9 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     t->progress_ms = clock_ms();
     swarm_start(t);
     adopt_streams(t);
+    if (t->o.want != NULL) {
+        t->open_end = 0; /* blocks are asked for from now on */
+    }
 }
 
 static int

@@ -23,6 +23,7 @@ static const struct {
     { SHOAL_ESTOPPED, "stopped" },
     { SHOAL_EPRIVATE, "private" },
     { SHOAL_ECONNECT, "cannot connect" },
+    { SHOAL_EBUSY, "too many connections" },
 };
 
 const char *

@@ -13,6 +13,7 @@ enum {
     WANT_STALL_MS = 10000,  /* of a wanted file: others want the place */
     STALL_MS = 4000,        /* without a byte: given up */
     PLAIN_STALL_MS = 60000, /* where there is no other source */
+    BUSY_MS = 50,           /* until a connection may be allowed */
     BACKOFF_MS = 250,       /* doubled at each failure in a row */
     BACKOFF_MAX_MS = 10000,
     RETRY_AFTER_MAX_MS = 10000, /* what a server may make us wait */
@@ -189,6 +190,9 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
     struct transfer *t = job->t;
 
     job->source->tick_bytes += len;
+    if (job->source->kind == SOURCE_CDN) {
+        job_took(job, len);
+    }
     while (len > 0) {
         if (job->pos >= job->end) {
             return SHOAL_EPROTO;
@@ -248,6 +252,10 @@ fetch_done(struct job *job, int err, const char *why)
         }
         return;
     }
+    if (err == SHOAL_EBUSY) {
+        s->retry_ms = clock_ms() + BUSY_MS;
+        return;
+    }
     if (err == SHOAL_ENOTFOUND && s->kind != SOURCE_CDN) {
         swarm_lost(job->t, s); /* news, not a fault */
         s->retry_ms = clock_ms() + BACKOFF_MS;
@@ -288,11 +296,6 @@ start_data(struct transfer *t, struct source *s, int work,
     struct job *job = NULL;
 
     snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, first, end - 1);
-    if (s->kind == SOURCE_CDN && t->o.max_rate != 0) {
-        unsigned nodes = t->o.nodes != 0 ? t->o.nodes : 1;
-
-        o.max_rate = t->o.max_rate / nodes;
-    }
     if (url != NULL && buf != NULL) {
         job = job_start(t, JOB_DATA, s, &o);
     }
@@ -454,7 +457,9 @@ end_stalled(struct transfer *t, uint64_t now)
 
     for (struct job *job = t->jobs; job != NULL; job = next) {
         next = job->next;
-        end_if_stalled(t, job, now - job->moved_ms);
+        if (job->resume_ms == 0) {
+            end_if_stalled(t, job, now - job->moved_ms);
+        }
     }
 }
 

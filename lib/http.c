@@ -23,8 +23,17 @@ enum {
     CONNECT_MS = 3000 /* FIELD: dead nodes cost others 30 s */
 };
 
+/* A connection that is counted; it outlives its first request. */
+struct counted {
+    struct counted *next;
+    curl_socket_t fd;
+    char url[];
+};
+
 struct http_request {
     struct http_request *next;
+    struct http *http;
+    bool counted;
     CURL *easy;
     struct curl_slist *headers, *connect_to;
     struct answer answer;
@@ -40,6 +49,8 @@ struct http_request {
 struct http {
     CURLM *multi;
     struct http_request *first;
+    const struct http_sockets *sockets;
+    struct counted *counted;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -51,7 +62,7 @@ global_init(void)
 }
 
 struct http *
-http_create(void)
+http_create(const struct http_sockets *sockets)
 {
     struct http *h = calloc(1, sizeof(*h));
 
@@ -59,6 +70,7 @@ http_create(void)
     if (h == NULL) {
         return NULL;
     }
+    h->sockets = sockets;
     h->multi = curl_multi_init();
     if (h->multi == NULL) {
         free(h);
@@ -150,6 +162,43 @@ on_body(char *data, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
+static int
+count_socket(struct http *h, const char *url, curl_socket_t fd)
+{
+    struct counted *c = malloc(sizeof(*c) + strlen(url) + 1);
+
+    if (c == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    c->fd = fd;
+    memcpy(c->url, url, strlen(url) + 1);
+    c->next = h->counted;
+    h->counted = c;
+    return 0;
+}
+
+static curl_socket_t
+open_counted(struct http_request *r, const struct curl_sockaddr *a)
+{
+    const struct http_sockets *s = r->http->sockets;
+    char *url = NULL;
+
+    curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (!s->open(s->ctx, url)) {
+        r->error = SHOAL_EBUSY;
+        return CURL_SOCKET_BAD;
+    }
+    int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    if (fd >= 0 && count_socket(r->http, url, fd) == 0) {
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    s->close(s->ctx, url);
+    return CURL_SOCKET_BAD;
+}
+
 /* The very address that is connected to is checked, after resolving. */
 static curl_socket_t
 on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
@@ -161,7 +210,29 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
         r->error = SHOAL_EDENIED;
         return CURL_SOCKET_BAD;
     }
+    if (r->counted) {
+        return open_counted(r, a);
+    }
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static int
+on_close_socket(void *ctx, curl_socket_t fd)
+{
+    struct http *h = ctx;
+    struct counted **p = &h->counted;
+
+    while (*p != NULL && (*p)->fd != fd) {
+        p = &(*p)->next;
+    }
+    if (*p != NULL) {
+        struct counted *c = *p;
+
+        *p = c->next;
+        h->sockets->close(h->sockets->ctx, c->url);
+        free(c);
+    }
+    return close(fd);
 }
 
 static int
@@ -204,12 +275,9 @@ set_limits(CURL *e, const struct http_options *o)
     if (o->total_ms != 0) {
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) o->total_ms);
     }
-    if (o->max_rate != 0) {
-        curl_easy_setopt(e, CURLOPT_MAX_RECV_SPEED_LARGE,
-                         (curl_off_t) o->max_rate);
-    } else {
-        /* With a rate limit libcurl sleeps a buffer's worth at a time. */
-        curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
+    if (o->once) {
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     }
     if (o->bind_address != NULL) {
         curl_easy_setopt(e, CURLOPT_INTERFACE, o->bind_address);
@@ -256,6 +324,9 @@ configure(struct http_request *r, const struct http_options *o)
     curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
+    /* The connection's: the request may be gone by then. */
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, r->http);
     curl_easy_setopt(e, CURLOPT_PRIVATE, r);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->why);
     set_limits(e, o);
@@ -272,6 +343,8 @@ http_start(struct http *h, const struct http_options *options,
     if (r == NULL) {
         return SHOAL_ENOMEM;
     }
+    r->http = h;
+    r->counted = options->counted && h->sockets != NULL;
     r->guard = options->guard;
     r->guard_ctx = options->guard_ctx;
     r->handler = options->handler;
@@ -304,6 +377,12 @@ void
 http_cancel(struct http_request *r)
 {
     r->cancelled = true;
+}
+
+void
+http_pause(struct http_request *r)
+{
+    curl_easy_pause(r->easy, CURLPAUSE_RECV);
 }
 
 void

@@ -18,6 +18,17 @@ enum {
     HTTP_PAUSE = 1 /* from data(): keep these bytes, wait for http_resume() */
 };
 
+/** Who counts connections. Called within http_start(), http_poll() and
+ *  http_free(). */
+struct http_sockets {
+    /** May a connection for the URL be opened? */
+    bool (*open)(void *ctx, const char *url);
+
+    /** One that was, was closed. */
+    void (*close)(void *ctx, const char *url);
+    void *ctx;
+};
+
 /** Callbacks of a request; they must not free it, but may cancel any. */
 struct http_handler {
     /** The header is whole. Not 0: end with that error. */
@@ -39,7 +50,9 @@ struct http_options {
     bool head;
     bool no_proxy;            /* ignore proxy variables */
     const char *bind_address; /* NULL: any */
-    uint64_t max_rate;        /* bytes a second; 0: unlimited */
+    bool counted;             /* its connections are, by the http_sockets;
+                                 SHOAL_EBUSY: not now */
+    bool once;                /* its connection is not used again */
     unsigned connect_ms;      /* 0: 3,000 */
     unsigned total_ms;        /* 0: unlimited */
     int (*guard)(void *ctx, const struct sockaddr *sa); /* NULL: any */
@@ -48,8 +61,9 @@ struct http_options {
     void *ctx;
 };
 
-/** http_create(): NULL when out of memory. */
-struct http *http_create(void);
+/** http_create(sockets): NULL: nobody counts; borrowed until http_free().
+ *  NULL when out of memory. */
+struct http *http_create(const struct http_sockets *sockets);
 
 /** http_free(h): cancels what is under way. */
 void http_free(struct http *h);
@@ -66,7 +80,11 @@ int http_start(struct http *h, const struct http_options *options,
 /** http_cancel(r): no callback comes any more; freed by http_poll(). */
 void http_cancel(struct http_request *r);
 
-/** http_resume(r): data() said HTTP_PAUSE; those bytes come again. */
+/** http_pause(r): no bytes after these until http_resume(); in data(). */
+void http_pause(struct http_request *r);
+
+/** http_resume(r): data() said HTTP_PAUSE, and those bytes come again; or
+ *  http_pause() was called. */
 void http_resume(struct http_request *r);
 
 /** http_wake(h): an http_poll() that waits returns; any thread. */

@@ -12,6 +12,7 @@
 enum {
     HEAD_MS = 1500,           /* a HEAD may take that long */
     HEAD_ALONE_MS = 500,      /* then a GET goes out beside it */
+    NOT_NOW_MS = 50,          /* until a connection may be allowed */
     BUSY_TRIES = 4,           /* of a node that says 429 or 503 */
     BUSY_MS = 500,            /* until then, doubled */
     BUSY_MAX_MS = 30000,      /* whatever its Retry-After says */
@@ -335,6 +336,7 @@ node_data(struct job *job, const uint8_t *data, size_t len)
         job->paused = true;
         return HTTP_PAUSE;
     }
+    job_took(job, len);
     return keep_early(job->source, data, len);
 }
 
@@ -414,6 +416,22 @@ head_done(struct job *job, int err, const char *why)
     }
 }
 
+/* As many connections as are allowed. The HEAD is no loss beside a GET. */
+static void
+not_now(struct job *job)
+{
+    struct source *s = job->source;
+
+    if (job->kind == JOB_OPEN) {
+        s->opened = false;
+    } else if (job->kind == JOB_FIRST_BYTE) {
+        s->asked_byte = false;
+    }
+    if (job->kind != JOB_HEAD || s->probes == 1) {
+        s->retry_ms = clock_ms() + NOT_NOW_MS;
+    }
+}
+
 void
 node_done(struct job *job, int err, const char *why)
 {
@@ -425,6 +443,10 @@ node_done(struct job *job, int err, const char *why)
         return;
     }
     if (s->node == NODE_FAILED || s->node == NODE_REDIRECT || s->drop) {
+        return;
+    }
+    if (err == SHOAL_EBUSY) {
+        not_now(job);
         return;
     }
     if (job->kind == JOB_HEAD) {

@@ -20,7 +20,8 @@ enum shoal_error {
     SHOAL_EDENIED = -13,  /* not allowed by configuration */
     SHOAL_ESTOPPED = -14, /* the caller asked to stop */
     SHOAL_EPRIVATE = -15, /* the origin forbids sharing it */
-    SHOAL_ECONNECT = -16  /* cannot connect: refused, or no answer in time */
+    SHOAL_ECONNECT = -16, /* cannot connect: refused, or no answer in time */
+    SHOAL_EBUSY = -17     /* not now: as many connections as are allowed */
 };
 
 /** shoal_strerror(err): what ${err} means, a static string. */

@@ -385,7 +385,7 @@ is_stuck(const struct transfer *t, const struct source *s, uint64_t now)
         return true;
     }
     for (const struct job *job = t->jobs; job != NULL; job = job->next) {
-        if (job->kind == JOB_DATA && job->source == s
+        if (job->kind == JOB_DATA && job->source == s && job->resume_ms == 0
             && now - job->moved_ms > STUCK_MS)
         {
             return true;
@@ -441,6 +441,7 @@ standard_more(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         judge_late(t, t->sources[i]);
     }
+    ask_again(t);
     count(t, &c);
     unsigned usable = standard_usable(t);
     unsigned enough = t->o.want != NULL ? wanted_nodes(t) : SPARE_NODES;

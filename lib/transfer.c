@@ -231,6 +231,9 @@ job_start(struct transfer *t, enum job_kind kind, struct source *source,
         options->guard = guard->addr;
         options->guard_ctx = guard->ctx;
     }
+    options->counted = cdn;
+    options->once = cdn && t->o.limits != NULL
+                    && (kind == JOB_HEAD || kind == JOB_FIRST_BYTE);
     if (source != NULL && source->pinned) {
         options->addr = &source->addr;
     }
@@ -264,6 +267,39 @@ job_end(struct job *job)
     job_unlink(job);
     free(job->buf);
     free(job);
+}
+
+void
+job_took(struct job *job, size_t len)
+{
+    const struct transfer_limits *l = job->t->o.limits;
+    unsigned wait = l != NULL ? l->took(l->ctx, job->source->url, len) : 0;
+
+    if (wait > 0 && job->http != NULL) {
+        job->resume_ms = clock_ms() + wait;
+        http_pause(job->http);
+    }
+}
+
+/* Those whose time has come go on. How long until the next one's. */
+static int
+resume_due(struct transfer *t)
+{
+    uint64_t now = clock_ms(), next = now + TICK_MS;
+
+    for (struct job *job = t->jobs; job != NULL; job = job->next) {
+        if (job->resume_ms == 0) {
+            continue;
+        }
+        if (now >= job->resume_ms && job->http != NULL) {
+            job->resume_ms = 0;
+            job->moved_ms = now;
+            http_resume(job->http);
+            return 0; /* its callbacks may have ended others */
+        }
+        next = job->resume_ms < next ? job->resume_ms : next;
+    }
+    return (int) (next - now);
 }
 
 void
@@ -312,7 +348,12 @@ transfer_create(const struct transfer_options *options)
     t->o = *options;
     t->plain_size = ORIGIN_UNKNOWN;
     t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
-    t->http = http_create();
+    if (options->limits != NULL) {
+        const struct transfer_limits *l = options->limits;
+
+        t->sockets = (struct http_sockets){ l->open, l->close, l->ctx };
+    }
+    t->http = http_create(options->limits != NULL ? &t->sockets : NULL);
     if (t->sources == NULL || t->http == NULL) {
         transfer_free(t);
         return NULL;
@@ -431,7 +472,7 @@ turn(struct transfer *t)
         run_blocks(t);
     }
     if (t->error == 0 && t->phase != PHASE_DONE
-        && http_poll(t->http, TICK_MS) != 0)
+        && http_poll(t->http, resume_due(t)) != 0)
     {
         transfer_fail(t, SHOAL_ENOMEM, "out of memory");
     }

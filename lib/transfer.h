@@ -56,6 +56,18 @@ struct transfer_guard {
     void *ctx;
 };
 
+/** What CDN nodes are asked at most, with others together. Called in the
+ *  thread of the transfer. */
+struct transfer_limits {
+    /** May a connection for the URL be opened? It counts until close(). */
+    bool (*open)(void *ctx, const char *url);
+    void (*close)(void *ctx, const char *url);
+
+    /** ${len} bytes came in: milliseconds until more may. */
+    unsigned (*took)(void *ctx, const char *url, size_t len);
+    void *ctx;
+};
+
 /** Callbacks, all in the thread that runs transfer_run(). */
 struct transfer_ops {
     /**
@@ -103,13 +115,12 @@ struct transfer_options {
                                             0: as many as help, at most 4 */
     bool resuming; /* blocks are held already: no first GET beside the
                       HEADs, which decide */
-    unsigned start_permille; /* where in the file CDN nodes begin,
+    unsigned start_permille;              /* where in the file CDN nodes begin,
                                             0 to 999 */
-    uint64_t max_rate;       /* bytes a second from CDN nodes;
-                                            0: unlimited */
-    uint16_t port;           /* where this host serves blocks; 0:
+    const struct transfer_limits *limits; /* NULL: none */
+    uint16_t port;                        /* where this host serves blocks; 0:
                                             nowhere */
-    const atomic_bool *stop; /* NULL, or set to end soon */
+    const atomic_bool *stop;              /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
 };

@@ -122,6 +122,7 @@ struct job {
     bool paused;
     bool cut; /* ended by us, not a failure */
     uint64_t start_ms, moved_ms;
+    uint64_t resume_ms; /* it waits for the limits until then; 0: not */
 
     /* DATA */
     int work;          /* in the schedule, or -1 */
@@ -167,6 +168,7 @@ struct suspect {
 struct transfer {
     struct transfer_options o;
     struct http *http;
+    struct http_sockets sockets;
     enum phase phase;
     int error; /* that ends it */
     char why[512];
@@ -266,6 +268,9 @@ struct job *job_start(struct transfer *t, enum job_kind kind,
 /** job_create(t, kind, source): one without a request. NULL: no memory. */
 struct job *job_create(struct transfer *t, enum job_kind kind,
                        struct source *source);
+
+/** job_took(job, len): bytes of a CDN node came in; it may have to wait. */
+void job_took(struct job *job, size_t len);
 
 /** job_end(job): cancel the request and free the job. */
 void job_end(struct job *job);

@@ -52,12 +52,13 @@ struct config {
     uint64_t upload_rate;             /* bytes a second; 0: no limit */
     uint64_t idle_timeout;            /* ms, as the next one */
     uint64_t header_timeout;
-    uint64_t min_rate;         /* bytes a second */
-    uint64_t min_rate_window;  /* ms */
-    char *resolver_servers;    /* ADDR[:PORT],..; NULL: the system's */
-    uint64_t resolver_timeout; /* ms */
-    uint64_t origin_rate;      /* bytes a second; 0: no limit */
-    uint64_t prefetch_jobs;    /* at once */
+    uint64_t min_rate;           /* bytes a second */
+    uint64_t min_rate_window;    /* ms */
+    char *resolver_servers;      /* ADDR[:PORT],..; NULL: the system's */
+    uint64_t resolver_timeout;   /* ms */
+    uint64_t origin_connections; /* to one */
+    uint64_t origin_rate;        /* bytes a second; 0: no limit */
+    uint64_t prefetch_jobs;      /* at once */
     uint64_t prefetch_queue;
     uint64_t nodes_per_file;
     struct config_tracker *trackers;

@@ -278,6 +278,17 @@ const struct setting config_settings[] = {
       .reload = true,
       .offset = AT(min_rate_window),
       .help = "The time over which `limits.min_rate` is measured." },
+    { .key = "limits.origin_connections",
+      .take = take_count,
+      .expected = "a number",
+      .fallback = "16",
+      .min = 1,
+      .max = 1024,
+      .reload = true,
+      .offset = AT(origin_connections),
+      .help = "Connections to the CDN nodes of one origin (host and port) at "
+              "once, over all files; a file's first connection comes before "
+              "another one's second." },
     { .key = "limits.origin_rate",
       .take = take_bytes,
       .expected = "bytes a second, such as `50MiB`",
@@ -285,8 +296,10 @@ const struct setting config_settings[] = {
       .max = UINT64_C(1) << 40,
       .offset = AT(origin_rate),
       .reload = true,
-      .help = "From CDN nodes; every prefetch job has an equal share. 0 is no "
-              "limit." },
+      .help =
+          "From the CDN nodes of one origin, over all files that are fetched "
+          "there at the time, whoever of them has something to read; 0 is "
+          "no limit." },
     { .key = "limits.prefetch_jobs",
       .take = take_count,
       .expected = "a number",

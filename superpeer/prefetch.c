@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "dns.h"
 #include "guard.h"
+#include "origins.h"
 #include "prefetch_internal.h"
 #include "shoal.h"
 
@@ -180,6 +181,8 @@ take_settings(struct prefetch *p, const struct prefetch_options *options)
     if (fresh == NULL) {
         return SHOAL_ENOMEM;
     }
+    origins_limit(p->origins, options->origin_connections,
+                  options->origin_rate);
     pthread_mutex_lock(&p->lock);
     old = p->settings;
     p->settings = fresh;
@@ -213,7 +216,9 @@ prefetch_start(const struct prefetch_options *options, struct prefetch **out)
     init_locks(p);
     p->name = strdup(options->name);
     struct dns_options dns = dns_options(options);
-    int err = p->name != NULL ? dns_start(&dns, &p->dns) : SHOAL_ENOMEM;
+    p->origins = origins_create();
+    int err = p->name != NULL && p->origins != NULL ? dns_start(&dns, &p->dns)
+                                                    : SHOAL_ENOMEM;
     if (err == 0) {
         err = take_settings(p, options);
     }
@@ -281,6 +286,7 @@ prefetch_free(struct prefetch *p)
     pthread_cond_destroy(&p->queued);
     pthread_mutex_destroy(&p->lock);
     dns_stop(p->dns);
+    origins_free(p->origins);
     settings_free(p->settings);
     free(p->name);
     free(p);

@@ -30,7 +30,8 @@ struct prefetch_options {
     unsigned jobs;                /* at once, 1 to PREFETCH_JOBS_MAX */
     unsigned queue;               /* may wait */
     unsigned nodes;               /* CDN nodes of one file at once */
-    uint64_t origin_rate;         /* bytes a second of all; 0: no limit */
+    unsigned origin_connections;  /* to one origin; 0: no limit */
+    uint64_t origin_rate;         /* bytes a second, likewise */
 
     /** What trackers are to be told. Any thread, must not block. */
     void (*report)(void *ctx, const struct news_item *item);

@@ -19,7 +19,6 @@ struct settings {
     struct resolve *resolve;
     char *bind_address; /* NULL: any */
     unsigned nodes;
-    uint64_t job_rate; /* bytes a second; 0: no limit */
 };
 
 /* A file that is wanted. */
@@ -44,6 +43,7 @@ struct refusals {
 struct prefetch {
     struct cache *cache;
     struct dns *dns;
+    struct origins *origins;
     char *name;
     void (*report)(void *ctx, const struct news_item *item);
     void *ctx;

@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "log.h"
 #include "news.h"
+#include "origins.h"
 #include "prefetch_internal.h"
 #include "shoal.h"
 #include "store.h"
@@ -224,6 +225,8 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
     const struct settings *s = f->settings;
     struct transfer_guard guard = guard_hooks(s->guard);
     struct lookup_hook lookup = dns_hook(p->dns);
+    struct origins_user *user = origins_join(p->origins);
+    struct transfer_limits limits = origins_hooks(user);
     struct transfer_options o = {
         .url = r->url,
         .want = r,
@@ -235,19 +238,20 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
         .nodes = s->nodes,
         .resuming = has_blocks(p, r->id),
         .start_permille = start_permille(p->name, r->id),
-        .max_rate = s->job_rate,
+        .limits = &limits,
         .stop = &p->stop,
         .ops = &transfer_ops,
         .ctx = f,
     };
 
-    f->transfer = transfer_create(&o);
+    f->transfer = user != NULL ? transfer_create(&o) : NULL;
     if (f->transfer == NULL) {
         *out = (struct outcome){ .err = SHOAL_ENOMEM, .why = "out of memory" };
-        return;
+    } else {
+        keep_result(p, f, transfer_run(f->transfer), out);
+        transfer_free(f->transfer);
     }
-    keep_result(p, f, transfer_run(f->transfer), out);
-    transfer_free(f->transfer);
+    origins_leave(user);
 }
 
 /* Nothing of it can be used any more, or its room is needed; or nobody could

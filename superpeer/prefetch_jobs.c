@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "origins.h"
 #include "prefetch_internal.h"
 #include "shoal.h"
 
@@ -196,11 +197,13 @@ jobs_add_locked(struct prefetch *p, const struct resource *r,
     return 0;
 }
 
-/* Two versions of one URL would take each other's room. */
+/* Two versions of one URL would take each other's room; and a place is not
+ * for waiting for a connection. */
 static bool
 can_run(const struct prefetch *p, const struct job *job)
 {
-    return !has_url(p->running, job->url_key);
+    return !has_url(p->running, job->url_key)
+           && origins_has_room(p->origins, job->resource.url);
 }
 
 struct job *

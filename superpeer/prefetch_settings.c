@@ -7,14 +7,6 @@
 #include "prefetch_internal.h"
 #include "resolve.h"
 
-static uint64_t
-share_of_rate(const struct prefetch_options *o)
-{
-    uint64_t rate = o->origin_rate / o->jobs;
-
-    return o->origin_rate != 0 && rate == 0 ? 1 : rate;
-}
-
 static bool
 copy_text(const char *text, char **out)
 {
@@ -34,7 +26,6 @@ settings_create(const struct prefetch_options *o)
     s->guard = guard_ref(o->guard);
     s->resolve = resolve_ref(o->resolve);
     s->nodes = o->nodes;
-    s->job_rate = share_of_rate(o);
     if (!copy_text(o->bind_address, &s->bind_address)) {
         settings_free(s);
         return NULL;

@@ -241,6 +241,7 @@ superpeer_prefetch_options(struct superpeer *s, const struct config *c)
         .jobs = (unsigned) c->prefetch_jobs,
         .queue = (unsigned) c->prefetch_queue,
         .nodes = (unsigned) c->nodes_per_file,
+        .origin_connections = (unsigned) c->origin_connections,
         .origin_rate = c->origin_rate,
         .report = on_report,
         .ctx = s,

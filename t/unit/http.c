@@ -123,7 +123,7 @@ on_guard(void *ctx, const struct sockaddr *sa)
 static void
 fetch(const char *url, const struct node_addr *addr, struct seen *s)
 {
-    struct http *h = http_create();
+    struct http *h = http_create(NULL);
     struct http_request *r;
     struct http_options o = {
         .url = url,
