@@ -276,6 +276,10 @@ set_limits(CURL *e, const struct http_options *o)
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) o->total_ms);
     }
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
+    if (o->ca != NULL) {
+        curl_easy_setopt(e, CURLOPT_CAINFO, o->ca);
+        curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    }
     if (o->once) {
         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     }

@@ -49,6 +49,7 @@ struct http_options {
     const char *const *headers;   /* further header lines, NULL-terminated */
     bool head;
     bool no_proxy;            /* ignore proxy variables */
+    const char *ca;           /* certificates, PEM; NULL: the system's */
     const char *bind_address; /* NULL: any */
     bool counted;             /* its connections are, by the http_sockets;
                                  SHOAL_EBUSY: not now */

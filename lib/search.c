@@ -145,12 +145,14 @@ search_start(struct transfer *t, const char *url, struct source *from,
         return err;
     }
     s->from = from;
-    s->url = strdup(url);
-    if (url_split(url, s->host, sizeof(s->host), &port) != 0) {
+    s->url = guard != NULL ? guard->best(guard->ctx, url) : strdup(url);
+    if (s->url == NULL) {
+        snprintf(why, cap, "out of memory");
+    } else if (url_split(s->url, s->host, sizeof(s->host), &port) != 0) {
         snprintf(why, cap, "%.*s: not an http(s) URL",
                  (int) strcspn(url, "?#"), url);
         err = SHOAL_EINVAL;
-    } else if (guard != NULL && guard->url(guard->ctx, url) != 0) {
+    } else if (guard != NULL && guard->url(guard->ctx, s->url) != 0) {
         snprintf(why, cap, "%s: origin not allowed", s->host);
         err = SHOAL_EDENIED;
     } else if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
@@ -158,7 +160,7 @@ search_start(struct transfer *t, const char *url, struct source *from,
         search_free(s);
         return err;
     } else {
-        s->lookup = s->url != NULL ? transfer_lookup(t, url) : NULL;
+        s->lookup = transfer_lookup(t, s->url);
         snprintf(why, cap, "%s: out of memory", s->host);
     }
     if (s->lookup == NULL) {

@@ -223,6 +223,7 @@ job_start(struct transfer *t, enum job_kind kind, struct source *source,
     if (job == NULL) {
         return NULL;
     }
+    options->ca = t->o.ca;
     options->bind_address = t->o.bind_address;
     options->handler = &handler;
     options->ctx = job;

@@ -50,6 +50,10 @@ struct transfer_guard {
     /** May this URL be fetched? 0 or SHOAL_EDENIED. */
     int (*url)(void *ctx, const char *url);
 
+    /** The URL to fetch in the place of this one: with https where that is
+     *  allowed; to be freed. NULL: out of memory. */
+    char *(*best)(void *ctx, const char *url);
+
     /** May this address be connected to? 0 or SHOAL_EDENIED. */
     int (*addr)(void *ctx, const struct sockaddr *sa);
 
@@ -105,6 +109,8 @@ struct transfer_options {
     const struct lookup_hook *lookup;   /* NULL: getaddrinfo(3) */
     const struct transfer_guard *guard; /* NULL: everything is allowed, and
                                             proxy variables are heeded */
+    const char *ca;                     /* that nodes are checked against;
+                                           NULL: the system's */
     const char *bind_address;           /* NULL: any */
     const char *const *trackers;        /* NULL-terminated; NULL: only what
                                             the origin's header names */

@@ -67,16 +67,16 @@ read_token_file(struct reader *r, struct config_tracker *t, size_t line)
     }
 }
 
-static void
-check_ca(struct reader *r, const char *path, size_t line)
+void
+config_check_ca(struct reader *r, const char *key, const char *path,
+                size_t line)
 {
     char text[256] = "";
     bool found = false;
 
     FILE *f = fopen(path, "re");
     if (f == NULL) {
-        config_fault(r, line, "trackers[].ca", "%s: %s", path,
-                     strerror(errno));
+        config_fault(r, line, key, "%s: %s", path, strerror(errno));
         return;
     }
     while (!found && fgets(text, sizeof(text), f) != NULL) {
@@ -85,7 +85,7 @@ check_ca(struct reader *r, const char *path, size_t line)
     }
     fclose(f);
     if (!found) {
-        config_fault(r, line, "trackers[].ca",
+        config_fault(r, line, key,
                      "%s: expected certificates in PEM, given none", path);
     }
 }
@@ -110,7 +110,7 @@ config_check_tracker(struct reader *r, struct config_tracker *t, size_t line)
         config_fault(r, line, "trackers[].certificate", "%s", why);
     }
     if (t->ca != NULL) {
-        check_ca(r, t->ca, line);
+        config_check_ca(r, "trackers[].ca", t->ca, line);
     }
 }
 

@@ -54,6 +54,7 @@ struct config {
     uint64_t header_timeout;
     uint64_t min_rate;           /* bytes a second */
     uint64_t min_rate_window;    /* ms */
+    char *origin_ca;             /* NULL: the system's */
     char *resolver_servers;      /* ADDR[:PORT],..; NULL: the system's */
     uint64_t resolver_timeout;   /* ms */
     uint64_t origin_connections; /* to one */

@@ -83,6 +83,10 @@ void config_range(const struct setting *s, char *out, size_t cap);
 void config_check_tracker(struct reader *r, struct config_tracker *t,
                           size_t line);
 
+/** config_check_ca(r, key, path, line): are there certificates? */
+void config_check_ca(struct reader *r, const char *key, const char *path,
+                     size_t line);
+
 /** config_check_tls(r, line): what its settings say together; reads the
  *  files. */
 void config_check_tls(struct reader *r, size_t line);

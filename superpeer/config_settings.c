@@ -140,7 +140,16 @@ const struct setting config_settings[] = {
       .flags = REQUIRED | LIST,
       .reload = true,
       .help = "Where files may be fetched from; nothing else is. `*.domain` "
-              "is every name below the domain, port `*` any port." },
+              "is every name below the domain, port `*` any port. Where "
+              "https is allowed for a host and port, http is not used, "
+              "whatever a tracker or a redirect says." },
+    { .key = "origin_ca",
+      .take = take_path,
+      .expected = "a path",
+      .reload = true,
+      .offset = AT(origin_ca),
+      .help = "Certificates that those of CDN nodes and of other super peers "
+              "are checked against, PEM; the system's where not given." },
     { .key = "allow_addresses",
       .take = take_network,
       .expected = "a network such as `10.0.0.0/8`",

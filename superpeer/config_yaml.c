@@ -188,6 +188,9 @@ read_pair(struct reader *r, const char *prefix, const yaml_node_t *key_node,
         } else {
             read_value(r, &config_settings[i], key, value);
         }
+        if (strcmp(key, "origin_ca") == 0 && r->config->origin_ca != NULL) {
+            config_check_ca(r, key, r->config->origin_ca, line);
+        }
     } else if (strcmp(key, "trackers") == 0) {
         read_trackers(r, value);
     } else if (strpbrk(key, "[") == NULL && is_prefix(below)) {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -483,6 +484,37 @@ guard_address(const struct guard *g, const struct sockaddr *sa)
     return SHOAL_EDENIED;
 }
 
+/* The scheme is left out of a resource's identity, as is its port. */
+char *
+guard_best(const struct guard *g, const char *url)
+{
+    char host[HOST_MAX], *text = NULL;
+    unsigned port = 80;
+    bool https;
+
+    const char *s = parse_scheme(url, &https);
+    const char *end = s != NULL ? s + strcspn(s, "/?#") : NULL;
+    if (s == NULL || https || parse_authority(s, end, host, &port) != 0) {
+        return strdup(url);
+    }
+    int n = port == 80 ? asprintf(&text, "https://%s%s", host, end)
+                       : asprintf(&text, "https://%s:%u%s", host, port, end);
+    if (n < 0) {
+        return NULL;
+    }
+    if (guard_url(g, text) == 0) {
+        return text;
+    }
+    free(text);
+    return strdup(url);
+}
+
+static char *
+hook_best(void *ctx, const char *url)
+{
+    return guard_best(ctx, url);
+}
+
 static int
 hook_url(void *ctx, const char *url)
 {
@@ -498,7 +530,7 @@ hook_addr(void *ctx, const struct sockaddr *sa)
 struct transfer_guard
 guard_hooks(const struct guard *g)
 {
-    struct transfer_guard hooks = { hook_url, hook_addr,
+    struct transfer_guard hooks = { hook_url, hook_best, hook_addr,
                                     (void *) (uintptr_t) g };
 
     return hooks;

@@ -42,6 +42,10 @@ int guard_allow_addresses(struct guard *g, const char *text);
  *  read differently is not. */
 int guard_url(const struct guard *g, const char *url);
 
+/** guard_best(g, url): the same with https, where that is allowed; else as it
+ *  is. To be freed; NULL: out of memory. */
+char *guard_best(const struct guard *g, const char *url);
+
 /**
  * guard_address(g, sa):
  * May it be connected to? 0 or SHOAL_EDENIED. Only global unicast addresses

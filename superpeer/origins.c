@@ -156,25 +156,28 @@ static struct use *
 use_of(struct origins_user *u, const char *url)
 {
     char key[KEY_MAX];
+    int i = 0;
 
     if (key_of(url, key) != 0) {
         return NULL;
     }
-    for (int i = 0; i < USER_ORIGINS; i++) {
-        struct use *use = &u->uses[i];
-
-        if (use->origin == NULL) {
-            use->origin = find_or_make(u->all, key);
-            if (use->origin != NULL) {
-                use->origin->users++;
-            }
-            return use->origin != NULL ? use : NULL;
-        }
-        if (strcmp(use->origin->key, key) == 0) {
-            return use;
-        }
+    while (i < USER_ORIGINS && u->uses[i].origin != NULL
+           && strcmp(u->uses[i].origin->key, key) != 0)
+    {
+        i++;
     }
-    return NULL;
+    if (i == USER_ORIGINS) {
+        return NULL;
+    }
+    struct use *use = &u->uses[i];
+    if (use->origin == NULL) {
+        use->origin = find_or_make(u->all, key);
+        if (use->origin == NULL) {
+            return NULL;
+        }
+        use->origin->users++;
+    }
+    return use;
 }
 
 static void

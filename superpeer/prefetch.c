@@ -110,7 +110,7 @@ add_set(struct prefetch *p, const struct cache_info *info)
         == 0)
     {
         memcpy(r.id, info->id, sizeof(r.id));
-        if (guard_url(s->guard, r.url) != 0) {
+        if (!settings_allow(s, r.url)) {
             cache_forget(p->cache, r.id);
         } else {
             add_background(p, &r);

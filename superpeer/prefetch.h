@@ -26,6 +26,7 @@ struct prefetch_options {
     struct resolve *resolve;
     const char *resolver_servers; /* as in dns.h; NULL: the system's */
     unsigned resolver_ms;         /* a name takes that long at most */
+    const char *origin_ca;        /* PEM; NULL: the system's */
     const char *bind_address;     /* NULL: any */
     unsigned jobs;                /* at once, 1 to PREFETCH_JOBS_MAX */
     unsigned queue;               /* may wait */

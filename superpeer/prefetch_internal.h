@@ -17,6 +17,7 @@ struct settings {
     atomic_uint refs;
     struct guard *guard;
     struct resolve *resolve;
+    char *origin_ca;    /* NULL: the system's */
     char *bind_address; /* NULL: any */
     unsigned nodes;
 };
@@ -70,6 +71,9 @@ struct settings *settings_create(const struct prefetch_options *o);
 /** settings_get(p): the ones that count now; undo with settings_free(). */
 struct settings *settings_get(struct prefetch *p);
 void settings_free(struct settings *s);
+
+/** settings_allow(s, url): may it be fetched, perhaps with https instead? */
+bool settings_allow(const struct settings *s, const char *url);
 
 /* prefetch_jobs.c */
 

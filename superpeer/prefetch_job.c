@@ -233,6 +233,7 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
         .resolve = s->resolve,
         .lookup = &lookup,
         .guard = &guard,
+        .ca = s->origin_ca,
         .bind_address = s->bind_address,
         .unshared = true,
         .nodes = s->nodes,

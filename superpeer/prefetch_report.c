@@ -88,7 +88,7 @@ static bool
 refused_at_once(struct prefetch *p, const struct resource *r)
 {
     struct settings *s = settings_get(p);
-    bool allowed = guard_url(s->guard, r->url) == 0;
+    bool allowed = settings_allow(s, r->url);
 
     settings_free(s);
     if (!allowed) {

@@ -26,7 +26,9 @@ settings_create(const struct prefetch_options *o)
     s->guard = guard_ref(o->guard);
     s->resolve = resolve_ref(o->resolve);
     s->nodes = o->nodes;
-    if (!copy_text(o->bind_address, &s->bind_address)) {
+    if (!copy_text(o->bind_address, &s->bind_address)
+        || !copy_text(o->origin_ca, &s->origin_ca))
+    {
         settings_free(s);
         return NULL;
     }
@@ -51,6 +53,17 @@ settings_free(struct settings *s)
     }
     guard_free(s->guard);
     resolve_free(s->resolve);
+    free(s->origin_ca);
     free(s->bind_address);
     free(s);
+}
+
+bool
+settings_allow(const struct settings *s, const char *url)
+{
+    char *best = guard_best(s->guard, url);
+    bool allowed = best != NULL && guard_url(s->guard, best) == 0;
+
+    free(best);
+    return allowed;
 }

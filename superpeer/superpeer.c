@@ -235,6 +235,7 @@ superpeer_prefetch_options(struct superpeer *s, const struct config *c)
         .name = c->name,
         .guard = c->guard,
         .resolve = c->resolve,
+        .origin_ca = c->origin_ca,
         .resolver_servers = c->resolver_servers,
         .resolver_ms = (unsigned) c->resolver_timeout,
         .bind_address = c->bind_address,

@@ -224,6 +224,41 @@ test_several_users(void **state)
     assert_null(guard_ref(NULL));
 }
 
+static void
+test_https_where_allowed(void **state)
+{
+    static const struct {
+        const char *url, *best;
+    } cases[] = {
+        { "http://both.example.com/a?b", "https://both.example.com/a?b" },
+        { "HTTP://Both.example.com:80/a", "https://both.example.com/a" },
+        { "https://both.example.com/a", "https://both.example.com/a" },
+        { "http://plain.example.com/a", "http://plain.example.com/a" },
+        { "http://only.example.com:8443/", "https://only.example.com:8443/" },
+        { "http://only.example.com/", "http://only.example.com/" },
+        { "http://none.example.com/", "http://none.example.com/" },
+        { "https://plain.example.com/", "https://plain.example.com/" },
+        { "http://u@both.example.com/", "http://u@both.example.com/" },
+        { "ftp://both.example.com/", "ftp://both.example.com/" },
+    };
+    struct guard *g = guard_create();
+
+    (void) state;
+    assert_int_equal(guard_allow_origin(g, "http://both.example.com"), 0);
+    assert_int_equal(guard_allow_origin(g, "https://both.example.com"), 0);
+    assert_int_equal(guard_allow_origin(g, "http://plain.example.com"), 0);
+    assert_int_equal(guard_allow_origin(g, "https://only.example.com:8443"),
+                     0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *best = guard_best(g, cases[i].url);
+
+        assert_non_null(best);
+        assert_string_equal(best, cases[i].best);
+        free(best);
+    }
+    guard_free(g);
+}
+
 static const char *const bad_origins[] = {
     "",
     "cdn.example.com",
@@ -427,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_long_urls),
     cmocka_unit_test(test_nothing_is_allowed_at_first),
     cmocka_unit_test(test_several_users),
+    cmocka_unit_test(test_https_where_allowed),
     cmocka_unit_test(test_bad_origins),
     cmocka_unit_test(test_addresses),
     cmocka_unit_test(test_other_families),
