@@ -48,7 +48,10 @@ my @failed = map { get_it(@$_) } [ 'none=1&token=GEHEIM5', '--checksum', 'sha-25
     [ 'token=GEHEIM6', '--layer', $s->cdn->url('none.shoal?token=GEHEIM7') ];
 isnt($_->{status}, 0, 'a failure') for @failed;
 
+my @cache = map { join '', (run_cmd({ env => { san_env() } }, program('superpeer'), 'cache', $_,
+    '-c', $s->sp(0)->conf, $_ eq 'ls' ? () : $id))[1, 2] } qw(ls show verify);
 my %where = (
+    "the super peer's lists"   => "@cache",
     "the tracker's access log" => slurp("$s->{tracker}{dir}/access.log") . slurp("$strict->{dir}/access.log"),
     "the tracker's error log"  => $s->tracker->error_log . $strict->error_log,
     "the tracker's status"     => join('', map { http(GET => $s->tracker->base . "/status$_")->{body} } '', "?id=$id"),
@@ -64,6 +67,7 @@ for my $where (sort keys %where) {
 }
 like($where{"the tracker's error log"}, qr{delaying request.*request: "GET /peers\?}, 'a request is in the error log');
 like($where{"the tracker's status"}, qr{"url":"http://cdn\.example\.com:\d+/a\.bin"}, 'the status has the rest of the URL');
+like($where{"the super peer's lists"}, qr{/a\.bin}, "so have the super peer's lists");
 like($where{"the super peer's log"}, qr{/a\.bin}, "and so has the super peer's log");
 
 finish();
