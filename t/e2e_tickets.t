@@ -100,6 +100,29 @@ my $denied = grep { /GET \/peers/ && !/event=/ } (calls())[ $before .. calls() -
 cmp_ok($denied, '<=', 3, 'and the tracker is left alone');
 remember('a.bin');
 
+subtest 'a key is changed in three steps, and nobody is refused' => sub {
+    my @steps = ([ 'begin', [$one], [$one] ], [ 'the new one last', [ $one, $two ], [ $one, $two ] ],
+        [ 'the new one first', [ $two, $one ], [ $two, $one ] ], [ 'the old one gone', [$two], [$two] ]);
+    my %last;
+    for (@steps) {
+        my ($name, $tracker, $sp) = @$_;
+        # the slower side of each step: what it does not know yet is not used
+        keys_are('sp', @$sp);
+        reload_sps() if $name ne 'the old one gone';
+        keys_are('tracker', @$tracker);
+        $s->tracker->reload;
+        $s->wait_ready('a.bin');
+        my $a = $s->ask('a.bin', event => 'stopped');
+        my %now = map { /^(.*)\?/ ? ($1 => $_) : () } map { $_->{url} } @{ $a->{super} };
+        is(keys %now, 2, "$name: both are listed");
+        my @status = map { http(GET => s{\?}{/blocks/$a->{id}?}r,
+            headers => { Range => 'bytes=0-9' })->{status} } values %now, values %last;
+        is_deeply([ grep { $_ != 206 } @status ], [], 'tickets of this step and the one before are good');
+        reload_sps() if $name eq 'the old one gone';
+        %last = %now;
+    }
+};
+
 my $all = join '', $s->tracker->error_log, slurp("$s->{tracker}{dir}/access.log"),
     map { $_->stderr, http(GET => $_->status_url('/status'))->{body} } $s->sps;
 $all .= $_->stderr . $_->stdout for Shoal::Process->all_processes;
