@@ -130,6 +130,10 @@ long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
 int db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
             struct iovec *out);
 
+/** db_read_ahead(d, pieces, n): have what db_find() gave, and is not in memory,
+ *  read from the disk meanwhile. */
+void db_read_ahead(const struct db *d, const struct iovec *pieces, uint32_t n);
+
 /** db_hold(d): from now on nothing that is deleted is overwritten; must be
  *  released soon, as the file grows meanwhile. NULL: out of readers or
  *  memory. */

@@ -1,5 +1,6 @@
 /* db_read.c - what the cache's file holds. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "db_internal.h"
 #include "db_record.h"
@@ -247,6 +248,55 @@ db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
     }
     reader_put(d, txn);
     return rc == 0 ? 0 : SHOAL_EIO;
+}
+
+/* Blocks that were written together mostly lie together. */
+static bool
+is_dense(const struct iovec *first, const struct iovec *last, uint32_t n)
+{
+    const char *from = first->iov_base;
+    const char *to = (const char *) last->iov_base + last->iov_len;
+
+    return to > from && (size_t) (to - from) / n <= 2 * first->iov_len;
+}
+
+static bool
+is_in_memory(const struct db *d, const char *p)
+{
+    uintptr_t page = (uintptr_t) p / d->page_size * d->page_size;
+    unsigned char in = 1;
+
+    return mincore((void *) page, 1, &in) != 0 || (in & 1) != 0;
+}
+
+static void
+read_ahead(const struct db *d, const char *from, const char *to)
+{
+    uintptr_t page = (uintptr_t) from / d->page_size * d->page_size;
+
+    madvise((void *) page, (uintptr_t) to - page, MADV_WILLNEED);
+}
+
+/* By itself the system reads around each page that is missed, or, where many
+ * are, that page alone. To look at two is cheaper than to advise in vain. */
+void
+db_read_ahead(const struct db *d, const struct iovec *pieces, uint32_t n)
+{
+    const struct iovec *first = &pieces[0], *last = &pieces[n - 1];
+    const char *end = (const char *) last->iov_base + last->iov_len;
+
+    if (is_in_memory(d, first->iov_base) && is_in_memory(d, end - 1)) {
+        return;
+    }
+    if (is_dense(first, last, n)) {
+        read_ahead(d, first->iov_base, end);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const char *p = pieces[i].iov_base;
+
+        read_ahead(d, p, p + pieces[i].iov_len);
+    }
 }
 
 struct db_hold *

@@ -81,6 +81,7 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     uint32_t n = view->last - view->first + 1;
     if (db_find(c->db, cs->resource.id, view->first, n, view->pieces) == 0) {
         trim(view->pieces, n, off % size, len);
+        db_read_ahead(c->db, view->pieces, n);
         set->view = view;
         return n;
     }
