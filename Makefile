@@ -1,5 +1,5 @@
 # Shoal. Targets: all (default), module, static, fuzz, deps, demo, test, asan, lint,
-# bench-tracker (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands;
+# bench-tracker, bench-superpeer (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands;
 # SAN=1 builds with sanitizers.
 
 BUILD   ?= build
@@ -32,7 +32,7 @@ LIB_SRC    := $(sort $(wildcard lib/*.c))
 CLIENT_SRC := $(sort $(wildcard client/*.c))
 SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
-BENCH_SRC  := $(sort $(wildcard bench/*.c))
+BENCH_SRC  := $(filter-out bench/delay.c,$(sort $(wildcard bench/*.c)))
 NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
 
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -49,8 +49,8 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit static fuzz fuzz-target deps demo test asan bench-tracker lint install \
-    clean
+.PHONY: all module unit static fuzz fuzz-target deps demo test asan bench-tracker \
+    bench-superpeer lint install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/shoal $(BUILD)/superpeer module
@@ -86,7 +86,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
-unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load
+unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load $(BUILD)/bench/delay
 
 # The tracker's sets of peers alone, against a simple model; always with
 # sanitizers: memory is all that they are about.
@@ -104,6 +104,12 @@ $(BUILD)/model/peerset: $(MODEL_SRC) $(NGX_SRC) | $(BUILD)/$(MODULE)
 
 # The benches' load generator.
 $(BUILD)/bench/load: $(BENCH_OBJ)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libcrypto)
+
+# A line with a delay, between network namespaces.
+$(BUILD)/bench/delay: $(BUILD)/obj/bench/delay.o
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -181,6 +187,12 @@ bench-tracker:
 	$(Q)$(MAKE) --no-print-directory module $(BUILD)/bench/load
 	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/tracker.pl
 
+bench-superpeer:
+	$(Q).ci/deps build bench
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/superpeer $(BUILD)/bench/load \
+	    $(BUILD)/bench/delay
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/superpeer.pl
+
 lint:
 	$(Q).ci/lint
 
@@ -197,5 +209,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
--include $(BENCH_OBJ:.o=.d)
+-include $(BENCH_OBJ:.o=.d) $(BUILD)/obj/bench/delay.d
 -include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)

@@ -56,6 +56,9 @@ load_connect(const struct load *l, uint64_t serial, void *data)
     if (fd < 0)
         return -1;
     (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (l->rcvbuf > 0)
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &l->rcvbuf,
+                          sizeof(l->rcvbuf));
     if (!bind_from(l, fd, serial)
         || (connect(fd, (const struct sockaddr *) &l->server,
                     sizeof(l->server))
@@ -137,7 +140,9 @@ main(int argc, char **argv)
         perror("load");
         return 1;
     }
-    status = l.mode == MODE_PARK ? park_load(&l) : run_load(&l);
+    status = l.mode == MODE_PARK   ? park_load(&l)
+             : l.mode == MODE_HOLD ? hold_load(&l)
+                                   : run_load(&l);
     pattern_free(l.request);
     close(l.epoll_fd);
     return status;

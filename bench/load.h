@@ -20,6 +20,7 @@ enum {
 enum load_mode {
     MODE_RUN,
     MODE_PARK,
+    MODE_HOLD,
     MODE_PRINT
 };
 
@@ -46,7 +47,16 @@ struct load {
     double rate;      /* park: requests a second */
     double delay_ms;
     double settle_ms;
-    bool values; /* print each one's time */
+    bool values;     /* print each one's time */
+    uint64_t size;   /* of the file: ranges of it are asked for; 0: none */
+    uint64_t range;  /* bytes */
+    double warm_s;   /* cut: before the time begins */
+    unsigned meter;  /* process whose CPU time is told; 0: none */
+    bool cut;        /* requests under way at the end are given up */
+    bool discard;    /* bodies stay in the kernel */
+    bool sum;        /* SHA-256 of all bodies */
+    bool unread;     /* hold: nothing of an answer is read */
+    unsigned rcvbuf; /* bytes; 0: as the system has it */
 
     struct pattern *request;
     int epoll_fd;
@@ -86,8 +96,34 @@ bool load_watch(const struct load *l, int fd, uint32_t events, void *data);
 /* The k of the n-th request (from 0). */
 uint64_t load_k(const struct load *l, uint64_t n);
 
+/* CPU time of all threads of a process, user and system. */
+uint64_t meter_cpu_ns(unsigned pid);
+
+/* How many ranges the file has. */
+uint64_t range_count(const struct load *l);
+
+/* The pattern of the header line that asks for range k; false: no room. */
+bool range_header(const struct load *l, char *out, size_t room);
+
+/**
+ * range_right(l, k, a):
+ * Is the whole answer 206 with exactly the range k in Content-Range,
+ * Content-Length and body?
+ */
+bool range_right(const struct load *l, uint64_t k, const struct answer *a);
+
+struct range_sum; /* SHA-256; NULL stands for none and is no error */
+
+struct range_sum *range_sum_new(void);
+void range_sum_add(struct range_sum *s, const void *data, size_t len);
+
+/* As a member of a JSON object, a comma before it. */
+void range_sum_print(struct range_sum *s, FILE *out);
+void range_sum_free(struct range_sum *s);
+
 /* Modes: 0, or 1 with a line on stderr. */
 int run_load(struct load *l);
 int park_load(struct load *l);
+int hold_load(struct load *l);
 
 #endif

@@ -7,7 +7,7 @@
 #include "load.h"
 
 static const char usage[] =
-    "usage: load run|park --connect ADDR:PORT --url PATTERN [OPTION]...\n"
+    "usage: load run|park|hold --connect ADDR:PORT --url PATTERN [OPTION]...\n"
     "       load print --url PATTERN --requests N [OPTION]...\n"
     "\n"
     "  --url PATTERN       path and query; fields are in bench/pattern.h\n"
@@ -25,6 +25,14 @@ static const char usage[] =
     "  --close             a new connection for each request\n"
     "  --spin              never sleep, so that the server wakes nobody\n"
     "  --seconds S         end after so long\n"
+    "  --cut               the time begins with the first bytes and --warm S\n"
+    "                      (0) seconds; what is under way then is given up\n"
+    "  --meter PID         the server: tell its CPU time meanwhile\n"
+    "  --size N --range N  ranges of a file of N bytes: k is which one; each\n"
+    "                      has to be answered 206 with exactly that range\n"
+    "  --discard           bodies are thrown away in the kernel, uncopied\n"
+    "  --sum               SHA-256 of all bodies, in the order of requests\n"
+    "                      when there is one connection\n"
     "park: a new connection for each request, all of them open until "
     "answered\n"
     "  --rate R            sent a second (1000)\n"
@@ -34,6 +42,10 @@ static const char usage[] =
     "                      own when all are parked: times count from it\n"
     "  --settle-ms D       how long after the last one was sent (200)\n"
     "  --values            print each one's time too\n"
+    "  --rcvbuf N          bytes of a receive buffer\n"
+    "hold: a request on each connection, all of them open until it is ended\n"
+    "  --connections N, --size N, --range N as above\n"
+    "  --unread            read nothing of the answers\n"
     "print: the paths, a line each\n";
 
 enum kind {
@@ -75,6 +87,15 @@ static const struct option {
     { "--control", KIND_TEXT, offsetof(struct load, control) },
     { "--settle-ms", KIND_REAL, offsetof(struct load, settle_ms) },
     { "--values", KIND_SET, offsetof(struct load, values) },
+    { "--size", KIND_UINT64, offsetof(struct load, size) },
+    { "--range", KIND_UINT64, offsetof(struct load, range) },
+    { "--warm", KIND_REAL, offsetof(struct load, warm_s) },
+    { "--meter", KIND_UINT, offsetof(struct load, meter) },
+    { "--cut", KIND_SET, offsetof(struct load, cut) },
+    { "--discard", KIND_SET, offsetof(struct load, discard) },
+    { "--sum", KIND_SET, offsetof(struct load, sum) },
+    { "--unread", KIND_SET, offsetof(struct load, unread) },
+    { "--rcvbuf", KIND_UINT, offsetof(struct load, rcvbuf) },
 };
 
 static bool
@@ -212,7 +233,7 @@ parse_all(struct load *l, int argc, char **argv)
 static bool
 parse_mode(const char *text, enum load_mode *mode)
 {
-    static const char *const modes[] = { "run", "park", "print" };
+    static const char *const modes[] = { "run", "park", "hold", "print" };
 
     for (unsigned i = 0; text && i < sizeof(modes) / sizeof(*modes); i++) {
         if (strcmp(text, modes[i]) == 0) {
@@ -221,6 +242,49 @@ parse_mode(const char *text, enum load_mode *mode)
         }
     }
     return false;
+}
+
+/* Ranges: k is which one. */
+static bool
+check_ranges(struct load *l)
+{
+    size_t len = strlen(l->headers);
+
+    if ((l->size == 0) != (l->range == 0)) {
+        fputs("load: --size and --range go together\n", stderr);
+        return false;
+    }
+    if (l->size == 0)
+        return true;
+    if (l->space == 0 || l->space > range_count(l))
+        l->space = range_count(l);
+    l->expect = 206;
+    if (!range_header(l, l->headers + len, sizeof(l->headers) - len)) {
+        fputs("load: too many headers\n", stderr);
+        return false;
+    }
+    return true;
+}
+
+/* What the mode needs. */
+static bool
+check(const struct load *l)
+{
+    if (l->mode != MODE_PRINT && l->server.sin_port == 0) {
+        fputs("load: --connect is missing\n", stderr);
+        return false;
+    }
+    if (l->connections == 0) {
+        fputs("load: --connections: none\n", stderr);
+        return false;
+    }
+    if (l->mode == MODE_RUN ? l->requests == 0 && l->seconds <= 0
+                            : l->mode != MODE_HOLD && l->requests == 0)
+    {
+        fputs("load: --requests is missing\n", stderr);
+        return false;
+    }
+    return true;
 }
 
 bool
@@ -241,17 +305,5 @@ options_parse(struct load *l, int argc, char **argv)
         fputs(usage, stderr);
         return false;
     }
-    if (l->mode != MODE_PRINT && l->server.sin_port == 0) {
-        fputs("load: --connect is missing\n", stderr);
-        return false;
-    }
-    if (l->connections == 0) {
-        fputs("load: --connections: none\n", stderr);
-        return false;
-    }
-    if (l->requests == 0 && (l->seconds <= 0 || l->mode != MODE_RUN)) {
-        fputs("load: --requests is missing\n", stderr);
-        return false;
-    }
-    return true;
+    return check_ranges(l) && check(l);
 }

@@ -1,14 +1,16 @@
 #!/usr/bin/perl
 
-# Where the time of a request goes: perf on the worker under the load of the
+# Where the time of a request goes: perf on the server under the load of the
 # benches. Prints each function's own share, then those with what they call.
-# usage: bench/profile.pl [peers|plain|announce|announce-keepalive]
+# usage: bench/profile.pl [peers|plain|announce|announce-keepalive
+#                          |serve|sendfile [CONNECTIONS [MIB]]]
 
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use Shoal::Bench::Announce;
 use Shoal::Bench::Peers;
+use Shoal::Bench::SuperPeer qw(bench_super throughput);
 use Shoal::Env qw(is_main tmpdir);
 use Shoal::Load qw(load_text);
 use Shoal::Process qw(run_cmd start_cmd);
@@ -27,6 +29,8 @@ my %load = (
     plain => sub { peers('/plain') },
     announce => sub { announce(close => 1) },
     'announce-keepalive' => sub { announce() },
+    serve => sub { ranges('blocks') },
+    sendfile => sub { ranges('plain') },
 );
 my $what = shift // 'peers';
 die "usage: bench/profile.pl [", join('|', sort keys %load), "]\n"
@@ -44,6 +48,20 @@ sub announce(%o) {
     my $who = Shoal::Bench::Announce::fill(
         Shoal::Bench::Announce::advised($list));
     return ($who->{pid}, sub { Shoal::Bench::Announce::cost($who, %o) });
+}
+
+# The super peer, or nginx with the same file.
+sub ranges($place) {
+    my $n = shift @ARGV // 64;
+    my $mib = shift @ARGV // 1;
+    my $super = bench_super();
+    my $file = $super->fill('serve.bin', 256 << 20);
+    my $who = $place eq 'plain' ? $super->plain
+        : { server => $super->server, pid => $super->pid };
+    return ($who->{pid}, sub {
+        throughput($who, $file->{$place}, connections => $n, seconds => 0.5,
+            size => $file->{size}, range => $mib << 20);
+    });
 }
 
 my $data = tmpdir() . '/perf.data';

@@ -17,6 +17,7 @@ struct conn {
     bool connected;
     bool busy;
     bool ending; /* answered, the server has to close */
+    uint64_t k;
     uint64_t began_ns;
     size_t out_len;
     size_t out_pos;
@@ -28,14 +29,20 @@ struct run {
     struct load *load;
     struct conn *conns;
     struct histogram *latency;
+    struct range_sum *sum;
     uint64_t started; /* requests */
     uint64_t done;
     uint64_t wrong; /* another status */
+    uint64_t bad;   /* another range */
     uint64_t failed;
     uint64_t streak; /* of failures */
     uint64_t opened; /* connections */
     uint64_t body;   /* bytes */
     unsigned busy;
+    bool counts;      /* the time has begun */
+    uint64_t warm_ns; /* when it is to begin; 0: no bytes yet */
+    uint64_t cpu_ns;  /* of the server, when it began */
+    uint64_t start_ns;
     uint64_t end_ns;  /* 0: none */
     uint64_t last_ns; /* something came */
 };
@@ -63,7 +70,6 @@ finish(struct run *r, struct conn *c)
 {
     c->busy = false;
     r->busy--;
-    r->last_ns = load_now_ns();
 }
 
 static void
@@ -99,8 +105,8 @@ begin(struct run *r, struct conn *c)
     c->busy = true;
     r->busy++;
     c->out_pos = 0;
-    c->out_len = pattern_put(r->load->request, load_k(r->load, r->started++),
-                             c->out, sizeof(c->out));
+    c->k = load_k(r->load, r->started++);
+    c->out_len = pattern_put(r->load->request, c->k, c->out, sizeof(c->out));
     c->began_ns = load_now_ns();
     answer_init(&c->answer);
     if (c->fd >= 0) {
@@ -126,7 +132,8 @@ answered(struct run *r, struct conn *c, bool closed)
     r->streak = 0;
     if ((unsigned) c->answer.status != r->load->expect)
         r->wrong++;
-    r->body += (uint64_t) c->answer.got;
+    else if (r->load->size && !range_right(r->load, c->k, &c->answer))
+        r->bad++;
     histogram_add(r->latency, load_now_ns() - c->began_ns);
 
     if (!closed && !r->load->keepalive) {
@@ -154,11 +161,72 @@ ended(struct run *r, struct conn *c)
 }
 
 static void
-readable(struct run *r, struct conn *c)
+start_clock(struct run *r)
+{
+    r->start_ns = load_now_ns();
+    r->end_ns = r->load->seconds > 0
+                    ? r->start_ns + (uint64_t) (r->load->seconds * 1e9)
+                    : 0;
+    r->body = 0;
+    r->cpu_ns = r->load->meter ? meter_cpu_ns(r->load->meter) : 0;
+    r->counts = true;
+}
+
+/* Once bytes come, and all connections have had time to get going. */
+static void
+warm_up(struct run *r)
+{
+    uint64_t now = load_now_ns();
+
+    if (r->warm_ns == 0)
+        r->warm_ns = now + (uint64_t) (r->load->warm_s * 1e9);
+    if (now >= r->warm_ns)
+        start_clock(r);
+}
+
+/* A body that is thrown away: no byte behind it is taken. */
+static ssize_t
+discard(struct conn *c, enum answer_state *state)
+{
+    size_t left = (size_t) (c->answer.body - c->answer.got);
+    ssize_t n = recv(c->fd, NULL, left, MSG_TRUNC);
+
+    if (n > 0) {
+        c->answer.got += n;
+        *state = c->answer.got == c->answer.body ? ANSWER_DONE : ANSWER_MORE;
+    }
+    return n;
+}
+
+static ssize_t
+take(struct run *r, struct conn *c, enum answer_state *state)
 {
     static char buf[LOAD_READ];
-    ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+    int64_t got = c->answer.got;
+    size_t room = r->load->discard ? ANSWER_HEAD_MAX / 2 : sizeof(buf);
+    ssize_t n;
 
+    if (r->load->discard && c->answer.body > got)
+        return discard(c, state);
+    n = recv(c->fd, buf, room, 0);
+    if (n > 0) {
+        *state = answer_take(&c->answer, buf, (size_t) n);
+        got = c->answer.got - got;
+        range_sum_add(r->sum, buf + n - got, (size_t) got);
+    }
+    return n;
+}
+
+static void
+readable(struct run *r, struct conn *c)
+{
+    enum answer_state state = ANSWER_MORE;
+    int64_t got = c->answer.got;
+    ssize_t n = take(r, c, &state);
+
+    if (!r->counts && n > 0)
+        warm_up(r);
+    r->body += (uint64_t) (c->answer.got - got);
     if (n < 0) {
         if (errno != EAGAIN)
             fail(r, c);
@@ -172,7 +240,7 @@ readable(struct run *r, struct conn *c)
         fail(r, c);
         return;
     }
-    switch (answer_take(&c->answer, buf, (size_t) n)) {
+    switch (state) {
     case ANSWER_DONE:
         answered(r, c, false);
         break;
@@ -229,13 +297,25 @@ static void
 print(const struct run *r, double seconds)
 {
     printf("{\"requests\":%" PRIu64 ",\"seconds\":%.6f,\"per_second\":%.1f,"
-           "\"wrong_status\":%" PRIu64 ",\"errors\":%" PRIu64
-           ",\"connections\":%" PRIu64 ",\"body_bytes\":%" PRIu64
+           "\"wrong_status\":%" PRIu64 ",\"wrong_range\":%" PRIu64
+           ",\"errors\":%" PRIu64 ",\"connections\":%" PRIu64
+           ",\"body_bytes\":%" PRIu64
            ",\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
-           "\"max\":%.1f}}\n",
+           "\"max\":%.1f}",
            r->done, seconds, seconds > 0 ? (double) r->done / seconds : 0,
-           r->wrong, r->failed, r->opened, r->body, us(r, 0.5), us(r, 0.9),
-           us(r, 0.99), us(r, 1));
+           r->wrong, r->bad, r->failed, r->opened, r->body, us(r, 0.5),
+           us(r, 0.9), us(r, 0.99), us(r, 1));
+    if (r->load->meter)
+        printf(",\"cpu_ns\":%" PRIu64,
+               meter_cpu_ns(r->load->meter) - r->cpu_ns);
+    range_sum_print(r->sum, stdout);
+    puts("}");
+}
+
+static bool
+is_cut(const struct run *r)
+{
+    return r->load->cut && r->end_ns && load_now_ns() >= r->end_ns;
 }
 
 static void
@@ -245,14 +325,16 @@ loop(struct run *r)
     uint64_t patience = (uint64_t) (r->load->timeout_s * 1e9);
     int n;
 
-    while (r->busy > 0) {
+    while (r->busy > 0 && !is_cut(r)) {
         n = epoll_wait(r->load->epoll_fd, events, LOAD_EVENTS,
                        r->load->spin ? 0 : 100);
         for (int i = 0; i < n; i++) {
             handle(r, events[i].data.ptr, events[i].events);
             begin_next(r, events[i].data.ptr);
         }
-        if (n <= 0 && load_now_ns() - r->last_ns > patience) {
+        if (n > 0)
+            r->last_ns = load_now_ns();
+        else if (load_now_ns() - r->last_ns > patience) {
             r->failed += r->busy;
             return;
         }
@@ -263,17 +345,19 @@ static void
 run(struct run *r)
 {
     struct load *l = r->load;
-    uint64_t start = load_now_ns();
 
-    r->last_ns = start;
-    if (l->seconds > 0)
-        r->end_ns = start + (uint64_t) (l->seconds * 1e9);
+    start_clock(r);
+    r->last_ns = r->start_ns;
+    if (l->cut) {
+        r->counts = false;
+        r->end_ns = 0;
+    }
     for (unsigned i = 0; i < l->connections; i++)
         r->conns[i].fd = -1;
     for (unsigned i = 0; i < l->connections; i++)
         begin_next(r, &r->conns[i]);
     loop(r);
-    print(r, (double) (load_now_ns() - start) / 1e9);
+    print(r, (double) (load_now_ns() - r->start_ns) / 1e9);
     for (unsigned i = 0; i < l->connections; i++)
         drop(&r->conns[i]);
 }
@@ -286,7 +370,8 @@ run_load(struct load *l)
 
     r.conns = calloc(l->connections, sizeof(*r.conns));
     r.latency = histogram_new();
-    if (r.conns && r.latency) {
+    r.sum = l->sum ? range_sum_new() : NULL;
+    if (r.conns && r.latency && (r.sum || !l->sum)) {
         run(&r);
         status = fflush(stdout) == 0 ? 0 : 1;
     } else {
@@ -294,5 +379,6 @@ run_load(struct load *l)
     }
     free(r.conns);
     histogram_free(r.latency);
+    range_sum_free(r.sum);
     return status;
 }

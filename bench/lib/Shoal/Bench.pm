@@ -18,13 +18,17 @@ use Shoal::Env qw(top build_dir slurp spew);
 use Shoal::Nginx;
 use Shoal::Process;
 
-our @EXPORT_OK = qw(median percentile quick rounds slice cpus);
+our @EXPORT_OK = qw(median percentile quick sized rounds slice cpus);
 
-my $quick = $ENV{QUICK} ? 1 : 0;
+my $tiny  = $ENV{TINY} ? 1 : 0;
+my $quick = $tiny || $ENV{QUICK} ? 1 : 0;
 my %only  = map { $_ => 1 } split /,/, $ENV{ONLY} // '';
 
 # QUICK=1: a look within three minutes, with smaller stores and fewer rounds.
 sub quick() { return $quick }
+
+# A measurement's, a look's, and what a test takes to see that it works.
+sub sized($full, $look, $test) { return $tiny ? $test : $quick ? $look : $full }
 
 # Comparisons: many short rounds, so that both sides of one see the same
 # machine. How many, and the seconds of one side.

@@ -19,7 +19,7 @@ use Shoal::Process qw(run_cmd start_cmd wait_for);
 our @EXPORT_OK = qw(load load_start load_line load_end load_text cpu_ns
     cpu_per_request rss_kib server_cpu);
 
-my %flag = map { $_ => 1 } qw(close random spin values);
+my %flag = map { $_ => 1 } qw(close random spin values cut discard sum unread);
 
 # The server's CPU, or undef where there is only one.
 sub server_cpu() { return cpus() > 1 ? 0 : undef }
@@ -37,7 +37,8 @@ sub _cmd($mode, $server, %o) {
 }
 
 sub _checked($r) {
-    my @bad = map { "$_: $r->{$_}" } grep { $r->{$_} } qw(errors wrong_status);
+    my @bad = map { "$_: $r->{$_}" } grep { $r->{$_} }
+        qw(errors wrong_status wrong_range);
     die "load: @bad of $r->{requests} requests\n" if @bad;
     return $r;
 }

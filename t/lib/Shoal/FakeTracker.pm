@@ -8,6 +8,7 @@ package Shoal::FakeTracker;
 #   my $id = $t->prepare($cdn->url('a.bin'), $size, 'etag:"x"');
 #   $t->wait_line(qr/^\+$id /);               # the line
 #   $t->lines, $t->calls                      # of the calls with news
+#   $t->told_at($id)                          # when it was told to prepare
 #   $t->new_epoch;                            # it has lost its memory
 #   $t->forget_commands;                      # that too, and its commands
 #   $t->misbehave($how);                      # 'down', 'rubbish', 'late',
@@ -84,6 +85,13 @@ sub prepare($self, $url, $size, $version = '', %more) {
 # Calls with news: { args => {..}, lines => [..] }.
 sub calls($self) {
     return map { decode_json($_) } split /\n/, slurp("$self->{dir}/calls");
+}
+
+# When a super peer was told to prepare it: before the answer's first byte.
+sub told_at($self, $id) {
+    my ($told) = grep { $_->{id} eq $id }
+        map { decode_json($_) } split /\n/, slurp("$self->{dir}/told");
+    return ($told // die "nobody was told of $id\n")->{time};
 }
 
 sub polls($self)    { return grep { $_->{args}{wait_ms} } $self->calls }
@@ -166,6 +174,8 @@ sub _commands($self, $c, $args) {
             %r = (%r, prepare => \@new, cursor => scalar @all);
         }
         if (!$mute && (!$args->{wait_ms} || @{ $r{prepare} } || time >= $end)) {
+            $self->_append('told', { id => $_->{id}, time => time })
+                for @{ $r{prepare} // [] };
             return _answer($c, 200, encode_json(\%r));
         }
         # The super peer may have left.

@@ -7,7 +7,8 @@ package Shoal::Nginx;
 # name; http (text inside http{}); main (text at the top); workers (1);
 # connections (512); module (1: load the tracker module); binary (another
 # nginx, with the module in it); temp (whose temporary files need a path);
-# clock (1: its monotonic clock can be put ahead, by $n->ahead(SECONDS)).
+# clock (1: its monotonic clock can be put ahead, by $n->ahead(SECONDS));
+# wrap (words of a command that starts it: taskset, nsenter).
 
 use v5.36;
 use Exporter qw(import);
@@ -80,7 +81,7 @@ EOC
 
 sub _cmd($self) {
     my $d = $self->{dir};
-    return ($self->{binary} // 'nginx', '-p', "$d/", '-e', "$d/error.log",
+    return (@{ $self->{wrap} // [] }, $self->{binary} // 'nginx', '-p', "$d/", '-e', "$d/error.log",
             '-c', "$d/nginx.conf");
 }
 

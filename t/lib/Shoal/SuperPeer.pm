@@ -8,7 +8,7 @@ package Shoal::SuperPeer;
 # trackers: Shoal::Tracker objects or { url, token }; cdn: adds resolve: and
 # origins: for it; cache_size ('1GiB'), cache_pin (cache.pin); origins, resolve (lists); settings
 # (hash: more of the YAML file, replaces what is there by key); env (hash: of
-# its process).
+# its process), wrap (words of a command that starts it: taskset, nsenter).
 
 use v5.36;
 use Exporter qw(import);
@@ -30,7 +30,7 @@ sub new($class, %o) {
     my $self = bless { name => "sp$serial", addr => $addr,
         port => free_port($addr), status_port => free_port('127.0.0.1'),
         cache_size => '1GiB', trackers => [], origins => [], resolve => [],
-        settings => {}, %o }, $class;
+        settings => {}, wrap => [], %o }, $class;
     $self->{dir}   = tmpdir("superpeer/$self->{name}-$serial");
     $self->{cache} //= tmpdir("superpeer/$self->{name}-$serial/cache");
     return $self;
@@ -105,7 +105,8 @@ sub write_conf($self) { return spew($self->conf, yaml($self->config)) }
 sub _start($self) {
     $self->{process} = Shoal::Process->start(name => $self->{name},
         env => { san_env(), %{ $self->{env} // {} } },
-        cmd => [ program('superpeer'), '-c', $self->conf ]);
+        cmd => [ @{ $self->{wrap} }, program('superpeer'), '-c',
+                 $self->conf ]);
 }
 
 sub start($self) {
