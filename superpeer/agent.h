@@ -100,7 +100,7 @@ int agent_list(struct agent *a, struct agent_status **out, size_t *n);
 void agent_list_free(struct agent_status *list, size_t n);
 
 /** agent_idle_ms(a): since the thread that moved the longest ago did. More
- *  than a minute: it hangs. */
+ *  than a minute: it hangs. Does not wait for it. */
 uint64_t agent_idle_ms(struct agent *a);
 
 #endif

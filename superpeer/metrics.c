@@ -1,17 +1,14 @@
 /* metrics.c - /metrics: figures for Prometheus, in its text format 0.0.4. */
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "cache.h"
 #include "clock.h"
 #include "log.h"
+#include "metrics_page.h"
 #include "prefetch.h"
 #include "serve.h"
 #include "status_internal.h"
@@ -21,153 +18,112 @@
 
 #define PREFIX "shoal_superpeer_"
 
-/* The metric that is being written. */
-struct page {
-    FILE *f;
-    const char *name;
-};
-
-static void
-begin(struct page *p, const char *name, const char *type, const char *help)
-{
-    p->name = name;
-    fprintf(p->f, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void
-sample(struct page *p, const char *label, const char *value, uint64_t n)
-{
-    fprintf(p->f, "%s{%s=\"%s\"} %" PRIu64 "\n", p->name, label, value, n);
-}
-
-/* One without labels. */
-static void
-one(struct page *p, const char *name, const char *type, const char *help,
-    uint64_t n)
-{
-    begin(p, name, type, help);
-    fprintf(p->f, "%s %" PRIu64 "\n", name, n);
-}
-
-/* A text from outside, as the value of a label. */
-static void
-escape(const char *text, char *out, size_t cap)
-{
-    size_t n = 0;
-
-    for (; *text != '\0' && n + 3 < cap; text++) {
-        unsigned char c = (unsigned char) *text;
-
-        if (c == '\\' || c == '"') {
-            out[n++] = '\\';
-        }
-        out[n++] = c < 32 || c > 126 ? '?' : (char) c;
-    }
-    out[n] = '\0';
-}
-
 /* ---- the cache ---- */
 
 static void
-cache_sets(struct page *p, const struct cache_stats *s)
+cache_sets(struct metrics_page *p, const struct cache_stats *s)
 {
-    begin(p, PREFIX "cache_sets", "gauge",
-          "Files in the cache; incomplete: not being fetched now.");
-    sample(p, "state", "complete", s->complete);
-    sample(p, "state", "filling", s->filling);
-    sample(p, "state", "incomplete", s->sets - s->complete - s->filling);
-    begin(p, PREFIX "cache_gone_sets_total", "counter",
-          "Files that were deleted, by the reason.");
+    metrics_begin(p, PREFIX "cache_sets", "gauge",
+                  "Files in the cache; incomplete: not being fetched now.");
+    metrics_sample(p, "state", "complete", s->complete);
+    metrics_sample(p, "state", "filling", s->filling);
+    metrics_sample(p, "state", "incomplete",
+                   s->sets - s->complete - s->filling);
+    metrics_begin(p, PREFIX "cache_gone_sets_total", "counter",
+                  "Files that were deleted, by the reason.");
     for (int i = 0; i < CACHE_GONE_REASONS; i++) {
-        sample(p, "reason", cache_gone_name((enum cache_gone) i), s->gone[i]);
+        metrics_sample(p, "reason", cache_gone_name((enum cache_gone) i),
+                       s->gone[i]);
     }
 }
 
 static void
-write_cache(struct page *p, struct cache *cache)
+write_cache(struct metrics_page *p, struct cache *cache)
 {
     struct cache_stats s;
 
     cache_get_stats(cache, &s);
-    one(p, PREFIX "cache_size_bytes", "gauge",
+    metrics_one(
+        p, PREFIX "cache_size_bytes", "gauge",
         "What the cache may take: cache.size, or what the disk has room for.",
         s.size);
-    one(p, PREFIX "cache_used_bytes", "gauge",
-        "What is set aside for files, as if all were complete.", s.used);
-    one(p, PREFIX "cache_file_bytes", "gauge", "Size of the cache's file.",
-        s.file_bytes);
-    one(p, PREFIX "cache_map_bytes", "gauge",
-        "Size of the map that the file may grow to.", s.map_bytes);
+    metrics_one(p, PREFIX "cache_used_bytes", "gauge",
+                "What is set aside for files, as if all were complete.",
+                s.used);
+    metrics_one(p, PREFIX "cache_file_bytes", "gauge",
+                "Size of the cache's file.", s.file_bytes);
+    metrics_one(p, PREFIX "cache_map_bytes", "gauge",
+                "Size of the map that the file may grow to.", s.map_bytes);
     cache_sets(p, &s);
-    one(p, PREFIX "cache_damaged_blocks_total", "counter",
-        "Blocks on disk that were not what was written.", s.damaged);
-    one(p, PREFIX "cache_queue_bytes", "gauge",
-        "Blocks that are not committed yet.", s.queue_bytes);
-    one(p, PREFIX "cache_syncs_total", "counter",
-        "Times that the file was synced.", s.syncs);
-    one(p, PREFIX "cache_commit_errors_total", "counter",
-        "Transactions that failed.", s.commit_errors);
-    one(p, PREFIX "cache_map_full_total", "counter",
-        "Of these, because no page was free.", s.map_full);
+    metrics_one(p, PREFIX "cache_damaged_blocks_total", "counter",
+                "Blocks on disk that were not what was written.", s.damaged);
+    metrics_one(p, PREFIX "cache_queue_bytes", "gauge",
+                "Blocks that are not committed yet.", s.queue_bytes);
+    metrics_one(p, PREFIX "cache_syncs_total", "counter",
+                "Times that the file was synced.", s.syncs);
+    metrics_one(p, PREFIX "cache_commit_errors_total", "counter",
+                "Transactions that failed.", s.commit_errors);
+    metrics_one(p, PREFIX "cache_map_full_total", "counter",
+                "Of these, because no page was free.", s.map_full);
 }
 
 /* ---- the block server ---- */
 
 static void
-serve_requests(struct page *p, const struct serve_stats *s)
+serve_requests(struct metrics_page *p, const struct serve_stats *s)
 {
     static const char *const kinds[SERVE_KINDS] = { "blocks", "have", "hashes",
                                                     "other" };
 
-    begin(p, PREFIX "requests_total", "counter",
-          "Requests to the block server, by what they are for.");
+    metrics_begin(p, PREFIX "requests_total", "counter",
+                  "Requests to the block server, by what they are for.");
     for (int i = 0; i < SERVE_KINDS; i++) {
-        sample(p, "kind", kinds[i], s->asked[i]);
+        metrics_sample(p, "kind", kinds[i], s->asked[i]);
     }
-    begin(p, PREFIX "answers_total", "counter",
-          "Its answers, by the class of their status.");
+    metrics_begin(p, PREFIX "answers_total", "counter",
+                  "Its answers, by the class of their status.");
     for (int i = 2; i < 6; i++) {
         char class[] = { (char) ('0' + i), 'x', 'x', '\0' };
 
-        sample(p, "class", class, s->answered[i]);
+        metrics_sample(p, "class", class, s->answered[i]);
     }
-    one(p, PREFIX "busy_answers_total", "counter",
-        "Answers 503, with Retry-After.", s->busy);
-    one(p, PREFIX "denied_answers_total", "counter",
-        "Answers 403: no ticket, or not a good one.", s->denied);
+    metrics_one(p, PREFIX "busy_answers_total", "counter",
+                "Answers 503, with Retry-After.", s->busy);
+    metrics_one(p, PREFIX "denied_answers_total", "counter",
+                "Answers 403: no ticket, or not a good one.", s->denied);
 }
 
 static void
-serve_connections(struct page *p, const struct serve_stats *s)
+serve_connections(struct metrics_page *p, const struct serve_stats *s)
 {
-    one(p, PREFIX "connections", "gauge", "Connections to the block server.",
-        s->connections);
-    one(p, PREFIX "uploads", "gauge", "Answers with blocks under way.",
-        s->active);
-    one(p, PREFIX "waiting", "gauge", "Requests that wait for news of blocks.",
-        s->waiting);
-    begin(p, PREFIX "refused_connections_total", "counter",
-          "Connections above a limit: of all, or of one address.");
-    sample(p, "limit", "all", s->refused[SERVE_FULL]);
-    sample(p, "limit", "address", s->refused[SERVE_ADDRESS_FULL]);
-    begin(p, PREFIX "ended_connections_total", "counter",
-          "Connections that a deadline ended.");
-    sample(p, "deadline", "idle", s->ended[SERVE_IDLE]);
-    sample(p, "deadline", "header", s->ended[SERVE_HEADER]);
-    sample(p, "deadline", "min_rate", s->ended[SERVE_MIN_RATE]);
-    one(p, PREFIX "failed_handshakes_total", "counter",
-        "Connections that did not get through their TLS handshake.",
-        s->handshakes_failed);
+    metrics_one(p, PREFIX "connections", "gauge",
+                "Connections to the block server.", s->connections);
+    metrics_one(p, PREFIX "uploads", "gauge", "Answers with blocks under way.",
+                s->active);
+    metrics_one(p, PREFIX "waiting", "gauge",
+                "Requests that wait for news of blocks.", s->waiting);
+    metrics_begin(p, PREFIX "refused_connections_total", "counter",
+                  "Connections above a limit: of all, or of one address.");
+    metrics_sample(p, "limit", "all", s->refused[SERVE_FULL]);
+    metrics_sample(p, "limit", "address", s->refused[SERVE_ADDRESS_FULL]);
+    metrics_begin(p, PREFIX "ended_connections_total", "counter",
+                  "Connections that a deadline ended.");
+    metrics_sample(p, "deadline", "idle", s->ended[SERVE_IDLE]);
+    metrics_sample(p, "deadline", "header", s->ended[SERVE_HEADER]);
+    metrics_sample(p, "deadline", "min_rate", s->ended[SERVE_MIN_RATE]);
+    metrics_one(p, PREFIX "failed_handshakes_total", "counter",
+                "Connections that did not get through their TLS handshake.",
+                s->handshakes_failed);
 }
 
 static void
-write_serve(struct page *p, const struct serve *serve)
+write_serve(struct metrics_page *p, const struct serve *serve)
 {
     struct serve_stats s;
 
     serve_get_stats(serve, &s);
-    one(p, PREFIX "sent_bytes_total", "counter",
-        "Bytes of blocks that were sent.", s.bytes);
+    metrics_one(p, PREFIX "sent_bytes_total", "counter",
+                "Bytes of blocks that were sent.", s.bytes);
     serve_requests(p, &s);
     serve_connections(p, &s);
 }
@@ -175,98 +131,79 @@ write_serve(struct page *p, const struct serve *serve)
 /* ---- prefetch ---- */
 
 static void
-prefetch_bytes(struct page *p, const struct prefetch_stats *s)
+prefetch_bytes(struct metrics_page *p, const struct prefetch_stats *s)
 {
-    begin(p, PREFIX "got_bytes_total", "counter",
-          "Bytes that were fetched, by the kind of source.");
-    sample(p, "source", "cdn", s->got[SOURCE_CDN]);
-    sample(p, "source", "super", s->got[SOURCE_SUPER]);
-    begin(p, PREFIX "wasted_bytes_total", "counter",
-          "Of these, bytes that were thrown away.");
-    sample(p, "source", "cdn", s->wasted[SOURCE_CDN]);
-    sample(p, "source", "super", s->wasted[SOURCE_SUPER]);
+    metrics_begin(p, PREFIX "got_bytes_total", "counter",
+                  "Bytes that were fetched, by the kind of source.");
+    metrics_sample(p, "source", "cdn", s->got[SOURCE_CDN]);
+    metrics_sample(p, "source", "super", s->got[SOURCE_SUPER]);
+    metrics_begin(p, PREFIX "wasted_bytes_total", "counter",
+                  "Of these, bytes that were thrown away.");
+    metrics_sample(p, "source", "cdn", s->wasted[SOURCE_CDN]);
+    metrics_sample(p, "source", "super", s->wasted[SOURCE_SUPER]);
 }
 
 static void
-prefetch_jobs(struct page *p, const struct prefetch_stats *s)
+prefetch_jobs(struct metrics_page *p, const struct prefetch_stats *s)
 {
-    one(p, PREFIX "prefetch_running", "gauge", "Files that are fetched now.",
-        s->running);
-    begin(p, PREFIX "prefetch_queued", "gauge",
-          "Files that wait; waited: somebody waits for them.");
-    sample(p, "priority", "waited", s->queued_by[PREFETCH_WAITED]);
-    sample(p, "priority", "background", s->queued_by[PREFETCH_BACKGROUND]);
-    begin(p, PREFIX "prefetches_total", "counter",
-          "Files whose fetching ended.");
-    sample(p, "result", "complete", s->done);
-    sample(p, "result", "failed", s->failed);
-    begin(p, PREFIX "probes_total", "counter",
-          "What CDN nodes said when they were asked for a file.");
+    metrics_one(p, PREFIX "prefetch_running", "gauge",
+                "Files that are fetched now.", s->running);
+    metrics_begin(p, PREFIX "prefetch_queued", "gauge",
+                  "Files that wait; waited: somebody waits for them.");
+    metrics_sample(p, "priority", "waited", s->queued_by[PREFETCH_WAITED]);
+    metrics_sample(p, "priority", "background",
+                   s->queued_by[PREFETCH_BACKGROUND]);
+    metrics_begin(p, PREFIX "prefetches_total", "counter",
+                  "Files whose fetching ended.");
+    metrics_sample(p, "result", "complete", s->done);
+    metrics_sample(p, "result", "failed", s->failed);
+    metrics_begin(p, PREFIX "probes_total", "counter",
+                  "What CDN nodes said when they were asked for a file.");
     for (int i = 0; i < PREFETCH_PROBES; i++) {
-        sample(p, "result", prefetch_probes[i], s->probes[i]);
+        metrics_sample(p, "result", prefetch_probes[i], s->probes[i]);
     }
-    begin(p, PREFIX "refusals_total", "counter",
-          "Commands that were refused, by the reason.");
+    metrics_begin(p, PREFIX "refusals_total", "counter",
+                  "Commands that were refused, by the reason.");
     for (int i = 0; i < PREFETCH_REASONS; i++) {
-        sample(p, "reason", prefetch_reasons[i], s->refused[i]);
+        metrics_sample(p, "reason", prefetch_reasons[i], s->refused[i]);
     }
 }
 
 static void
-prefetch_counts(struct page *p, const struct prefetch_stats *s)
+prefetch_counts(struct metrics_page *p, const struct prefetch_stats *s)
 {
-    one(p, PREFIX "remembered_refusals_total", "counter",
-        "Of these, refused from memory.", s->remembered);
-    one(p, PREFIX "displaced_prefetches_total", "counter",
-        "Files whose fetching gave way to others.", s->displaced);
-    one(p, PREFIX "retries_total", "counter",
-        "Requests to sources that were made again.", s->retries);
-    begin(p, PREFIX "dns_total", "counter",
-          "Names of CDN nodes that were looked up.");
-    sample(p, "result", "asked", s->dns_lookups);
-    sample(p, "result", "cached", s->dns_cached);
-    sample(p, "result", "failed", s->dns_failed);
+    metrics_one(p, PREFIX "remembered_refusals_total", "counter",
+                "Of these, refused from memory.", s->remembered);
+    metrics_one(p, PREFIX "displaced_prefetches_total", "counter",
+                "Files whose fetching gave way to others.", s->displaced);
+    metrics_one(p, PREFIX "retries_total", "counter",
+                "Requests to sources that were made again.", s->retries);
+    metrics_begin(p, PREFIX "dns_total", "counter",
+                  "Names of CDN nodes that were looked up.");
+    metrics_sample(p, "result", "asked", s->dns_lookups);
+    metrics_sample(p, "result", "cached", s->dns_cached);
+    metrics_sample(p, "result", "failed", s->dns_failed);
 }
 
 static void
-one_histogram(struct page *p, const char *size,
-              const struct prefetch_histogram *h)
+prefetch_seconds(struct metrics_page *p, const struct prefetch_stats *s)
 {
-    uint64_t sum = 0;
-
-    for (int i = 0; i < PREFETCH_TIMES; i++) {
-        sum += h->buckets[i];
-        fprintf(p->f,
-                "%s_bucket{size=\"%s\",le=\"%" PRIu64 ".%03u\"} %" PRIu64 "\n",
-                p->name, size, prefetch_times[i] / 1000,
-                (unsigned) (prefetch_times[i] % 1000), sum);
-    }
-    fprintf(p->f, "%s_bucket{size=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", p->name,
-            size, h->count);
-    fprintf(p->f, "%s_sum{size=\"%s\"} %" PRIu64 ".%03u\n", p->name, size,
-            h->sum_ms / 1000, (unsigned) (h->sum_ms % 1000));
-    fprintf(p->f, "%s_count{size=\"%s\"} %" PRIu64 "\n", p->name, size,
-            h->count);
-}
-
-static void
-prefetch_seconds(struct page *p, const struct prefetch_stats *s)
-{
-    begin(p, PREFIX "prefetch_seconds", "histogram",
-          "From the beginning of a file's fetching until it was complete; "
-          "size: its upper bound in MiB.");
+    metrics_begin(
+        p, PREFIX "prefetch_seconds", "histogram",
+        "From the beginning of a file's fetching until it was complete; "
+        "size: its upper bound in MiB.");
     for (int i = 0; i < PREFETCH_SIZES; i++) {
         char size[24] = "any";
 
         if (prefetch_sizes[i] != UINT64_MAX) {
             snprintf(size, sizeof(size), "%" PRIu64, prefetch_sizes[i] >> 20);
         }
-        one_histogram(p, size, &s->times[i]);
+        metrics_histogram(p, size, &s->times[i]);
     }
 }
 
 static void
-write_prefetch(struct page *p, struct prefetch *prefetch)
+write_prefetch(struct metrics_page *p, struct prefetch *prefetch)
 {
     struct prefetch_stats *s = malloc(sizeof(*s));
 
@@ -341,7 +278,7 @@ enum {
 };
 
 static void
-write_trackers(struct page *p, struct agent *agent)
+write_trackers(struct metrics_page *p, struct agent *agent)
 {
     struct agent_status *list;
     size_t n;
@@ -350,12 +287,12 @@ write_trackers(struct page *p, struct agent *agent)
         return;
     }
     for (int m = 0; m < TRACKER_METRICS && n > 0; m++) {
-        begin(p, tracker_metrics[m].name, tracker_metrics[m].type,
-              tracker_metrics[m].help);
+        metrics_begin(p, tracker_metrics[m].name, tracker_metrics[m].type,
+                      tracker_metrics[m].help);
         for (size_t i = 0; i < n; i++) {
             char url[LOG_URL_MAX], plain[2 * LOG_URL_MAX];
 
-            escape(log_url(list[i].url, url), plain, sizeof(plain));
+            metrics_escape(log_url(list[i].url, url), plain, sizeof(plain));
             fprintf(p->f, "%s{tracker=\"%s\",address=\"%s\"} %" PRIu64 "\n",
                     p->name, plain, list[i].address,
                     tracker_metrics[m].value(&list[i]));
@@ -364,81 +301,25 @@ write_trackers(struct page *p, struct agent *agent)
     agent_list_free(list, n);
 }
 
-/* ---- the process ---- */
-
-static uint64_t
-count_files(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    uint64_t n = 0;
-
-    if (d == NULL) {
-        return 0;
-    }
-    while (readdir(d) != NULL) {
-        n++;
-    }
-    closedir(d);
-    return n - 3; /* itself and the two that all folders have */
-}
-
-static uint64_t
-resident_bytes(void)
-{
-    char line[128] = "", *end = line;
-    FILE *f = fopen("/proc/self/statm", "re");
-
-    if (f == NULL || fgets(line, sizeof(line), f) == NULL) {
-        line[0] = '\0';
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    strtoull(line, &end, 10);
-    return strtoull(end, NULL, 10) * (uint64_t) sysconf(_SC_PAGESIZE);
-}
-
 static void
-write_process(struct page *p)
-{
-    struct rusage used;
-    struct rlimit files;
-
-    getrusage(RUSAGE_SELF, &used);
-    getrlimit(RLIMIT_NOFILE, &files);
-    uint64_t us =
-        (uint64_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000
-        + (uint64_t) (used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-    begin(p, "process_cpu_seconds_total", "counter",
-          "CPU time, of user and system.");
-    fprintf(p->f, "%s %" PRIu64 ".%06u\n", p->name, us / 1000000,
-            (unsigned) (us % 1000000));
-    one(p, "process_resident_memory_bytes", "gauge",
-        "Resident memory; pages of the cache's file are in it.",
-        resident_bytes());
-    one(p, "process_open_fds", "gauge", "Open files.", count_files());
-    one(p, "process_max_fds", "gauge", "Limit of open files.", files.rlim_cur);
-}
-
-static void
-write_self(struct page *p, const struct status_sources *s)
+write_self(struct metrics_page *p, const struct status_sources *s)
 {
     char name[128], why[128];
 
-    escape(s->name, name, sizeof(name));
-    begin(p, PREFIX "info", "gauge", "Always 1.");
+    metrics_escape(s->name, name, sizeof(name));
+    metrics_begin(p, PREFIX "info", "gauge", "Always 1.");
     fprintf(p->f, "%s{name=\"%s\",version=\"%s\"} 1\n", p->name, name,
             SUPERPEER_VERSION);
-    one(p, PREFIX "uptime_seconds", "gauge", "Since it was ready.",
-        (clock_ms() - s->started_ms) / 1000);
-    one(p, PREFIX "healthy", "gauge", "What /healthz says.",
-        !watch_fault(s->watch, why, sizeof(why)));
+    metrics_one(p, PREFIX "uptime_seconds", "gauge", "Since it was ready.",
+                (clock_ms() - s->started_ms) / 1000);
+    metrics_one(p, PREFIX "healthy", "gauge", "What /healthz says.",
+                !watch_fault(s->watch, why, sizeof(why)));
 }
 
 char *
 status_metrics(const struct status_sources *s)
 {
-    struct page p = { NULL, NULL };
+    struct metrics_page p = { NULL, NULL };
     char *text = NULL;
     size_t len = 0;
 
@@ -451,7 +332,7 @@ status_metrics(const struct status_sources *s)
     write_serve(&p, s->serve);
     write_prefetch(&p, s->prefetch);
     write_trackers(&p, s->agent);
-    write_process(&p);
+    metrics_process(&p);
     if (fclose(p.f) != 0) {
         free(text);
         return NULL;
