@@ -312,6 +312,9 @@ take(struct admin *a, const json_t *o)
     } else if (set != NULL) {
         a->command->set(a, set);
     }
+    if (a->json && json_object_get(o, "cache") != NULL) {
+        json_object_set(a->all, "cache", json_object_get(o, "cache"));
+    }
     if (verified != NULL && a->json) {
         json_object_set(a->all, "verified", verified);
     } else if (verified != NULL) {

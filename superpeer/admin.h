@@ -4,6 +4,7 @@
  * A request is one line of JSON, {"command", "sets": [ID, prefix of one, or
  * URL, ...]}; the answer is one object a line, the last of which has "end",
  * the exit status:
+ *   {"cache": {...}}     ls
  *   {"set": {...}}       ls, show, and verify of one with wrong blocks
  *   {"removed": {...}}   rm
  *   {"so_far": {...}}    verify, once a second

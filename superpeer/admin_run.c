@@ -154,9 +154,23 @@ list_one(struct run *r, const struct cache_info *set)
 }
 
 static void
-run_list(struct run *r)
+run_show(struct run *r)
 {
     each_set(r, list_one);
+}
+
+static void
+run_list(struct run *r)
+{
+    struct cache_stats s;
+
+    cache_get_stats(r->cache, &s);
+    put(r, "cache",
+        json_pack("{s:I,s:I,s:I,s:I,s:I}", "size", (json_int_t) s.size, "used",
+                  (json_int_t) s.used, "file", (json_int_t) s.file_bytes,
+                  "sets", (json_int_t) s.sets, "complete",
+                  (json_int_t) s.complete));
+    run_show(r);
 }
 
 static void
@@ -261,7 +275,7 @@ static const struct {
     void (*run)(struct run *r);
 } commands[] = {
     { "ls", run_list },
-    { "show", run_list },
+    { "show", run_show },
     { "rm", run_remove },
     { "verify", run_verify },
 };

@@ -73,6 +73,8 @@ my $used = $sp->status->{cache}{used};
 my $sum = 0;
 $sum += $_->{room} for values %sets;
 is($sum, $used, 'the room of all is what counts as used');
+my (undef, $all) = admin_json('ls');
+is("@{$all->{cache}}{qw(used sets complete)}", "$used 3 3", 'ls tells it, too');
 is(sprintf('%o', (stat $socket)[2] & 07777), '600', 'its owner alone');
 
 # The tracker hears of it before.
