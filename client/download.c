@@ -127,9 +127,11 @@ on_progress(void *ctx)
     d->save_ms = now + (wait > SAVE_MS ? wait : SAVE_MS);
 }
 
-static const struct transfer_ops ops = { on_begin,       on_begin_plain,
-                                         on_write_plain, on_identified,
-                                         on_fetching,    on_progress };
+static const struct transfer_ops ops = {
+    on_begin,      on_begin_plain, on_write_plain,
+    on_identified, on_fetching,    on_progress,
+    NULL
+};
 
 static int
 prepare(struct download *d, const char *url)

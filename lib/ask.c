@@ -205,9 +205,9 @@ find_source(struct transfer *t, enum source_kind kind, const char *url)
     return NULL;
 }
 
-static void
-take_source(struct transfer *t, enum source_kind kind, const char *url,
-            bool complete)
+void
+ask_take(struct transfer *t, enum source_kind kind, const char *url,
+         bool complete)
 {
     struct source *s = find_source(t, kind, url);
 
@@ -257,11 +257,11 @@ take_answer(struct transfer *t, struct tracker_state *tr,
         trust_tracker_root(t, a->root);
     }
     for (size_t i = 0; i < a->n_super; i++) {
-        take_source(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
+        ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
     }
     for (size_t i = 0; i < a->n_peers; i++) {
         snprintf(url, sizeof(url), "http://%s", a->peers[i].addr);
-        take_source(t, SOURCE_PEER, url, a->peers[i].complete);
+        ask_take(t, SOURCE_PEER, url, a->peers[i].complete);
     }
 }
 

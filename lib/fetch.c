@@ -130,6 +130,16 @@ fetch_headers(struct job *job)
     return check_answer(job);
 }
 
+static int
+say_copying(struct transfer *t)
+{
+    if (t->copied || t->o.ops->copying == NULL) {
+        return 0;
+    }
+    t->copied = true;
+    return t->o.ops->copying(t->o.ctx);
+}
+
 /* Block `block` is whole in job->buf. */
 static int
 take_block(struct job *job, uint32_t block)
@@ -150,6 +160,9 @@ take_block(struct job *job, uint32_t block)
     if (err == SHOAL_EVERIFY) {
         s->wasted += job->len;
         return 0; /* noted; the block stays missing */
+    }
+    if (err == 0 && s->kind != SOURCE_CDN) {
+        err = say_copying(t);
     }
     if (err == 0) {
         err =

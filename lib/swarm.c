@@ -15,6 +15,25 @@ enum {
     RENEW_MS = 5000  /* a URL with a new ticket may take that long */
 };
 
+/* They can be checked only where a root is known. */
+static void
+take_supers(struct transfer *t)
+{
+    const char *const *list = t->o.supers;
+
+    if (t->o.want == NULL || t->o.root == NULL || list == NULL || t->no_share
+        || t->map.count == 0)
+    {
+        return;
+    }
+    memcpy(t->id, t->o.want->id, sizeof(t->id));
+    t->has_id = true;
+    trust_tracker_root(t, t->o.root);
+    while (*list != NULL) {
+        ask_take(t, SOURCE_SUPER, *list++, false);
+    }
+}
+
 void
 swarm_start(struct transfer *t)
 {
@@ -33,6 +52,7 @@ swarm_start(struct transfer *t)
         && t->map.count > 0) {
         ask_start(t);
     }
+    take_supers(t);
 }
 
 /* What the source can give us and we can check, for the schedule. */
@@ -180,8 +200,9 @@ wants_hashes(const struct transfer *t, const struct source *s)
 
 /* Its host's address, as soon as it is known. */
 static void
-locate(struct source *s)
+locate(struct transfer *t, struct source *s)
 {
+    const struct transfer_guard *guard = t->o.guard;
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     size_t n = 0;
     int err = lookup_result(s->lookup, addrs, &n, NULL);
@@ -195,7 +216,18 @@ locate(struct source *s)
         node_failed(s, err, "cannot resolve");
         return;
     }
-    s->addr = addrs[0];
+    size_t i = 0;
+    while (guard != NULL && i < n
+           && guard->addr(guard->ctx, (const struct sockaddr *) &addrs[i].sa)
+                  != 0)
+    {
+        i++;
+    }
+    if (i == n) {
+        node_failed(s, SHOAL_EDENIED, "address not allowed");
+        return;
+    }
+    s->addr = addrs[i];
     s->pinned = true;
     s->usable = true;
 }
@@ -206,7 +238,7 @@ tick_source(struct transfer *t, struct source *s)
     uint64_t now = clock_ms();
 
     if (s->lookup != NULL) {
-        locate(s);
+        locate(t, s);
     }
     if (s->kind == SOURCE_CDN || !s->usable) {
         return;

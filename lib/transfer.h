@@ -98,6 +98,10 @@ struct transfer_ops {
 
     /** About ten times a second; NULL allowed. */
     void (*progress)(void *ctx);
+
+    /** The first block from a super peer or peer is about to be written.
+     *  Not 0: the transfer ends with that. NULL allowed. */
+    int (*copying)(void *ctx);
 };
 
 struct transfer_options {
@@ -114,7 +118,13 @@ struct transfer_options {
     const char *bind_address;           /* NULL: any */
     const char *const *trackers;        /* NULL-terminated; NULL: only what
                                             the origin's header names */
-    bool unshared;                      /* CDN nodes only, no tracker */
+    bool unshared;                      /* no tracker */
+    const char *const *supers;          /* super peers that have what is
+                                           wanted, under its id; NULL-
+                                           terminated; NULL: none */
+    const uint8_t *root;                /* what a tracker says of it; NULL:
+                                           nothing, and nobody but CDN nodes
+                                           is asked */
     const char *layer;                  /* NULL, "auto", a URL or a file */
     const struct checksum *checksum;    /* of the whole file; NULL */
     unsigned nodes;                     /* CDN nodes to read from at once;

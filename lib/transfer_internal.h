@@ -215,6 +215,7 @@ struct transfer {
     size_t n_suspects;
     struct checksum sum; /* len 0: none */
     bool cdn_only;       /* nothing from others any more */
+    bool copied;         /* the store knows that others gave something */
 
     /* ask.c, published.c */
     struct tracker_state trackers[TRACKERS_MAX];
@@ -439,6 +440,11 @@ void trust_hashes(struct transfer *t, struct source *s);
 int trust_finish(struct transfer *t);
 
 /* ask.c */
+
+/** ask_take(t, kind, url, complete): a super peer or peer that somebody
+ *  named. */
+void ask_take(struct transfer *t, enum source_kind kind, const char *url,
+              bool complete);
 
 /** ask_start(t): the trackers to ask: the user's, and the origin's. */
 void ask_start(struct transfer *t);

@@ -31,6 +31,9 @@ trust_allows(const struct transfer *t, const struct source *s)
     if (t->cdn_only) {
         return false;
     }
+    if (t->o.want != NULL) {
+        return t->trusted != NULL; /* what is kept is told to others */
+    }
     return t->trusted != NULL || t->sum.len > 0
            || (s->kind == SOURCE_SUPER && s->hashes != NULL);
 }
@@ -425,6 +428,11 @@ trust_finish(struct transfer *t)
 {
     if (ask_to_confirm(t)) {
         return SHOAL_ENOTFOUND;
+    }
+    if (t->o.want != NULL && t->trusted != NULL && t->by_tracker
+        && !t->confirmed) {
+        transfer_fail(t, SHOAL_ENET, "no CDN node confirms the root");
+        return SHOAL_ENET;
     }
     if (t->map.count > 0) {
         int err =

@@ -11,6 +11,7 @@ struct agent;
 struct config;
 struct news;
 struct news_item;
+struct prefetch_others;
 struct resource;
 
 /** What calls tell of this machine. */
@@ -28,8 +29,10 @@ struct agent_load {
 
 /** Called from the agent's threads. */
 struct agent_ops {
-    /** A tracker wants this prepared; idempotent. */
-    void (*prepare)(void *ctx, const struct resource *r);
+    /** A tracker wants this prepared, and says who else has it;
+     *  idempotent. */
+    void (*prepare)(void *ctx, const struct resource *r,
+                    const struct prefetch_others *others);
 
     /** Put some of what is held or being filled into ${some}: one call's
      *  worth at most, from ${*cursor} on, which is 0 at first and again when

@@ -11,12 +11,15 @@
 #include "call.h"
 #include "clock.h"
 #include "config.h"
+#include "digest.h"
 #include "log.h"
 #include "news.h"
+#include "prefetch.h"
 #include "resource.h"
 #include "shoal.h"
 
 enum {
+    BASE_MAX = 1024,  /* characters of a super peer's URL with its ticket */
     SLACK_MS = 10000, /* after that an answer will not come */
     NEWS_TIMEOUT_MS = 15000
 };
@@ -88,11 +91,46 @@ query(struct tracker_link *l, const struct question *q, char out[QUERY_MAX])
     query_load(l, out + strlen(out), QUERY_MAX - strlen(out));
 }
 
+/* Addresses with user information are none: it would be sent along. */
+static bool
+is_base(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return (strncmp(url, "http://", 7) == 0
+            || strncmp(url, "https://", 8) == 0)
+           && strlen(url) < BASE_MAX
+           && memchr(host, '@', strcspn(host + 3, "/?#") + 3) == NULL;
+}
+
+/* Borrowed from the JSON. */
+static void
+read_others(json_t *p, struct prefetch_others *out)
+{
+    const char *root = json_string_value(
+        json_object_get(json_object_get(p, "digest"), "root"));
+    json_t *item;
+    size_t i;
+
+    memset(out, 0, sizeof(*out));
+    out->has_root =
+        root != NULL && hex_decode(root, out->root, sizeof(out->root)) == 0;
+    json_array_foreach(json_object_get(p, "super"), i, item)
+    {
+        const char *url = json_string_value(item);
+
+        if (url != NULL && is_base(url) && out->n < PREFETCH_OTHERS_MAX) {
+            out->urls[out->n++] = url;
+        }
+    }
+}
+
 static void
 prepare_one(struct tracker_link *l, json_t *p)
 {
     const struct agent_ops *ops = l->agent->ops;
     const char *id = NULL, *url = NULL, *version = "", *provider = "";
+    struct prefetch_others others;
     struct resource r;
     json_int_t size = -1;
     uint8_t raw[RESOURCE_ID_LEN];
@@ -119,7 +157,8 @@ prepare_one(struct tracker_link *l, json_t *p)
         return;
     }
     memcpy(r.id, raw, sizeof(r.id)); /* the tracker's counts */
-    ops->prepare(ops->ctx, &r);
+    read_others(p, &others);
+    ops->prepare(ops->ctx, &r, &others);
     resource_fini(&r);
 }
 

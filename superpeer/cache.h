@@ -136,6 +136,11 @@ void cache_fetching(struct cache *c, struct cache_set *set, uint32_t first,
 /** cache_held(c, set): blocks that can be served. */
 uint32_t cache_held(struct cache *c, struct cache_set *set);
 
+/** cache_mark_copy(c, set): blocks that did not come from CDN nodes are about
+ *  to be written; its root is no vote, also when another run ends it.
+ *  SHOAL_EFULL, SHOAL_EIO. */
+int cache_mark_copy(struct cache *c, struct cache_set *set);
+
 /**
  * cache_finish(c, set, root, copy):
  * All blocks were written: commit, sync, and call the set complete. ${root}

@@ -113,6 +113,16 @@ cache_fill_end(struct cache *c, struct cache_set *set)
 }
 
 int
+cache_mark_copy(struct cache *c, struct cache_set *set)
+{
+    pthread_mutex_lock(&c->lock);
+    bool was = set->copy;
+    set->copy = true;
+    pthread_mutex_unlock(&c->lock);
+    return was ? 0 : store_record(c, set, DB_FILLING, NULL);
+}
+
+int
 cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
              bool copy)
 {

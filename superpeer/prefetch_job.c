@@ -165,8 +165,17 @@ on_progress(void *ctx)
     }
 }
 
+static int
+on_copying(void *ctx)
+{
+    struct fill *f = ctx;
+
+    return cache_mark_copy(f->prefetch->cache, f->set);
+}
+
 static const struct transfer_ops transfer_ops = {
     .begin = on_begin,
+    .copying = on_copying,
     .fetching = on_fetching,
     .progress = on_progress,
 };
@@ -219,8 +228,10 @@ has_blocks(struct prefetch *p, const uint8_t id[20])
 }
 
 static void
-run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
+run_transfer(struct prefetch *p, struct fill *f,
+             const struct prefetch_others *others, struct outcome *out)
 {
+    const char *supers[PREFETCH_OTHERS_MAX + 1] = { NULL };
     const struct resource *r = f->resource;
     const struct settings *s = f->settings;
     struct transfer_guard guard = guard_hooks(s->guard);
@@ -236,6 +247,8 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
         .ca = s->origin_ca,
         .bind_address = s->bind_address,
         .unshared = true,
+        .supers = supers,
+        .root = others->has_root ? others->root : NULL,
         .nodes = s->nodes,
         .resuming = has_blocks(p, r->id),
         .start_permille = start_permille(p->name, r->id),
@@ -245,6 +258,7 @@ run_transfer(struct prefetch *p, struct fill *f, struct outcome *out)
         .ctx = f,
     };
 
+    memcpy(supers, others->urls, others->n * sizeof(supers[0]));
     f->transfer = user != NULL ? transfer_create(&o) : NULL;
     if (f->transfer == NULL) {
         *out = (struct outcome){ .err = SHOAL_ENOMEM, .why = "out of memory" };
@@ -300,7 +314,7 @@ job_run(struct prefetch *p, const struct job *job)
              url, r->size);
     struct settings *s = settings_get(p);
     f.settings = s;
-    run_transfer(p, &f, &o);
+    run_transfer(p, &f, &job->others, &o);
     settings_free(s);
     cache_fill_end(p->cache, f.set);
     o.took_ms = clock_ms() - begun;

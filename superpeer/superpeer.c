@@ -92,9 +92,10 @@ on_broken(void *ctx)
 }
 
 static void
-on_prepare(void *ctx, const struct resource *r)
+on_prepare(void *ctx, const struct resource *r,
+           const struct prefetch_others *others)
 {
-    prefetch_add(((struct superpeer *) ctx)->prefetch, r, NULL);
+    prefetch_add(((struct superpeer *) ctx)->prefetch, r, others);
 }
 
 static int
