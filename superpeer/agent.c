@@ -202,6 +202,23 @@ agent_reload(struct agent *a, struct config *config)
 
 /* ---- news ---- */
 
+/* What a full announcement that is due will say needs no line of its own. So
+ * the news for a tracker that is away for long are bounded, too. */
+static void
+put_locked(struct tracker_link *l, const struct news_item *item)
+{
+    if (item->kind != NEWS_REFUSED && news_count(l->news) >= NEWS_ITEMS_MAX) {
+        news_keep_refusals(l->news);
+        l->want_full = true;
+    }
+    if (l->want_full && item->kind != NEWS_REFUSED) {
+        return;
+    }
+    if (news_put(l->news, item) != 0) {
+        l->want_full = true; /* says it later, but for a refusal */
+    }
+}
+
 void
 agent_tell(struct agent *a, const struct news_item *item)
 {
@@ -210,8 +227,8 @@ agent_tell(struct agent *a, const struct news_item *item)
 
     pthread_mutex_lock(&a->lock);
     while ((l = agent_next_locked(a, &w)) != NULL) {
-        if (l->active && news_put(l->news, item) != 0) {
-            l->want_full = true; /* says it later, but for a refusal */
+        if (l->active) {
+            put_locked(l, item);
         }
     }
     pthread_cond_broadcast(&a->changed);
@@ -226,7 +243,8 @@ all_told_locked(const struct agent *a)
 
     while ((l = agent_next_locked(a, &w)) != NULL) {
         if (l->active && l->connected
-            && (l->telling || news_count(l->news) > 0)) {
+            && (l->telling || l->want_full || news_count(l->news) > 0))
+        {
             return false;
         }
     }
