@@ -279,7 +279,7 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     }
 
     if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
+        transfer_fail(t, err, "%s: %s", t->shown, shoal_strerror(err));
         return;
     }
     for (size_t i = 0; i < t->n_sources; i++) {
@@ -318,7 +318,7 @@ open_plain(struct transfer *t, struct source *s)
     }
     int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
     if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->o.url, shoal_strerror(err));
+        transfer_fail(t, err, "%s: %s", t->shown, shoal_strerror(err));
     }
     return err;
 }

@@ -89,7 +89,7 @@ static void
 fail_all(struct transfer *t, const struct source *failed)
 {
     if (failed == NULL) {
-        transfer_fail(t, SHOAL_ENET, "%s: no CDN node", t->o.url);
+        transfer_fail(t, SHOAL_ENET, "%s: no CDN node", t->shown);
         return;
     }
     transfer_fail(t, failed->error, "%s: %s", failed->name, failed->state);

@@ -347,6 +347,8 @@ transfer_create(const struct transfer_options *options)
         return NULL;
     }
     t->o = *options;
+    snprintf(t->shown, sizeof(t->shown), "%.*s",
+             (int) strcspn(options->url, "?#"), options->url);
     t->plain_size = ORIGIN_UNKNOWN;
     t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
     if (options->limits != NULL) {

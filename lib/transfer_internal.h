@@ -172,6 +172,8 @@ struct transfer {
     enum phase phase;
     int error; /* that ends it */
     char why[512];
+    char shown[256]; /* the URL in words: without its query, which holds
+                        tokens */
     uint64_t start_ms, tick_ms;
     uint64_t retries;
     uint64_t progress_ms; /* when the last block came in */
