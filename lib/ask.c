@@ -172,9 +172,8 @@ tracker_failed(struct tracker_state *tr, const struct job *job,
     }
 }
 
-/* How long it is without its ticket, which changes. */
-static size_t
-bare_len(const char *url)
+size_t
+ask_bare_len(const char *url)
 {
     const char *last = strrchr(url, '&');
 
@@ -187,9 +186,9 @@ bare_len(const char *url)
 static bool
 is_same(const char *a, const char *b)
 {
-    size_t len = bare_len(a);
+    size_t len = ask_bare_len(a);
 
-    return len == bare_len(b) && strncmp(a, b, len) == 0;
+    return len == ask_bare_len(b) && strncmp(a, b, len) == 0;
 }
 
 static struct source *

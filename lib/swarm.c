@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "shoal.h"
+#include "ticket.h"
 #include "transfer_internal.h"
 
 enum {
@@ -12,7 +14,8 @@ enum {
     HAVE_FAILED_MS = 1000,
     HASHES_MS = 500,
     SMALL_MS = 5000, /* bitmap and hashes must come within */
-    RENEW_MS = 5000  /* a URL with a new ticket may take that long */
+    RENEW_MS = 5000, /* a URL with a new ticket may take that long */
+    OWN_TICKET_S = 3600
 };
 
 /* They can be checked only where a root is known. */
@@ -120,6 +123,29 @@ swarm_lost(struct transfer *t, struct source *s)
     swarm_refresh(t, s);
 }
 
+/* A super peer that has keys needs no tracker for that. */
+static bool
+renew_alone(struct transfer *t, struct source *s)
+{
+    int bare = (int) ask_bare_len(s->url);
+    char ticket[TICKET_TEXT_MAX], *url;
+
+    if (t->o.tickets == NULL
+        || ticket_make(t->o.tickets, t->id,
+                       (uint64_t) time(NULL) + OWN_TICKET_S, ticket)
+               != 0
+        || asprintf(&url, "%.*s%ct=%s", bare, s->url,
+                    memchr(s->url, '?', (size_t) bare) != NULL ? '&' : '?',
+                    ticket)
+               < 0)
+    {
+        return false;
+    }
+    swarm_renew(s, url);
+    free(url);
+    return !s->refused;
+}
+
 void
 swarm_refused(struct transfer *t, struct source *s)
 {
@@ -130,10 +156,11 @@ swarm_refused(struct transfer *t, struct source *s)
     s->usable = false;
     s->renew_ms = clock_ms() + RENEW_MS;
     source_state(s, "HTTP 403");
-    swarm_refresh(t, s);
-    if (s->refusals++ == 0) {
-        ask_soon(t); /* else a new ticket does not help */
+    bool first = s->refusals++ == 0; /* else a new ticket does not help */
+    if (first && !renew_alone(t, s)) {
+        ask_soon(t);
     }
+    swarm_refresh(t, s);
 }
 
 bool

@@ -16,6 +16,7 @@ struct lookup_hook;
 struct resolve;
 struct resource;
 struct store;
+struct ticket_keys;
 
 enum source_kind {
     SOURCE_CDN,
@@ -125,6 +126,9 @@ struct transfer_options {
     const uint8_t *root;                /* what a tracker says of it; NULL:
                                            nothing, and nobody but CDN nodes
                                            is asked */
+    const struct ticket_keys *tickets;  /* with which this host makes
+                                           tickets for them itself when one
+                                           is refused; NULL: none */
     const char *layer;                  /* NULL, "auto", a URL or a file */
     const struct checksum *checksum;    /* of the whole file; NULL */
     unsigned nodes;                     /* CDN nodes to read from at once;

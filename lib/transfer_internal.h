@@ -452,6 +452,9 @@ void ask_take(struct transfer *t, enum source_kind kind, const char *url,
 void ask_start(struct transfer *t);
 void ask_tick(struct transfer *t);
 
+/** ask_bare_len(url): how long it is without its ticket, which changes. */
+size_t ask_bare_len(const char *url);
+
 /** ask_soon(t): the trackers that answer are asked again before it is time. */
 void ask_soon(struct transfer *t);
 void ask_done(struct job *job, int err, const char *why);

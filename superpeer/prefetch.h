@@ -13,6 +13,7 @@ struct news_item;
 struct prefetch;
 struct resolve;
 struct resource;
+struct ticket_keys;
 
 enum {
     PREFETCH_JOBS_MAX = 64,
@@ -24,6 +25,7 @@ struct prefetch_options {
     const char *name; /* spreads where super peers begin to read */
     struct guard *guard;
     struct resolve *resolve;
+    struct ticket_keys *tickets;  /* for those of other super peers */
     const char *resolver_servers; /* as in dns.h; NULL: the system's */
     unsigned resolver_ms;         /* a name takes that long at most */
     const char *origin_ca;        /* PEM; NULL: the system's */
@@ -47,8 +49,8 @@ struct prefetch_others {
     uint8_t root[32];
 };
 
-/** prefetch_start(options, out): borrows the cache; of guard and resolve it
- *  becomes a further user, all else is copied. SHOAL_ENOMEM,
+/** prefetch_start(options, out): borrows the cache; of guard, resolve and
+ *  tickets it becomes a further user, all else is copied. SHOAL_ENOMEM,
  *  SHOAL_EINVAL (servers). */
 int prefetch_start(const struct prefetch_options *options,
                    struct prefetch **out);

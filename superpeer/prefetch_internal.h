@@ -17,6 +17,7 @@ struct settings {
     atomic_uint refs;
     struct guard *guard;
     struct resolve *resolve;
+    struct ticket_keys *tickets;
     char *origin_ca;    /* NULL: the system's */
     char *bind_address; /* NULL: any */
     unsigned nodes;

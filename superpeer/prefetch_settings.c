@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "prefetch_internal.h"
 #include "resolve.h"
+#include "ticket.h"
 
 static bool
 copy_text(const char *text, char **out)
@@ -25,6 +26,7 @@ settings_create(const struct prefetch_options *o)
     atomic_init(&s->refs, 1);
     s->guard = guard_ref(o->guard);
     s->resolve = resolve_ref(o->resolve);
+    s->tickets = ticket_keys_ref(o->tickets);
     s->nodes = o->nodes;
     if (!copy_text(o->bind_address, &s->bind_address)
         || !copy_text(o->origin_ca, &s->origin_ca))
@@ -53,6 +55,7 @@ settings_free(struct settings *s)
     }
     guard_free(s->guard);
     resolve_free(s->resolve);
+    ticket_keys_free(s->tickets);
     free(s->origin_ca);
     free(s->bind_address);
     free(s);

@@ -236,6 +236,7 @@ superpeer_prefetch_options(struct superpeer *s, const struct config *c)
         .name = c->name,
         .guard = c->guard,
         .resolve = c->resolve,
+        .tickets = c->tickets,
         .origin_ca = c->origin_ca,
         .resolver_servers = c->resolver_servers,
         .resolver_ms = (unsigned) c->resolver_timeout,
