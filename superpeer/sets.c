@@ -46,14 +46,21 @@ sets_fini(struct sets *s)
     memset(s, 0, sizeof(*s));
 }
 
+static uint64_t
+stored_size(uint64_t len)
+{
+    return (len + VALUE_HEADER + PAGE - 1) / PAGE * PAGE + BLOCK_ENTRIES;
+}
+
 /* What the set takes of LMDB's file when it is complete. */
 static uint64_t
 footprint(const struct blockmap *m)
 {
-    uint64_t full = (m->block_size + VALUE_HEADER + PAGE - 1) / PAGE * PAGE
-                    + BLOCK_ENTRIES;
-
-    return m->count * full + SET_ENTRIES;
+    if (m->count == 0) {
+        return SET_ENTRIES;
+    }
+    return (m->count - 1) * stored_size(m->block_size)
+           + stored_size(blockmap_length(m, m->count - 1)) + SET_ENTRIES;
 }
 
 /* The identity of URL and provider alone. */

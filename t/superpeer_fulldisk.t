@@ -40,13 +40,62 @@ my $cache = $sp->status->{cache};
 cmp_ok($cache->{evicted}, '>=', 10, 'the oldest ones went');
 cmp_ok($cache->{size}, '<=', 40 * $mib, 'status: the size that there is');
 
+# What is held now is right, in the file as well.
+sub held_is_right($when) {
+    my @complete = grep { $_->{state} eq 'complete' } @{ $sp->status->{sets} };
+    my @wrong = grep {
+        my ($name) = $_->{url} =~ m{/([^/]+)$};
+        my $r = http(GET => $sp->base . "/blocks/$_->{id}");
+        $r->{status} != 200 || $r->{body} ne slurp($cdn->node(0)->path($name))
+    } @complete;
+    is_deeply(\@wrong, [], "$when: what is held is served");
+    # Its socket is in a folder that only the super peer sees.
+    my ($st, $out, $err) = run_cmd({ env => { san_env() }, name => 'verify' },
+        'nsenter', '-t', $sp->pid, '-m', program('superpeer'), 'cache',
+        'verify', '-c', $sp->conf);
+    is("$st$err", '0', "$when: verify");
+    like($out, qr/: 0 wrong, 0 of no set$/, "$when: and what the file has");
+    return scalar @complete;
+}
+held_is_right('turned over');
+
 # Others have filled the disk.
-run_cmd('nsenter', '-t', $sp->pid, '-m', 'sh', '-c',
-    'dd if=/dev/zero of="$1/junk" bs=1M count=60', 'sh', $sp->cache);
+sub junk() {
+    run_cmd('nsenter', '-t', $sp->pid, '-m', 'sh', '-c',
+        'dd if=/dev/zero of="$1/junk" bs=1M count=60', 'sh', $sp->cache);
+}
+sub no_junk() {
+    run_cmd('nsenter', '-t', $sp->pid, '-m', 'rm', $sp->cache . '/junk');
+}
+junk();
 my $got = fetch('late.bin', 20 * $mib);
 like($got, qr/^(?:ready|\?busy|\?toolarge)$/, 'a full disk: refused or held');
-run_cmd('nsenter', '-t', $sp->pid, '-m', 'rm', $sp->cache . '/junk');
+held_is_right('full');
+my $ready = $got eq 'ready';
+for my $i (1 .. 4) {
+    $got = fetch('f' x $i, 5 * $mib);
+    like($got, qr/^(?:ready|\?busy)$/, "full: another one: $got");
+    $ready += $got eq 'ready';
+}
+cmp_ok($ready, '>=', 1, 'what the file has room for can be had');
+held_is_right('still full');
+no_junk();
 is(fetch('again.bin', 20 * $mib), 'ready', 'with room: ready');
+held_is_right('with room');
+
+# It fills up in mid-prefetch, and is empty again.
+$cdn->set(limit_rate => '4m');
+my $path = $cdn->file('mid.bin', 18 * $mib, 77);
+my $id = $t->prepare($cdn->url('mid.bin'), 18 * $mib, 'mtime:1700000000');
+$t->wait_line(qr/^~$id [1-9]/, 20);
+junk();
+$cdn->set(limit_rate => '100m');
+my $line = $t->wait_line(qr/^[+?]$id /, 30);
+like($line, qr/^(?:\+|\?\S+ busy)/, "mid-prefetch: $line");
+held_is_right('in mid-prefetch');
+no_junk();
+is(fetch('last.bin', 20 * $mib), 'ready', 'and goes on');
+cmp_ok(held_is_right('at last'), '>=', 1, 'sets are held');
 ok($sp->alive, 'still there');
 is($sp->stop, 0, 'and ends well');
 
