@@ -22,6 +22,7 @@ struct crowd_address {
 struct crowd {
     pthread_mutex_t lock; /* of all below */
     unsigned total, per_address;
+    bool closed;
     unsigned count;
     struct crowd_address *buckets[BUCKETS];
 };
@@ -66,7 +67,7 @@ static enum crowd_verdict
 verdict_locked(const struct crowd *c, unsigned total, unsigned from_address,
                bool spare)
 {
-    if (total >= c->total + (spare ? SPARE_TOTAL : 0)) {
+    if (c->closed || total >= c->total + (spare ? SPARE_TOTAL : 0)) {
         return CROWD_FULL;
     }
     if (c->per_address != 0
@@ -95,6 +96,14 @@ crowd_set(struct crowd *c, unsigned total, unsigned per_address)
     pthread_mutex_lock(&c->lock);
     c->total = total;
     c->per_address = per_address;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void
+crowd_close(struct crowd *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->closed = true;
     pthread_mutex_unlock(&c->lock);
 }
 

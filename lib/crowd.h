@@ -22,6 +22,9 @@ struct crowd *crowd_create(unsigned total, unsigned per_address);
 /** crowd_set(c, total, per_address): from now on; who is in stays in. */
 void crowd_set(struct crowd *c, unsigned total, unsigned per_address);
 
+/** crowd_close(c): there is no room for anybody any more. */
+void crowd_close(struct crowd *c);
+
 /** crowd_room(c, sa): is there room for one more from ${sa}, be it only to
  *  be told that it is one too many? CROWD_IN, or why not. */
 enum crowd_verdict crowd_room(struct crowd *c, const struct sockaddr *sa);

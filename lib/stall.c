@@ -278,6 +278,17 @@ stall_pause(struct stall_conn *c, bool paused)
     }
 }
 
+void
+stall_end_all(struct stall *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (struct stall_conn *c = s->first; c != NULL; c = c->next) {
+        c->ended = true;
+        shutdown(c->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 uint64_t
 stall_ended(const struct stall *s, enum stall_end why)
 {

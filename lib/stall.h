@@ -75,6 +75,9 @@ void stall_pause(struct stall_conn *c, bool paused);
 /** stall_ended(s, why): how many, since the start. */
 uint64_t stall_ended(const struct stall *s, enum stall_end why);
 
+/** stall_end_all(s): disconnects all that are there; they count for nothing. */
+void stall_end_all(struct stall *s);
+
 /** stall_free(s): no connection is left. NULL is a no-op. */
 void stall_free(struct stall *s);
 

@@ -104,6 +104,8 @@ limits(void **state)
     }
     assert_int_equal(crowd_enter(c, b, &in[0]), CROWD_IN);
     crowd_leave(c, in[0]);
+    crowd_close(c);
+    assert_int_equal(crowd_room(c, b), CROWD_FULL);
     crowd_free(c);
 }
 

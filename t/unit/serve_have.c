@@ -363,6 +363,30 @@ tells_many_at_once(void **state)
     assert_true(best < 0.05);
 }
 
+/* New limits do not disturb those who wait. */
+static void
+waits_over_a_reload(void **state)
+{
+    struct serve_options o = { .max_connections = 10, .idle_ms = 200 };
+    struct memory m;
+    struct serve *s = start(&m, SIZE, 0, 0);
+    char epoch[64], why[200];
+    int fds[WAITERS];
+
+    (void) state;
+    epoch_of(serve_port(s), epoch);
+    dial_waiters(s, epoch, fds, 30000);
+    assert_int_equal(serve_reload(s, &o, why, sizeof(why)), 0);
+    usleep(500000);
+    assert_int_equal(stats_of(s).waiting, WAITERS);
+    tell_all(&m, fds);
+    for (int i = 0; i < WAITERS; i++) {
+        close(fds[i]);
+    }
+    serve_stop(s);
+    mem_fini(&m);
+}
+
 /* Who leaves costs no more than his time. */
 static void
 forgets_who_left(void **state)
@@ -443,6 +467,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(answers_when_the_set_goes),
     cmocka_unit_test(is_not_asked_too_often),
     cmocka_unit_test(tells_many_at_once),
+    cmocka_unit_test(waits_over_a_reload),
     cmocka_unit_test(forgets_who_left),
     cmocka_unit_test(stops_at_once),
     cmocka_unit_test(keeps_the_order),

@@ -1,6 +1,8 @@
 /* Whom the block server does not let in, and whom it ends. */
 #include "blockserver.h"
 
+#include <stdatomic.h>
+
 #define REQUEST "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n"
 
 static struct serve_stats
@@ -334,6 +336,63 @@ keeps_who_takes_the_rest(void **state)
     mem_fini(&m);
 }
 
+/* ---- the end ---- */
+
+enum {
+    FLOODERS = 100
+};
+
+struct flood {
+    pthread_t thread;
+    int fds[FLOODERS];
+    atomic_bool stop;
+};
+
+/* A request that has no end, over and over. */
+static void *
+flood(void *arg)
+{
+    struct flood *f = arg;
+    char junk[20000];
+
+    memset(junk, 'X', sizeof(junk));
+    while (!f->stop) {
+        for (int i = 0; i < FLOODERS; i++) {
+            send(f->fds[i], junk, sizeof(junk), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    }
+    return NULL;
+}
+
+/* libmicrohttpd 0.9.75 crashes when it has to refuse a request while its
+ * daemon is being stopped. */
+static void
+stops_while_requests_are_refused(void **state)
+{
+    (void) state;
+    for (int round = 0; round < 100; round++) {
+        struct memory m;
+        struct serve *s = start(&m, SIZE, 0, 0);
+        struct flood f = { .stop = false };
+
+        for (int i = 0; i < FLOODERS; i++) {
+            f.fds[i] = dial(serve_port(s));
+        }
+        wait_for_connections(s, FLOODERS);
+        assert_int_equal(pthread_create(&f.thread, NULL, flood, &f), 0);
+        usleep(40 * (unsigned) round); /* some of them, not yet all */
+        double begun = now();
+        serve_stop(s);
+        assert_true(now() - begun < 3);
+        f.stop = true;
+        pthread_join(f.thread, NULL);
+        for (int i = 0; i < FLOODERS; i++) {
+            close(f.fds[i]);
+        }
+        mem_fini(&m);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(too_many_connections),
     cmocka_unit_test(too_many_of_one_address),
@@ -343,6 +402,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ends_slow_readers),
     cmocka_unit_test(keeps_steady_readers),
     cmocka_unit_test(keeps_who_takes_the_rest),
+    cmocka_unit_test(stops_while_requests_are_refused),
 };
 
 UNIT_MAIN(tests)
