@@ -99,4 +99,29 @@ cmp_ok(held_is_right('at last'), '>=', 1, 'sets are held');
 ok($sp->alive, 'still there');
 is($sp->stop, 0, 'and ends well');
 
+# Others fill the disk while a file comes in that had room at its beginning.
+$cdn->file('slow.bin', 16 * $mib, 5);
+$cdn->set(limit_rate => '2m');
+my $t2 = fake_tracker();
+my $second = Shoal::SuperPeer->new(cdn => $cdn, trackers => [ $t2->conf ],
+    cache_size => '1GiB');
+$second->write_conf;
+$second->{process} = start_cmd({ env => { san_env() }, name => 'second' },
+    'unshare', '-m', 'sh', '-c',
+    'mount -t tmpfs -o size=40m tmpfs "$1" && exec "$2" -c "$3"', 'sh',
+    $second->cache, program('superpeer'), $second->conf);
+wait_for { port_open($second->addr, $second->port) } 10, 'the super peer';
+my $slow = $t2->prepare($cdn->url('slow.bin'), 16 * $mib, 'mtime:1700000000');
+$t2->wait_line(qr/^~$slow [1-9]/, 30);
+is(http(GET => $second->status_url('/healthz'))->{status}, 200, 'it is well');
+run_cmd('nsenter', '-t', $second->pid, '-m', 'sh', '-c',
+    'dd if=/dev/zero of="$1/junk" bs=1M count=60', 'sh', $second->cache);
+my $r = wait_for {
+    my $r = http(GET => $second->status_url('/healthz'));
+    $r->{status} == 503 ? $r : undef;
+} 20, 'it to say so';
+is($r->{body}, "the cache cannot be written\n", 'and why it is not');
+like($t2->wait_line(qr/^\?$slow /, 30), qr/ (?:busy|failed)$/, 'the file is refused');
+is($second->stop, 0, 'it ends well');
+
 finish();
