@@ -133,7 +133,8 @@ struct serve_stats {
     uint64_t busy;               /* answered 503 */
     uint64_t denied;             /* 403: no good ticket */
     uint64_t asked[SERVE_KINDS]; /* requests of GET and HEAD */
-    uint64_t answered[6];        /* by status class: [2] is 2xx */
+    uint64_t answered[6];        /* by status class: [2] is 2xx; without what
+                                    libmicrohttpd refuses by itself */
     uint64_t refused[SERVE_REFUSALS];
     uint64_t ended[SERVE_DEADLINES];
     uint64_t handshakes_failed; /* TLS connections that did not get further */
