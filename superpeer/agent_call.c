@@ -68,12 +68,11 @@ query(struct tracker_link *l, const struct question *q, char out[QUERY_MAX])
     struct agent *a = l->agent;
 
     pthread_mutex_lock(&a->lock);
-    snprintf(out, QUERY_MAX,
-             "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d&port=%u",
-             a->config->name, a->session, q->seq, q->wait_ms,
-             (unsigned) a->port);
-    if (a->https) {
-        add(out, "&scheme=https");
+    snprintf(out, QUERY_MAX, "name=%s&session=%s&seq=%" PRIu64 "&wait_ms=%d",
+             a->config->name, a->session, q->seq, q->wait_ms);
+    if (!q->unnamed) {
+        add(out, "&port=%u%s", (unsigned) a->port,
+            a->https ? "&scheme=https" : "");
     }
     if (l->epoch[0] != '\0') {
         add(out, "&epoch=%s&cursor=%" PRIu64, l->epoch, l->cursor);
@@ -263,6 +262,9 @@ link_call(struct tracker_link *l, bool poll, const struct question *question,
     if (err != 0) {
         note_state(l, poll, call_error(call));
         return err;
+    }
+    if (question->unnamed && answer.status == 400) {
+        return SHOAL_EINVAL;
     }
     if (answer.status != 200) {
         note_status(l, poll, &answer);

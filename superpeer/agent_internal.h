@@ -60,8 +60,10 @@ struct tracker_link {
     unsigned threads; /* that have not ended */
     unsigned missing; /* look-ups in a row without this address */
     struct news *news;
-    bool active;         /* the one link that speaks to its tracker */
-    bool want_full;      /* a full announcement is due, */
+    bool active;    /* the one link that speaks to its tracker */
+    bool overtaken; /* another address of the tracker was told a port: it may
+                       take the super peer to be there */
+    bool want_full; /* a full announcement is due, */
     uint64_t full_at_ms; /* not before that */
     bool announced;      /* the first one has begun: polls may start */
     bool telling;        /* a call with news is under way */
@@ -105,6 +107,8 @@ struct question {
     int wait_ms;
     uint64_t seq;
     const char *full, *event; /* NULL: none */
+    bool unnamed; /* without a port: who is known there stays where it is; a
+                     tracker that does not know it answers 400 */
 };
 
 /** agent_wait_locked(a, deadline_ms): for any change; false when the time is
@@ -164,6 +168,13 @@ void link_free(struct tracker_link *l);
  * whose address is the same tracker's: two polls would end each other.
  */
 bool link_claim_locked(struct tracker_link *l, const char *epoch);
+
+/** link_has_company(l): another link speaks, to whatever tracker. */
+bool link_has_company(struct tracker_link *l);
+
+/** link_overtake_locked(l, epoch): the link that speaks to the tracker of that
+ *  epoch says again where it is. */
+void link_overtake_locked(struct tracker_link *l, const char *epoch);
 
 /** link_goes_on(l): it is neither to end nor quiet. */
 bool link_goes_on(struct tracker_link *l);

@@ -181,3 +181,31 @@ link_claim_locked(struct tracker_link *l, const char *epoch)
     }
     return true;
 }
+
+bool
+link_has_company(struct tracker_link *l)
+{
+    struct walk w = { NULL, NULL };
+    const struct tracker_link *o;
+    bool found = false;
+
+    pthread_mutex_lock(&l->agent->lock);
+    while ((o = agent_next_locked(l->agent, &w)) != NULL) {
+        found = found || (o != l && o->active);
+    }
+    pthread_mutex_unlock(&l->agent->lock);
+    return found;
+}
+
+void
+link_overtake_locked(struct tracker_link *l, const char *epoch)
+{
+    struct walk w = { NULL, NULL };
+    struct tracker_link *o;
+
+    while ((o = agent_next_locked(l->agent, &w)) != NULL) {
+        if (o != l && speaks_for_locked(o, epoch)) {
+            o->overtaken = true;
+        }
+    }
+}

@@ -148,11 +148,15 @@ stay_quiet(struct tracker_link *l)
 static void
 claim(struct tracker_link *l, unsigned *failures)
 {
-    struct question q = { .seq = 1 };
+    struct question q = { .seq = 1, .unnamed = link_has_company(l) };
     struct agent *a = l->agent;
     struct reply reply;
 
     int err = link_call(l, false, &q, "", &reply);
+    if (err == SHOAL_EINVAL && q.unnamed) {
+        q.unnamed = false;
+        err = link_call(l, false, &q, "", &reply);
+    }
     if (err != 0) {
         link_pause(l, agent_backoff_ms((*failures)++));
         return;
@@ -165,10 +169,29 @@ claim(struct tracker_link *l, unsigned *failures)
     } else {
         memcpy(l->epoch, reply.epoch, sizeof(l->epoch));
     }
+    if (!mine && !q.unnamed) {
+        link_overtake_locked(l, reply.epoch);
+    }
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
     if (!mine) {
         stay_quiet(l);
+    }
+}
+
+/* The lock is held, and let go meanwhile. */
+static void
+say_where_locked(struct tracker_link *l)
+{
+    struct question q = { .seq = 1 };
+    struct reply reply;
+
+    l->overtaken = false;
+    pthread_mutex_unlock(&l->agent->lock);
+    int err = link_call(l, false, &q, "", &reply);
+    pthread_mutex_lock(&l->agent->lock);
+    if (err == 0) {
+        link_take_epoch_locked(l, &reply, false);
     }
 }
 
@@ -237,6 +260,8 @@ link_news_loop(void *arg)
             pthread_mutex_unlock(&a->lock);
             claim(l, &failures);
             pthread_mutex_lock(&a->lock);
+        } else if (l->overtaken) {
+            say_where_locked(l);
         } else if (l->want_full && clock_ms() < l->full_at_ms) {
             agent_wait_locked(a, l->full_at_ms);
         } else if (!l->want_full && news_count(l->news) == 0) {

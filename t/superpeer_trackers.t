@@ -110,6 +110,30 @@ for ([ $twin, '127.0.0.6' ], [ $new, '127.0.0.9' ]) {
     is($last->{args}{event}, 'stopped', "$addr hears of it");
 }
 
+# A tracker over IPv4 and IPv6: the super peer is where the link that speaks
+# calls from, whatever the other one asks.
+SKIP: {
+    my $probe = IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
+    skip 'no IPv6 here', 3 if !$probe;
+    my $dual = Shoal::Tracker->new(origin => $cdn->host);
+    $dual->{server} = "listen [::1]:$dual->{port};";
+    $dual->start;
+    my $sp2 = superpeer(cdn => $cdn, settings => { bind_address => undef, resolve =>
+        [ $cdn->resolve, "dual.example.com:$dual->{port}:127.0.0.2,::1" ] }, trackers => [ {
+            url => "http://dual.example.com:$dual->{port}/control", token => $dual->token } ]);
+    my $links = wait_for {
+        my @links = sort { $a->{same} <=> $b->{same} } @{ $sp2->status->{trackers} };
+        @links == 2 && $links[1]{same} && $links[0]{announcements} ? \@links : undef;
+    } 10, 'one of two links';
+    my ($speaks, $quiet) = @$links;
+    is($quiet->{epoch}, $speaks->{epoch}, 'one tracker');
+    my $from = $speaks->{address} =~ /^\[/ ? '[::1]' : '127.0.0.1';
+    wait_for { $dual->status->{super}[0]{url} eq "http://$from:" . $sp2->port } 5,
+        'the tracker to have its place';
+    pass("it is at $from, where the link that speaks calls from");
+    unlike($dual->error_log, qr/new session/, 'one session');
+}
+
 # The name gets another address while it runs: in a mount namespace, for an
 # /etc/hosts of our own.
 SKIP: {
