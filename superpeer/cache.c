@@ -200,6 +200,7 @@ init_sync(struct cache *c)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&c->queued, &attr);
     pthread_cond_init(&c->done, &attr);
+    pthread_cond_init(&c->stop, &attr);
     pthread_condattr_destroy(&attr);
 }
 
@@ -207,6 +208,7 @@ static void
 fini_sync(struct cache *c)
 {
     pthread_cond_destroy(&c->done);
+    pthread_cond_destroy(&c->stop);
     pthread_cond_destroy(&c->queued);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->sync_lock);

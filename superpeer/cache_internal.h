@@ -58,7 +58,8 @@ struct cache {
     size_t queue_bytes;
 
     /* writer.c */
-    pthread_t writer;
+    pthread_t writer, syncer;
+    pthread_cond_t stop;       /* the syncer waits for it */
     struct cache_set *touched; /* whose records are to be stored */
     bool stopping;
     bool dirty; /* committed and not synced */

@@ -260,7 +260,7 @@ static void *
 write_loop(void *arg)
 {
     struct cache *c = arg;
-    uint64_t synced = clock_ms(), stored = synced;
+    uint64_t looked = clock_ms(), stored = looked;
 
     pthread_setname_np(pthread_self(), "writer");
     evict_retry(c);
@@ -274,39 +274,74 @@ write_loop(void *arg)
             write_batch(c);
         }
         uint64_t now = clock_ms();
-        if (now - synced < SYNC_MS) {
+        if (now - looked < SYNC_MS) {
             continue;
         }
         pthread_mutex_unlock(&c->lock);
         if (now - stored >= TOUCH_MS && store_uses(c)) {
             stored = now;
         }
-        writer_sync(c);
         tell_broken(c);
-        synced = clock_ms();
+        looked = now;
         pthread_mutex_lock(&c->lock);
     }
     pthread_mutex_unlock(&c->lock);
     while (store_some(c)) {
     }
-    writer_sync(c);
     return NULL;
+}
+
+/* Beside the commits, which would have to wait for the disk. */
+static void *
+sync_loop(void *arg)
+{
+    struct cache *c = arg;
+
+    pthread_setname_np(pthread_self(), "sync");
+    pthread_mutex_lock(&c->lock);
+    while (!c->stopping) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        ts.tv_sec += SYNC_MS / 1000;
+        pthread_cond_timedwait(&c->stop, &c->lock, &ts);
+        pthread_mutex_unlock(&c->lock);
+        writer_sync(c);
+        pthread_mutex_lock(&c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+static void
+end_writer(struct cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    pthread_cond_signal(&c->queued);
+    pthread_cond_signal(&c->stop);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->writer, NULL);
 }
 
 int
 writer_start(struct cache *c)
 {
     c->tail = &c->head;
-    return pthread_create(&c->writer, NULL, write_loop, c) == 0 ? 0
-                                                                : SHOAL_ENOMEM;
+    if (pthread_create(&c->writer, NULL, write_loop, c) != 0) {
+        return SHOAL_ENOMEM;
+    }
+    if (pthread_create(&c->syncer, NULL, sync_loop, c) != 0) {
+        end_writer(c);
+        return SHOAL_ENOMEM;
+    }
+    return 0;
 }
 
 void
 writer_stop(struct cache *c)
 {
-    pthread_mutex_lock(&c->lock);
-    c->stopping = true;
-    pthread_cond_signal(&c->queued);
-    pthread_mutex_unlock(&c->lock);
-    pthread_join(c->writer, NULL);
+    end_writer(c);
+    pthread_join(c->syncer, NULL);
+    writer_sync(c);
 }
