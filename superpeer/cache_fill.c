@@ -141,16 +141,17 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
     }
     set->copy = set->copy || copy;
     set->last_use_us = cache_now_us();
+    set->finished = true;
     pthread_mutex_unlock(&c->lock);
     err = store_record(c, set, DB_COMPLETE, NULL);
     if (err == 0) {
         err = writer_sync(c);
     }
-    if (err == 0) {
-        pthread_mutex_lock(&c->lock);
-        sets_mark(&c->sets, set, true, set->filling);
-        pthread_mutex_unlock(&c->lock);
-    }
+    pthread_mutex_lock(&c->lock);
+    set->finished = false;
+    sets_mark(&c->sets, set, err == 0 && blockmap_complete(&set->map),
+              set->filling);
+    pthread_mutex_unlock(&c->lock);
     return err;
 }
 

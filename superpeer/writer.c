@@ -159,32 +159,25 @@ writer_sync(struct cache *c)
     return err;
 }
 
-/* Their records are copied under the lock, and put without: a transaction
- * waits for the disk. */
 static size_t
-take_touched(struct cache *c, struct cache_set **sets, struct db_record *recs)
+take_touched(struct cache *c, struct cache_set **sets)
 {
     size_t n = 0;
 
     pthread_mutex_lock(&c->lock);
     while (c->touched != NULL && n < TOUCH_BATCH) {
-        struct cache_set *set = c->touched;
-
-        c->touched = set->next_touched;
-        set->touched = false;
-        sets[n] = set;
-        recs[n++] =
-            cache_record_locked(set, set->complete ? DB_COMPLETE : DB_FILLING);
+        sets[n] = c->touched;
+        c->touched = sets[n]->next_touched;
+        sets[n++]->touched = false;
     }
     pthread_mutex_unlock(&c->lock);
     return n;
 }
 
-/* A set that is being deleted has another state in the file, or no record any
- * more: it is passed over. */
+/* Each as it is now, while no other transaction can change it: one that is
+ * being deleted has another record, or none any more, and is passed over. */
 static int
-put_touched(struct cache *c, struct cache_set **sets,
-            const struct db_record *recs, size_t n)
+put_touched(struct cache *c, struct cache_set **sets, size_t n)
 {
     int err;
 
@@ -196,12 +189,11 @@ put_touched(struct cache *c, struct cache_set **sets,
     for (size_t i = 0; i < n && err == 0; i++) {
         pthread_mutex_lock(&c->lock);
         bool gone = sets[i]->gone;
-        bool same =
-            recs[i].state == (sets[i]->complete ? DB_COMPLETE : DB_FILLING);
+        struct db_record rec = cache_record_locked(
+            sets[i],
+            sets[i]->complete || sets[i]->finished ? DB_COMPLETE : DB_FILLING);
         pthread_mutex_unlock(&c->lock);
-        if (!gone && same) {
-            err = db_put_record(t, &recs[i]);
-        }
+        err = gone ? 0 : db_put_record(t, &rec);
     }
     return db_end(t, err);
 }
@@ -212,10 +204,9 @@ static bool
 store_some(struct cache *c)
 {
     struct cache_set *sets[TOUCH_BATCH];
-    struct db_record recs[TOUCH_BATCH];
+    size_t n = take_touched(c, sets);
+    int err = n > 0 ? put_touched(c, sets, n) : 0;
 
-    size_t n = take_touched(c, sets, recs);
-    int err = n > 0 ? put_touched(c, sets, recs, n) : 0;
     pthread_mutex_lock(&c->lock);
     c->dirty = c->dirty || (n > 0 && err == 0);
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,6 @@
 # A power cut may leave blocks in the cache that are not what was written:
-# they are found before they are served, and fetched again.
+# they are found before they are served, and fetched again. A file whose trees
+# are damaged is moved aside; all of it is fetched again.
 
 use v5.36;
 use Shoal::Test;
@@ -39,5 +40,52 @@ ok(http(GET => $sp->base . "/blocks/$id")->{body} eq $data, 'all is right');
 my @got = grep { $_->{method} eq 'GET' && $_->{bytes} > 1 }
     $cdn->node(0)->requests;
 is("@{[ map { $_->{bytes} } @got ]}", '65536', 'one block was fetched');
+
+# What is in its place afterwards is as good as new.
+sub begins_anew($how, $why) {
+    $cdn->clear_logs;
+    $t->clear;
+    $sp->start;
+    like($sp->stderr, qr/ error - cache \S+: data\.mdb is damaged: $why; moved/,
+         "$how: the log says so");
+    my @aside = glob $sp->cache . '/data.mdb.damaged-*';
+    is(scalar @aside, 1, "$how: moved aside");
+    $t->wait_line(qr/^\+$id /);
+    ok(http(GET => $sp->base . "/blocks/$id")->{body} eq $data,
+       "$how: all is right");
+    cmp_ok($cdn->bytes, '>=', $size, "$how: it was fetched again");
+    unlink @aside;
+}
+
+$sp->stop;
+truncate $file, file_size($file) / 2;
+begins_anew('cut short', 'is cut short: .* is missing');
+
+# Every page of the trees, in the middle of each.
+$sp->stop;
+my $pages = slurp($file);
+open $f, '+<:raw', $file or die "$file: $!\n";
+for (my $page = 2; $page * 4096 < length $pages; $page++) {
+    my $flags = unpack 'x10S', substr $pages, $page * 4096, 16;
+    next if $flags != 1 && $flags != 2;
+    seek $f, $page * 4096 + 16, 0;
+    print $f "\x77" x 64;
+}
+close $f;
+begins_anew('wrong pages', 'page \d+: a node at 30583');
+
+# Under its eyes: LMDB would free as many pages as stand here.
+$at = index slurp($file), substr $data, 30 * 65536, 64;
+open $f, '+<:raw', $file or die "$file: $!\n";
+seek $f, $at - 4, 0;
+print $f pack 'L', 5000;
+close $f;
+$r = http(GET => $sp->base . "/blocks/$id",
+    headers => { Range => 'bytes=' . 30 * 65536 . '-' . 31 * 65536 });
+is(eval { $r->{body} } // '', '', 'nothing of it is served');
+is($sp->process->wait(10), 3, 'it ends, with status 3');
+$sp->process->any_status;
+like($sp->stderr, qr/ends: the cache's file is damaged/, 'and says why');
+begins_anew('found at work', 'MDB_CORRUPTED: .*');
 
 finish();

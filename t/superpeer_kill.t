@@ -126,6 +126,7 @@ sub check_resumed($held) {
     my %sent;
     $sent{ $_->{uri} } += $_->{bytes} for $cdn->node(0)->requests(method => 'GET');
     my $log = $sp->stderr;
+    bad("log: $1") if $log =~ /^(.*damaged.*)$/m;
     my @goes = $log =~ / (\w{40}) prefetch: goes on with (\d+) of (\d+) blocks/g;
     while (my ($id, $n, $of) = splice @goes, 0, 3) {
         my $f = $file{$id};
