@@ -181,8 +181,9 @@ static void
 reload(struct superpeer *s, const char *path)
 {
     notify_reloading();
-    superpeer_reload(s, path);
-    notify_ready("reloaded");
+    notify_ready(superpeer_reload(s, path)
+                     ? "reloaded"
+                     : "goes on as before: the file has faults");
 }
 
 static int

@@ -95,7 +95,7 @@ apply(struct superpeer *s, struct config *next)
     config_free(old);
 }
 
-void
+bool
 superpeer_reload(struct superpeer *s, const char *path)
 {
     struct config *next = load(path);
@@ -104,8 +104,9 @@ superpeer_reload(struct superpeer *s, const char *path)
     {
         config_free(next);
         log_line(LOG_LEVEL_ERROR, NULL, "reload: nothing was changed");
-        return;
+        return false;
     }
     apply(s, next);
     log_line(LOG_LEVEL_INFO, NULL, "reload: done");
+    return true;
 }

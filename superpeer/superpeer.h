@@ -3,6 +3,8 @@
 #ifndef SUPERPEER_H
 #define SUPERPEER_H
 
+#include <stdbool.h>
+
 struct config;
 struct superpeer;
 
@@ -22,8 +24,9 @@ int superpeer_start(struct config *config, struct superpeer **out);
  * superpeer_reload(s, path):
  * Read the file anew. One with a fault changes nothing; else what can change
  * does, and the log says of every other setting that it needs a restart.
+ * False: nothing was changed.
  */
-void superpeer_reload(struct superpeer *s, const char *path);
+bool superpeer_reload(struct superpeer *s, const char *path);
 
 /** superpeer_stop(s): within five seconds; what hangs longer is left to the
  *  system, and the process ends here. The exit status. */

@@ -44,7 +44,13 @@ kill HUP => $sp->pid;
 @heard = hear(qr/^READY=1$/m, 10);
 my ($reloading) = grep { /^RELOADING=1$/m } @heard;
 like($reloading // '', qr/^MONOTONIC_USEC=\d+$/m, 'reloading, since when');
-like($heard[-1] // '', qr/^READY=1$/m, 'and ready again');
+like($heard[-1] // '', qr/^READY=1\nSTATUS=reloaded$/m, 'and ready again');
+my $good = slurp($sp->conf);
+spew($sp->conf, "nonsense: 1\n");
+kill HUP => $sp->pid;
+@heard = hear(qr/^READY=1$/m, 10);
+like($heard[-1] // '', qr/^STATUS=goes on as before: the file has faults$/m, 'or not');
+spew($sp->conf, $good);
 
 # A thread that stands still.
 my ($ptrace, $seize, $interrupt, $detach) = ({ x86_64 => 101, aarch64 => 117 }->{
