@@ -14,7 +14,7 @@ sub openssl(@args) {
 }
 openssl(qw(req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca
     -keyout ca.key -out ca.pem));
-for my $who (['tracker', 'subjectAltName=IP:127.0.0.2'], ['sp3', '']) {
+for my $who (['tracker', 'subjectAltName=IP:127.0.0.2,DNS:tracker.example.com'], ['sp3', '']) {
     my ($name, $ext) = @$who;
     spew("$dir/$name.ext", "$ext\n");
     openssl(qw(req -newkey rsa:2048 -nodes -subj), "/CN=$name", '-keyout',
@@ -44,6 +44,12 @@ EOC
 sub peer($name, %tracker) {
     return superpeer(name => $name, cdn => $cdn, trackers => [ \%tracker ]);
 }
+# By a name, for which the connection is pinned to an address.
+sub named($name, $host) {
+    return superpeer(name => $name, cdn => $cdn, resolve => ["$host:$tls:127.0.0.2"],
+        trackers => [ { url => "https://$host:$tls/control", ca => "$dir/ca.pem",
+            certificate => "$dir/sp3.pem", key => "$dir/sp3.key" } ]);
+}
 sub state_of($sp) { return $sp->status->{trackers}[0] }
 sub refused($sp) {
     return wait_for { state_of($sp)->{error} || undef } 10, 'an error';
@@ -62,10 +68,17 @@ my $plain = peer('plain', url => "https://127.0.0.2:$tls/control",
 my $other = peer('other', url => "https://127.0.0.2:$tls/control",
     certificate => "$dir/sp3.pem", key => "$dir/sp3.key");
 
-$_->wait_connected for $sp1, $sp2, $sp3;
+my $right = named('right', 'tracker.example.com');
+my $false = named('false', 'other.example.com');
+
+$_->wait_connected for $sp1, $sp2, $sp3, $right;
 pass('token, token file, client certificate: connected');
 like(state_of($_)->{epoch}, qr/^[0-9a-f]{16}$/, $_->name . ': epoch')
-    for $sp1, $sp2, $sp3;
+    for $sp1, $sp2, $sp3, $right;
+$right->stop;
+like(refused($false), qr/certificate|no alternative/i, 'a name that the certificate is not for');
+ok(!state_of($false)->{connected}, 'not connected');
+$false->stop;
 
 like(refused($_), qr/HTTP status 403/, $_->name . ': 403')
     for $wrong, $none, $plain;
