@@ -212,6 +212,7 @@ create_parts(struct serve *s, const struct serve_options *o)
     s->pace = pace_create(&serve_pace_ops, o->max_rate);
     s->stall = stall_create(&limits);
     s->hold = hold_create(&serve_hold_ops);
+    s->aside = o->ops->map != NULL ? aside_create() : NULL;
     s->crowd = crowd_create(or_default(o->max_connections, CONNECTIONS_MAX),
                             o->max_per_address);
     s->gate = ticket_gate_create();
@@ -229,6 +230,7 @@ free_all(struct serve *s)
 {
     pace_free(s->pace);
     hold_free(s->hold);
+    aside_free(s->aside);
     stall_free(s->stall);
     crowd_free(s->crowd);
     ticket_gate_free(s->gate);
@@ -282,6 +284,7 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
 free_parts:
     pace_stop(s->pace);
     hold_stop(s->hold);
+    aside_stop(s->aside);
     free_all(s);
     return err;
 }
@@ -366,6 +369,7 @@ serve_stop(struct serve *s)
     crowd_close(s->crowd); /* MHD_quiesce_daemon() may abort (0.9.75) */
     pace_stop(s->pace);
     hold_stop(s->hold);
+    aside_stop(s->aside);
     disconnect_all(s);
     MHD_stop_daemon(s->daemon);
     free_all(s);

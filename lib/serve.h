@@ -18,6 +18,7 @@ struct serve_view {
     int fd;                         /* whose answer it is */
     struct iovec *pieces;
     unsigned max; /* pieces that there is room for */
+    bool cold;    /* not all of them are in memory */
 };
 
 /** A set of blocks that is being served; filled in by open(). */
@@ -72,6 +73,9 @@ struct serve_ops {
      */
     unsigned (*map)(void *ctx, struct serve_set *set, struct serve_view *view,
                     uint64_t off, uint64_t len);
+
+    /** Wait until the first MiB of them are in memory. */
+    void (*warm)(void *ctx, const struct iovec *pieces, unsigned n);
 };
 
 struct ticket_keys;

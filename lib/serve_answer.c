@@ -25,6 +25,15 @@ struct body {
     struct serve_view view; /* of a body that is sent from where it lies */
     uint64_t len;           /* of such a body */
     uint64_t acked;         /* bytes of the connection, before it */
+    struct warming *warming;
+};
+
+/* Pieces that are waited for before they are sent. */
+struct warming {
+    struct aside_job job; /* first */
+    struct body *body;
+    unsigned n;
+    struct iovec pieces[];
 };
 
 enum {
@@ -129,6 +138,7 @@ body_free(void *cls)
         atomic_fetch_sub(&b->serve->active, 1);
     }
     free(b->memory);
+    free(b->warming);
     free(b);
 }
 
@@ -218,6 +228,51 @@ room_for_pieces(struct MHD_Connection *c)
     return n < PIECES_MAX ? (unsigned) n : PIECES_MAX;
 }
 
+static void
+warm(struct aside_job *j)
+{
+    struct warming *w = (struct warming *) j;
+    struct serve *s = w->body->serve;
+
+    s->ops->warm(s->ctx, w->pieces, w->n);
+}
+
+/* From here on the body may be freed at any time. */
+static void
+warmed(struct aside_job *j)
+{
+    struct body *b = ((struct warming *) j)->body;
+
+    stall_pause(&b->conn->stall, false);
+    MHD_resume_connection(b->connection);
+}
+
+/* What is not in memory is waited for by another thread, so that this one can
+ * serve others. Without memory it waits itself. */
+static void
+note_cold(struct body *b, const struct iovec *pieces, unsigned n)
+{
+    struct warming *w = malloc(sizeof(*w) + n * sizeof(*pieces));
+
+    if (w != NULL) {
+        w->job.run = warm;
+        w->job.done = warmed;
+        w->body = b;
+        w->n = n;
+        memcpy(w->pieces, pieces, n * sizeof(*pieces));
+    }
+    b->warming = w;
+}
+
+/* The answer is queued; it begins when the connection is resumed. */
+static void
+wait_until_warm(struct body *b)
+{
+    stall_pause(&b->conn->stall, true);
+    MHD_suspend_connection(b->connection);
+    aside_add(b->serve->aside, &b->warming->job);
+}
+
 /* A body that is sent from where it lies, as large as the socket takes it:
  * half the work of copies, and no buffer while a reader stalls. What has to be
  * paced is copied. NULL: it has to be. */
@@ -241,6 +296,9 @@ create_view(struct MHD_Connection *c, struct body *b, const struct part *part)
     b->view.pieces = NULL;
     if (n == 0) {
         return NULL;
+    }
+    if (b->view.cold && s->aside != NULL) {
+        note_cold(b, pieces, n);
     }
     b->len = part->len;
     b->acked = acked_bytes(b->view.fd);
@@ -266,6 +324,7 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
         body_free(b);
         return MHD_NO;
     }
+    bool is_cold = b->warming != NULL;
     MHD_add_response_header(r, "Content-Type", "application/octet-stream");
     MHD_add_response_header(r, "Accept-Ranges", "bytes");
     if (part->partial) {
@@ -274,7 +333,12 @@ send_body(struct MHD_Connection *c, struct body *b, const struct part *part)
                  part->off + part->len - 1, part->size);
         MHD_add_response_header(r, "Content-Range", value);
     }
-    return serve_send(s, c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
+    enum MHD_Result ok =
+        serve_send(s, c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
+    if (ok == MHD_YES && is_cold) {
+        wait_until_warm(b);
+    }
+    return ok;
 }
 
 struct range_field {

@@ -8,6 +8,7 @@
 
 #include <microhttpd.h>
 
+#include "aside.h"
 #include "crowd.h"
 #include "hold.h"
 #include "pace.h"
@@ -33,7 +34,8 @@ struct serve {
     struct crowd *crowd;
     struct ticket_gate *gate;
     struct hold *hold;
-    struct tls *tls; /* NULL: HTTP without it */
+    struct aside *aside; /* NULL: blocks are in no memory */
+    struct tls *tls;     /* NULL: HTTP without it */
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;

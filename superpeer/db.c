@@ -71,6 +71,14 @@ db_overflow(const MDB_val *data)
 }
 
 bool
+db_is_within(const struct db *d, const MDB_val *data)
+{
+    uintptr_t at = (uintptr_t) data->mv_data - d->map;
+
+    return at < d->map_bytes && data->mv_size <= d->map_bytes - at;
+}
+
+bool
 db_is_sound(const struct db *d, const MDB_val *data, bool writing)
 {
     uintptr_t at = (uintptr_t) data->mv_data - d->map;
@@ -222,7 +230,8 @@ open_env(struct db *d)
     uint64_t most = limit(d);
     rc = mdb_env_set_mapsize(d->env, most + SPARE_BYTES);
     if (rc == 0) {
-        rc = mdb_env_open(d->env, d->path, MDB_NOTLS | MDB_NOSYNC, 0600);
+        rc = mdb_env_open(d->env, d->path,
+                          MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, 0600);
     }
     if (rc == 0) {
         rc = mdb_env_stat(d->env, &stat);

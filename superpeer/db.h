@@ -119,20 +119,21 @@ long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
              void *buf, size_t len);
 
 /**
- * db_find(d, id, first, n, out):
+ * db_find(d, id, first, n, out, cold):
  * Where ${n} blocks lie in the map of the file. They stay there, as they are,
  * until they are deleted or written anew; and until db_release() for whoever
- * called db_hold() before that.
+ * called db_hold() before that. ${*cold}: some are not in memory, by a look at
+ * both ends.
  *
  * Errors:  SHOAL_EIO: one is missing, or so short that it lies among others
  *          and moves with them; not logged.
  */
 int db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
-            struct iovec *out);
+            struct iovec *out, bool *cold);
 
-/** db_read_ahead(d, pieces, n): have what db_find() gave, and is not in memory,
- *  read from the disk meanwhile. */
-void db_read_ahead(const struct db *d, const struct iovec *pieces, uint32_t n);
+/** db_read_in(d, pieces, n): wait until the first MiB are in memory, or cannot
+ *  be. */
+void db_read_in(const struct db *d, const struct iovec *pieces, uint32_t n);
 
 /** db_hold(d): from now on nothing that is deleted is overwritten; must be
  *  released soon, as the file grows meanwhile. NULL: out of readers or

@@ -58,6 +58,18 @@ struct block_key db_key(const uint8_t *id, uint32_t block);
 /** db_is_of(id, key): is it one of the set's blocks? */
 bool db_is_of(const uint8_t *id, const MDB_val *key);
 
+/** db_reader_get(d): a read transaction, one of the pool where there is one;
+ *  NULL: an error, which was logged. db_reader_put(d, txn): it ends. */
+MDB_txn *db_reader_get(struct db *d);
+void db_reader_put(struct db *d, MDB_txn *txn);
+
+/** db_read_ahead(d, data): a value is about to be read: where it is not in
+ *  memory, all of it is asked for. */
+void db_read_ahead(const struct db *d, const MDB_val *data);
+
+/** db_is_within(d, data): the value lies in the map. */
+bool db_is_within(const struct db *d, const MDB_val *data);
+
 /** db_is_sound(d, data, writing): the value lies in the map, and what LMDB
  *  keeps beside it is right; or it was found in a write transaction, on a page
  *  that this has changed. To be asked before it is read or deleted. */

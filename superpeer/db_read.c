@@ -1,6 +1,5 @@
 /* db_read.c - what the cache's file holds. */
 #include <string.h>
-#include <sys/mman.h>
 
 #include "db_internal.h"
 #include "db_record.h"
@@ -126,8 +125,8 @@ db_each(struct db *d, const struct db_each *each)
 
 /* ---- reading ---- */
 
-static MDB_txn *
-reader_get(struct db *d)
+MDB_txn *
+db_reader_get(struct db *d)
 {
     MDB_txn *txn = NULL;
     int rc = MDB_NOTFOUND;
@@ -153,8 +152,8 @@ reader_get(struct db *d)
     return txn;
 }
 
-static void
-reader_put(struct db *d, MDB_txn *txn)
+void
+db_reader_put(struct db *d, MDB_txn *txn)
 {
     mdb_txn_reset(txn);
     pthread_mutex_lock(&d->lock);
@@ -174,6 +173,9 @@ find_value(struct db *d, MDB_txn *txn, enum table table, MDB_val *key,
 {
     int rc = mdb_get(txn, d->table[table], key, data);
 
+    if (rc == 0) {
+        db_read_ahead(d, data);
+    }
     if (rc == 0 && !db_is_sound(d, data, false)) {
         rc = MDB_CORRUPTED;
     }
@@ -190,7 +192,7 @@ read_value(struct db *d, enum table table, const struct block_key *k,
     MDB_val key = db_val(k, sizeof(*k)), data;
     long n = SHOAL_ENOTFOUND;
 
-    MDB_txn *txn = reader_get(d);
+    MDB_txn *txn = db_reader_get(d);
     if (txn == NULL) {
         return SHOAL_EIO;
     }
@@ -203,7 +205,7 @@ read_value(struct db *d, enum table table, const struct block_key *k,
     } else if (rc != 0 && rc != MDB_NOTFOUND) {
         n = SHOAL_EIO;
     }
-    reader_put(d, txn);
+    db_reader_put(d, txn);
     return n;
 }
 
@@ -215,102 +217,6 @@ db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
     struct db_buffer out = { buf, len };
 
     return read_value(d, BLOCKS, &k, off, &out);
-}
-
-/* LMDB gives pages of its own to values that are longer than half a page;
- * these are neither moved nor written while the value is there, other than
- * those of the tree. */
-int
-db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
-        struct iovec *out)
-{
-    int rc = MDB_NOTFOUND;
-
-    MDB_txn *txn = reader_get(d);
-    if (txn == NULL) {
-        return SHOAL_EIO;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        struct block_key k = db_key(id, first + i);
-        MDB_val key = db_val(&k, sizeof(k)), data;
-
-        rc = mdb_get(txn, d->table[BLOCKS], &key, &data);
-        if (rc == 0
-            && (data.mv_size < d->page_size || !db_is_sound(d, &data, false)))
-        {
-            rc = MDB_BAD_VALSIZE;
-        }
-        if (rc != 0) {
-            break;
-        }
-        out[i].iov_base = data.mv_data;
-        out[i].iov_len = data.mv_size;
-    }
-    reader_put(d, txn);
-    return rc == 0 ? 0 : SHOAL_EIO;
-}
-
-/* Blocks that were written together mostly lie together. */
-static bool
-is_dense(const struct iovec *first, const struct iovec *last, uint32_t n)
-{
-    const char *from = first->iov_base;
-    const char *to = (const char *) last->iov_base + last->iov_len;
-
-    return to > from && (size_t) (to - from) / n <= 2 * first->iov_len;
-}
-
-static bool
-is_in_memory(const struct db *d, const char *p)
-{
-    uintptr_t page = (uintptr_t) p / d->page_size * d->page_size;
-    unsigned char in = 1;
-
-    return mincore((void *) page, 1, &in) != 0 || (in & 1) != 0;
-}
-
-static void
-read_ahead(const struct db *d, const char *from, const char *to)
-{
-    uintptr_t page = (uintptr_t) from / d->page_size * d->page_size;
-
-    madvise((void *) page, (uintptr_t) to - page, MADV_WILLNEED);
-}
-
-/* By itself the system reads around each page that is missed, or, where many
- * are, that page alone. To look at two is cheaper than to advise in vain. */
-void
-db_read_ahead(const struct db *d, const struct iovec *pieces, uint32_t n)
-{
-    const struct iovec *first = &pieces[0], *last = &pieces[n - 1];
-    const char *end = (const char *) last->iov_base + last->iov_len;
-
-    if (is_in_memory(d, first->iov_base) && is_in_memory(d, end - 1)) {
-        return;
-    }
-    if (is_dense(first, last, n)) {
-        read_ahead(d, first->iov_base, end);
-        return;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        const char *p = pieces[i].iov_base;
-
-        read_ahead(d, p, p + pieces[i].iov_len);
-    }
-}
-
-struct db_hold *
-db_hold(struct db *d)
-{
-    return (struct db_hold *) reader_get(d);
-}
-
-void
-db_release(struct db *d, struct db_hold *h)
-{
-    if (h != NULL) {
-        reader_put(d, (MDB_txn *) h);
-    }
 }
 
 int
@@ -371,14 +277,14 @@ read_hashes(struct db *d, MDB_txn *txn, const uint8_t *id, uint8_t *layer,
 int
 db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count)
 {
-    MDB_txn *txn = reader_get(d);
+    MDB_txn *txn = db_reader_get(d);
 
     if (txn == NULL) {
         return SHOAL_EIO;
     }
     memset(layer, 0, (size_t) count * DIGEST_LEN);
     int rc = read_hashes(d, txn, id, layer, count);
-    reader_put(d, txn);
+    db_reader_put(d, txn);
     return rc == 0 ? 0 : db_fail(d, id, "read hashes", rc);
 }
 
@@ -417,13 +323,13 @@ int
 db_blocks(struct db *d, const struct db_block *after, struct db_block *out,
           size_t most, size_t *n)
 {
-    MDB_txn *txn = reader_get(d);
+    MDB_txn *txn = db_reader_get(d);
 
     if (txn == NULL) {
         return SHOAL_EIO;
     }
     *n = most;
     int rc = list_blocks(d, txn, after, out, n);
-    reader_put(d, txn);
+    db_reader_put(d, txn);
     return rc == 0 ? 0 : db_fail(d, NULL, "list the blocks", rc);
 }

@@ -79,9 +79,11 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
         return 0;
     }
     uint32_t n = view->last - view->first + 1;
-    if (db_find(c->db, cs->resource.id, view->first, n, view->pieces) == 0) {
+    if (db_find(c->db, cs->resource.id, view->first, n, view->pieces,
+                &view->cold)
+        == 0)
+    {
         trim(view->pieces, n, off % size, len);
-        db_read_ahead(c->db, view->pieces, n);
         set->view = view;
         return n;
     }
@@ -90,6 +92,12 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     pthread_mutex_unlock(&c->lock);
     db_release(c->db, hold);
     return 0;
+}
+
+void
+view_warm(void *ctx, const struct iovec *pieces, unsigned n)
+{
+    db_read_in(((struct cache *) ctx)->db, pieces, n);
 }
 
 struct db_hold *

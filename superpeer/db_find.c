@@ -1,0 +1,157 @@
+/* db_find.c - blocks where they lie in the map of the cache's file, and how
+ * they come into memory. */
+#include <sys/mman.h>
+
+#include "db_internal.h"
+#include "shoal.h"
+
+enum {
+    READ_IN_MAX = 4 << 20 /* bytes, of one answer, before it begins */
+};
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* since Linux 5.14 */
+#endif
+
+static bool
+is_in_memory(const struct db *d, const char *p)
+{
+    uintptr_t page = (uintptr_t) p / d->page_size * d->page_size;
+    unsigned char in = 1;
+
+    return mincore((void *) page, 1, &in) != 0 || (in & 1) != 0;
+}
+
+static void
+advise(const struct db *d, const struct iovec *piece, int advice)
+{
+    uintptr_t from = (uintptr_t) piece->iov_base / d->page_size * d->page_size;
+    uintptr_t to = (uintptr_t) piece->iov_base + piece->iov_len;
+
+    madvise((void *) from, to - from, advice);
+}
+
+/* The map is advised to be read at random: a page that is missed comes alone,
+ * and whatever else is wanted has to be asked for. */
+void
+db_read_ahead(const struct db *d, const MDB_val *data)
+{
+    struct iovec piece = { data->mv_data, data->mv_size };
+
+    if (data->mv_size >= d->page_size && db_is_within(d, data)
+        && !is_in_memory(d, (char *) data->mv_data + data->mv_size - 1))
+    {
+        advise(d, &piece, MADV_WILLNEED);
+    }
+}
+
+static bool
+is_cold(const struct db *d, const struct iovec *pieces, uint32_t n)
+{
+    const struct iovec *last = &pieces[n - 1];
+    const char *end = (const char *) last->iov_base + last->iov_len;
+
+    return !is_in_memory(d, pieces[0].iov_base) || !is_in_memory(d, end - 1);
+}
+
+/* Values on pages of their own, within the map; the pages are not looked at,
+ * which would wait for each. */
+static int
+find_pieces(const struct db *d, MDB_txn *txn, const uint8_t *id,
+            uint32_t first, struct iovec *out, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct block_key k = db_key(id, first + i);
+        MDB_val key = db_val(&k, sizeof(k)), data;
+
+        if (mdb_get(txn, d->table[BLOCKS], &key, &data) != 0
+            || data.mv_size < d->page_size || !db_is_within(d, &data))
+        {
+            return SHOAL_EIO;
+        }
+        out[i].iov_base = data.mv_data;
+        out[i].iov_len = data.mv_size;
+    }
+    return 0;
+}
+
+static int
+check_pieces(const struct db *d, const struct iovec *pieces, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        MDB_val data = db_val(pieces[i].iov_base, pieces[i].iov_len);
+
+        if (!db_is_sound(d, &data, false)) {
+            return SHOAL_EIO;
+        }
+    }
+    return 0;
+}
+
+/* LMDB gives pages of its own to values that are longer than half a page;
+ * these are neither moved nor written while the value is there, other than
+ * those of the tree. */
+int
+db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
+        struct iovec *out, bool *cold)
+{
+    MDB_txn *txn = db_reader_get(d);
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    int err = find_pieces(d, txn, id, first, out, n);
+    if (err == 0) {
+        *cold = is_cold(d, out, n);
+        err = *cold ? 0 : check_pieces(d, out, n);
+    }
+    db_reader_put(d, txn);
+    return err;
+}
+
+/* How many pieces lie together, as those that were written together do. */
+static uint32_t
+run_of(const struct db *d, const struct iovec *pieces, uint32_t n,
+       struct iovec *out)
+{
+    uint32_t i;
+
+    *out = pieces[0];
+    for (i = 1; i < n && out->iov_len < READ_IN_MAX; i++) {
+        const char *end = (const char *) out->iov_base + out->iov_len;
+        const char *next = pieces[i].iov_base;
+
+        if (next < end || (size_t) (next - end) > d->page_size) {
+            break;
+        }
+        out->iov_len += (size_t) (next - end) + pieces[i].iov_len;
+    }
+    return i;
+}
+
+/* A kernel that cannot populate leaves the waiting to whoever sends. */
+void
+db_read_in(const struct db *d, const struct iovec *pieces, uint32_t n)
+{
+    struct iovec run;
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < n && bytes < READ_IN_MAX; bytes += run.iov_len) {
+        i += run_of(d, pieces + i, n - i, &run);
+        advise(d, &run, MADV_WILLNEED);
+        advise(d, &run, MADV_POPULATE_READ);
+    }
+}
+
+struct db_hold *
+db_hold(struct db *d)
+{
+    return (struct db_hold *) db_reader_get(d);
+}
+
+void
+db_release(struct db *d, struct db_hold *h)
+{
+    if (h != NULL) {
+        db_reader_put(d, (MDB_txn *) h);
+    }
+}

@@ -1,0 +1,263 @@
+/* The block server, whose provider shows where its blocks lie, in memory or
+ * not yet. */
+#include "blockserver.h"
+
+#include <stdatomic.h>
+
+enum {
+    VIEW_SIZE = 10 * BLOCK,
+    MANY = 40 /* more than there are threads that wait */
+};
+
+static uint8_t store[VIEW_SIZE];
+static atomic_bool cold; /* what map() says */
+static atomic_uint mapped, ended, warmed;
+
+static atomic_bool disk_stands; /* warm() waits meanwhile */
+
+static unsigned
+view_map(void *ctx, struct serve_set *set, struct serve_view *view,
+         uint64_t off, uint64_t len)
+{
+    (void) ctx;
+    assert_true(view->max >= 2);
+    view->pieces[0].iov_base = store + off;
+    view->pieces[0].iov_len = (size_t) (len / 2);
+    view->pieces[1].iov_base = store + off + len / 2;
+    view->pieces[1].iov_len = (size_t) (len - len / 2);
+    view->cold = cold;
+    set->view = view;
+    atomic_fetch_add(&mapped, 1);
+    return 2;
+}
+
+static void
+view_warm(void *ctx, const struct iovec *pieces, unsigned n)
+{
+    (void) ctx;
+    assert_int_equal(n, 2);
+    assert_non_null(pieces[1].iov_base);
+    atomic_fetch_add(&warmed, 1);
+    while (disk_stands) {
+        usleep(1000);
+    }
+}
+
+static void
+view_close(void *ctx, struct serve_set *set)
+{
+    if (set->view != NULL) {
+        atomic_fetch_add(&ended, 1);
+        set->view = NULL;
+    }
+    mem_close(ctx, set);
+}
+
+static struct serve *
+start_views(struct memory *m, uint64_t rate)
+{
+    static struct serve_ops ops;
+    struct serve_options o = { .address = "127.0.0.1",
+                               .threads = 2,
+                               .max_rate = rate,
+                               .ops = &ops,
+                               .ctx = m };
+    struct serve *s;
+    char why[200];
+
+    ops = mem_ops;
+    ops.map = view_map;
+    ops.warm = view_warm;
+    ops.close = view_close;
+    mapped = ended = warmed = 0;
+    for (size_t i = 0; i < sizeof(store); i++) {
+        store[i] = byte_at(i);
+    }
+    mem_init(m, VIEW_SIZE);
+    if (serve_start(&o, &s, why, sizeof(why)) != 0) {
+        fail_msg("%s", why);
+    }
+    return s;
+}
+
+static void
+stop_views(struct memory *m, struct serve *s)
+{
+    serve_stop(s);
+    assert_int_equal(mapped, ended);
+    mem_fini(m);
+}
+
+static void
+send_get(int fd, const char *more)
+{
+    char request[300];
+
+    snprintf(request, sizeof(request),
+             "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n"
+             "Range: bytes=100-300099\r\n%s\r\n",
+             more);
+    assert_int_equal(send(fd, request, strlen(request), 0),
+                     (long) strlen(request));
+}
+
+/* One answer of 300,000 bytes, behind its header. */
+static void
+read_answer(int fd)
+{
+    static char text[310000];
+    size_t len = 0, want = sizeof(text);
+
+    while (len < want) {
+        ssize_t n = recv(fd, text + len, want - len, 0);
+
+        assert_true(n > 0);
+        len += (size_t) n;
+        const char *end = memmem(text, len, "\r\n\r\n", 4);
+        want = end != NULL ? (size_t) (end - text) + 4 + 300000 : want;
+    }
+    assert_memory_equal(text, "HTTP/1.1 206 ", 13);
+    assert_memory_equal(text + len - 300000, store + 100, 300000);
+}
+
+static void
+one_after_the_other(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 0);
+    int fd = dial(serve_port(s));
+
+    (void) state;
+    for (int i = 0; i < 20; i++) {
+        cold = i % 2 != 0;
+        send_get(fd, "");
+        read_answer(fd);
+    }
+    close(fd);
+    assert_int_equal(mapped, 20);
+    assert_int_equal(warmed, 10);
+    stop_views(&m, s);
+}
+
+/* Those that wait for the disk hold up nobody else. */
+static void
+others_go_on(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 0);
+    int waiting[MANY], fd;
+
+    (void) state;
+    cold = true;
+    disk_stands = true;
+    for (int i = 0; i < MANY; i++) {
+        waiting[i] = dial(serve_port(s));
+        send_get(waiting[i], "");
+    }
+    while (mapped < MANY) {
+        usleep(1000);
+    }
+    cold = false;
+    fd = dial(serve_port(s));
+    send_get(fd, "");
+    read_answer(fd);
+    close(fd);
+    assert_int_equal(mapped, MANY + 1);
+    disk_stands = false;
+    for (int i = 0; i < MANY; i++) {
+        read_answer(waiting[i]);
+        close(waiting[i]);
+    }
+    assert_int_equal(warmed, MANY);
+    stop_views(&m, s);
+}
+
+static void *
+release(void *arg)
+{
+    (void) arg;
+    usleep(200000);
+    disk_stands = false;
+    return NULL;
+}
+
+static void
+stops_while_some_wait(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 0);
+    int waiting[MANY];
+    pthread_t t;
+
+    (void) state;
+    cold = true;
+    disk_stands = true;
+    for (int i = 0; i < MANY; i++) {
+        waiting[i] = dial(serve_port(s));
+        send_get(waiting[i], "");
+    }
+    while (mapped < MANY) {
+        usleep(1000);
+    }
+    assert_int_equal(pthread_create(&t, NULL, release, NULL), 0);
+    stop_views(&m, s);
+    pthread_join(t, NULL);
+    assert_true(warmed < MANY); /* the rest was not read any more */
+    for (int i = 0; i < MANY; i++) {
+        close(waiting[i]);
+    }
+}
+
+static void
+what_is_paced_is_copied(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 50 << 20);
+    int fd = dial(serve_port(s));
+
+    (void) state;
+    send_get(fd, "");
+    read_answer(fd);
+    close(fd);
+    assert_int_equal(mapped, 0);
+    stop_views(&m, s);
+}
+
+static void
+counts_what_was_sent(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 0);
+    struct serve_stats stats;
+    int fd = dial(serve_port(s));
+
+    (void) state;
+    cold = false;
+    send_get(fd, "");
+    read_answer(fd);
+    send_get(fd, "Connection: close\r\n");
+    read_answer(fd);
+    while (ended < 2) {
+        usleep(1000);
+    }
+    serve_get_stats(s, &stats);
+    assert_int_equal(stats.bytes, 600000);
+    close(fd);
+    stop_views(&m, s);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_after_the_other),
+        cmocka_unit_test(others_go_on),
+        cmocka_unit_test(stops_while_some_wait),
+        cmocka_unit_test(what_is_paced_is_copied),
+        cmocka_unit_test(counts_what_was_sent),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
