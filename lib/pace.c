@@ -21,6 +21,7 @@ struct pace {
     struct rate rate;
     struct pace_waiter *head; /* first come, first served */
     struct pace_waiter **tail;
+    bool returned; /* bytes came back that somebody waits for */
     atomic_bool stopped;
     atomic_bool limited; /* the rate is not 0; what pace_take() needs to know
                             where it is */
@@ -104,7 +105,7 @@ sleep_locked(struct pace *p, uint64_t ns)
     ns += (uint64_t) ts.tv_nsec;
     ts.tv_sec += (time_t) (ns / 1000000000);
     ts.tv_nsec = (long) (ns % 1000000000);
-    while (rc == 0 && !p->stopped) {
+    while (rc == 0 && !p->stopped && !p->returned) {
         rc = pthread_cond_timedwait(&p->queued, &p->lock, &ts);
     }
 }
@@ -132,6 +133,7 @@ run(void *arg)
             continue;
         }
         sleep_locked(p, pause_ns(p));
+        p->returned = false;
         struct pace_waiter *list = grant(p);
         pthread_mutex_unlock(&p->lock);
         wake_all(p, list);
@@ -242,6 +244,10 @@ pace_return(struct pace *p, struct pace_waiter *w, size_t bytes)
     pthread_mutex_lock(&p->lock);
     rate_return(&p->rate, bytes + w->grant);
     w->grant = 0;
+    if (p->head != NULL) {
+        p->returned = true;
+        pthread_cond_signal(&p->queued);
+    }
     pthread_mutex_unlock(&p->lock);
 }
 

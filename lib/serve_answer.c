@@ -71,7 +71,9 @@ copy_out(const struct body *b, uint64_t pos, char *buf, size_t len)
     return b->serve->ops->read(b->serve->ctx, &b->set, b->off + pos, buf, len);
 }
 
-/* Returns 0 only when the connection was suspended: else it would spin. */
+/* Returns 0 only when the connection was suspended: else it would spin. While
+ * it is, nobody looks whether its client is still there; what was granted to
+ * one who has left is for the next (body_free()). */
 static ssize_t
 body_read(void *cls, uint64_t pos, char *buf, size_t max)
 {
@@ -79,6 +81,9 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
     struct serve *s = b->serve;
     size_t n;
 
+    if (b->waiter.grant > 0 && stall_has_left(&b->conn->stall)) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     if (pace_take(s->pace, &b->waiter, max, &n) != 0) {
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }

@@ -13,7 +13,8 @@
 enum {
     ROUNDS = 8, /* in the shortest limit */
     ROUND_MIN_MS = 20,
-    ROUND_MAX_MS = 2000
+    ROUND_MAX_MS = 2000,
+    ESTABLISHED = 1 /* of TCP's states, as Linux numbers them */
 };
 
 struct stall {
@@ -276,6 +277,14 @@ stall_pause(struct stall_conn *c, bool paused)
         atomic_fetch_add(&c->paused_ms, now - since);
         atomic_store(&c->paused_since_ms, 0);
     }
+}
+
+bool
+stall_has_left(const struct stall_conn *c)
+{
+    struct tcp_info info;
+
+    return tcp_info_of(c, &info) && info.tcpi_state != ESTABLISHED;
 }
 
 void

@@ -72,6 +72,9 @@ void stall_del(struct stall *s, struct stall_conn *c);
 void stall_enter(struct stall_conn *c, enum stall_phase phase);
 void stall_pause(struct stall_conn *c, bool paused);
 
+/** stall_has_left(c): its client sends no more, so it is taken for gone. */
+bool stall_has_left(const struct stall_conn *c);
+
 /** stall_ended(s, why): how many, since the start. */
 uint64_t stall_ended(const struct stall *s, enum stall_end why);
 

@@ -126,11 +126,45 @@ keeps_who_is_slowed_down(void **state)
     mem_fini(&m);
 }
 
+/* Those who leave while they wait for their share get none of it: one is left
+ * of a hundred, and has it all. */
+static void
+nothing_for_who_left(void **state)
+{
+    const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, 500000);
+    struct serve_stats stats;
+    int fds[100];
+
+    (void) state;
+    for (int i = 0; i < 100; i++) {
+        fds[i] = dial(serve_port(s));
+        send(fds[i], request, strlen(request), 0);
+    }
+    do {
+        usleep(1000);
+        serve_get_stats(s, &stats);
+    } while (stats.active < 100);
+    for (int i = 0; i < 100; i++) {
+        close(fds[i]);
+    }
+    struct reader r = { .port = serve_port(s), .until = now() + 1 };
+    read_until(&r, UINT64_MAX);
+    print_message("# %.2f of the rate\n", (double) r.bytes / 500000);
+    assert_true(r.bytes > 350000);
+    serve_get_stats(s, &stats);
+    assert_int_equal(stats.active, 1);
+    serve_stop(s);
+    mem_fini(&m);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(rates),
     cmocka_unit_test(stops_at_once),
     cmocka_unit_test(slow_rates),
     cmocka_unit_test(keeps_who_is_slowed_down),
+    cmocka_unit_test(nothing_for_who_left),
 };
 
 UNIT_MAIN(tests)
