@@ -77,6 +77,15 @@ my (undef, $all) = admin_json('ls');
 is("@{$all->{cache}}{qw(used sets complete)}", "$used 3 3", 'ls tells it, too');
 is(sprintf('%o', (stat $socket)[2] & 07777), '600', 'its owner alone');
 
+# On probation until a second address reads it.
+sub probation() { return admin_json('show', $id{f1}) }
+for my $n (5, 5, 6) {
+    ok((probation())[1]{sets}[0]{probation}, "before it is read from .$n");
+    http(GET => $sp->base . "/blocks/$id{f1}", from => "127.0.0.$n");
+}
+wait_for { !(probation())[1]{sets}[0]{probation} } 5, 'two have read it';
+pass('read from two addresses: proven');
+
 # The tracker hears of it before.
 $t->clear;
 my ($st, $out, $err) = admin('rm', substr($id{f2}, 0, 10), 'cafe');

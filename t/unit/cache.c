@@ -8,6 +8,8 @@
 
 #include <lmdb.h>
 
+#include "../../superpeer/db.h"
+
 static void
 expect_open_error(const char *path, const char *words)
 {
@@ -487,6 +489,55 @@ survives_a_smaller_size(void **state)
     resource_fini(&s);
 }
 
+/* A large set's deletion takes several transactions. One that was cut short
+ * goes on at the next start; nobody can see the rest of the set. */
+static void
+a_deletion_that_was_cut_short(void **state)
+{
+    uint8_t data[BLOCK] = { 0 }, hash[DIGEST_LEN] = { 1 }, bits[2] = { 0 };
+    struct resource r;
+    struct cache_stats stats;
+    struct cache_verified v = { 0 };
+    struct cache_verify_ops ops = { NULL, NULL };
+    struct serve_set reader;
+    struct db *d;
+    char why[256];
+    int err = 0;
+
+    (void) state;
+    make_resource(&r, 1, 10 * BLOCK);
+    if (db_open(folder, 64 * MIB, 0, &d, why, sizeof(why)) != 0) {
+        fail_msg("%s", why);
+    }
+    struct db_record rec = { .id = r.id,
+                             .url = r.url,
+                             .provider = "",
+                             .version = r.version,
+                             .size = r.size,
+                             .state = DB_LEAVING };
+    struct db_txn *t = db_begin(d, &err);
+    assert_non_null(t);
+    assert_int_equal(db_put_record(t, &rec), 0);
+    assert_int_equal(db_put_bits(t, r.id, bits, sizeof(bits)), 0);
+    for (uint32_t i = 4; i < 10; i++) {
+        assert_int_equal(db_put_block(t, r.id, i, data, BLOCK, hash), 0);
+    }
+    assert_int_equal(db_end(t, 0), 0);
+    db_close(d);
+    struct cache *c = open_cache(64 * MIB);
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &reader),
+                     SHOAL_ENOTFOUND);
+    assert_int_equal(fill_all(c, &r), 0); /* waits for it */
+    assert_int_equal(check_blocks(c, &r), 10);
+    cache_forget(c, r.id);
+    cache_get_stats(c, &stats);
+    assert_int_equal(stats.used, 0);
+    assert_int_equal(cache_verify_astray(c, &ops, &v), 0);
+    assert_int_equal(v.astray, 0);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 static struct {
     struct cache *cache;
     struct resource resource;
@@ -571,6 +622,7 @@ run(void)
         TEST(a_deleted_set_reads_as_an_error),
         TEST(a_set_comes_back_while_it_goes),
         TEST(a_reader_of_a_set_that_came_back),
+        TEST(a_deletion_that_was_cut_short),
         TEST(survives_a_full_disk),
         TEST(survives_a_smaller_size),
     };
