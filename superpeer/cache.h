@@ -253,7 +253,8 @@ struct cache_stats {
     uint64_t gone[CACHE_GONE_REASONS]; /* sets, since the start */
     uint64_t damaged;                  /* blocks found wrong, likewise */
     uint64_t queue_bytes;   /* blocks that are not committed yet, now */
-    uint64_t turns;         /* of the writer; it moves once a second */
+    uint64_t turns;         /* of the writer; it moves once a second, */
+    uint64_t sync_turns;    /* and so does who syncs */
     uint64_t syncs;         /* since the start */
     uint64_t commit_errors; /* transactions that failed, likewise */
     uint64_t map_full;      /* of those, as there was no page left */

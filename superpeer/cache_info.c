@@ -201,6 +201,7 @@ cache_get_stats(struct cache *c, struct cache_stats *out)
     out->damaged = c->damaged;
     out->queue_bytes = c->queue_bytes;
     out->turns = c->turns;
+    out->sync_turns = c->sync_turns;
     out->syncs = c->syncs;
     out->commit_errors = c->commit_errors;
     out->map_full = c->map_full;

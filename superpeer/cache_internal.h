@@ -42,7 +42,8 @@ struct cache {
     pthread_cond_t done;  /* writes were committed, sets deleted */
     struct sets sets;     /* its footprint has `leaving` and `stuck` in it */
     uint64_t gone[CACHE_GONE_REASONS];
-    uint64_t damaged, turns, syncs, commit_errors, map_full; /* cache_stats */
+    uint64_t damaged, turns, sync_turns, syncs; /* cache_stats */
+    uint64_t commit_errors, map_full;
 
     uint64_t limit; /* bytes, that a full map has turned out to hold; or 0 */
 

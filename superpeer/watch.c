@@ -37,8 +37,9 @@ struct watch {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t changed;
     bool stop;
-    uint64_t turns, writer_ms, server_ms; /* last seen moving */
-    uint64_t failures, failed_ms;         /* of commits */
+    uint64_t turns, sync_turns;             /* as last seen, */
+    uint64_t writer_ms, sync_ms, server_ms; /* and moving */
+    uint64_t failures, failed_ms;           /* of commits */
     bool failed;
 };
 
@@ -115,6 +116,10 @@ look(struct watch *w)
         w->turns = cache.turns;
         w->writer_ms = now;
     }
+    if (cache.sync_turns != w->sync_turns) {
+        w->sync_turns = cache.sync_turns;
+        w->sync_ms = now;
+    }
     if (cache.commit_errors != w->failures) {
         w->failures = cache.commit_errors;
         w->failed_ms = now;
@@ -142,6 +147,8 @@ hangs(struct watch *w, char *why, size_t cap)
     pthread_mutex_lock(&w->lock);
     const char *what = now - w->writer_ms > w->patience_ms
                            ? "the cache's writer hangs"
+                       : now - w->sync_ms > w->patience_ms
+                           ? "a sync of the cache's file hangs"
                        : now - w->server_ms > w->patience_ms
                            ? "the block server does not answer"
                            : NULL;
@@ -250,7 +257,7 @@ watch_start(const struct watch_sources *sources, struct watch **out)
     w->s = *sources;
     w->alive_every_ms = interval / 4;
     w->patience_ms = interval != 0 ? interval / 2 : PATIENCE_MS;
-    w->writer_ms = w->server_ms = clock_ms();
+    w->writer_ms = w->sync_ms = w->server_ms = clock_ms();
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -22,10 +22,10 @@ struct watch_sources {
 /**
  * watch_start(sources, out):
  * Look at the parts again and again in a thread. The cache's writer has to
- * turn, the block server to answer a connection, within half the watchdog's
- * time, or a minute where there is none; the agent's threads, which wait for
- * trackers, within a minute at the least. As long as all do, the watchdog
- * hears of it. SHOAL_ENOMEM.
+ * turn, its syncs to end, the block server to answer a connection, within half
+ * the watchdog's time, or a minute where there is none; the agent's threads,
+ * which wait for trackers, within a minute at the least. As long as all do,
+ * the watchdog hears of it. SHOAL_ENOMEM.
  */
 int watch_start(const struct watch_sources *sources, struct watch **out);
 

@@ -291,6 +291,7 @@ sync_loop(void *arg)
     pthread_setname_np(pthread_self(), "sync");
     pthread_mutex_lock(&c->lock);
     while (!c->stopping) {
+        c->sync_turns++;
         struct timespec ts;
 
         clock_gettime(CLOCK_MONOTONIC, &ts);
