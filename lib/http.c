@@ -26,6 +26,7 @@ enum {
 /* A connection that is counted; it outlives its first request. */
 struct counted {
     struct counted *next;
+    const struct http_request *first; /* until that is over */
     curl_socket_t fd;
     char url[];
 };
@@ -79,12 +80,48 @@ http_create(const struct http_sockets *sockets)
     return h;
 }
 
+/* Takes it off the count. */
+static void
+uncount(struct http *h, struct counted **p)
+{
+    struct counted *c = *p;
+
+    *p = c->next;
+    h->sockets->close(h->sockets->ctx, c->url);
+    free(c);
+}
+
+/* libcurl closes a socket that never was connected without a word to
+ * on_close_socket(). */
+static void
+settle_sockets(struct http *h, const struct http_request *r, bool connected)
+{
+    struct counted **p = &h->counted;
+
+    while (*p != NULL) {
+        struct counted *c = *p;
+
+        if (c->first == r && !connected) {
+            uncount(h, p);
+            continue;
+        }
+        if (c->first == r) {
+            c->first = NULL;
+        }
+        p = &c->next;
+    }
+}
+
 static void
 request_free(struct http *h, struct http_request *r)
 {
+    curl_off_t connect_us = 0;
+
     if (r->easy != NULL) {
+        curl_easy_getinfo(r->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
         curl_multi_remove_handle(h->multi, r->easy);
         curl_easy_cleanup(r->easy);
+        settle_sockets(h, r, connect_us > 0);
     }
     curl_slist_free_all(r->headers);
     curl_slist_free_all(r->connect_to);
@@ -108,6 +145,9 @@ http_free(struct http *h)
         request_free(h, h->first);
     }
     curl_multi_cleanup(h->multi);
+    while (h->counted != NULL) {
+        uncount(h, &h->counted);
+    }
     free(h);
 }
 
@@ -163,13 +203,15 @@ on_body(char *data, size_t size, size_t n, void *ctx)
 }
 
 static int
-count_socket(struct http *h, const char *url, curl_socket_t fd)
+count_socket(struct http_request *r, const char *url, curl_socket_t fd)
 {
+    struct http *h = r->http;
     struct counted *c = malloc(sizeof(*c) + strlen(url) + 1);
 
     if (c == NULL) {
         return SHOAL_ENOMEM;
     }
+    c->first = r;
     c->fd = fd;
     memcpy(c->url, url, strlen(url) + 1);
     c->next = h->counted;
@@ -189,7 +231,7 @@ open_counted(struct http_request *r, const struct curl_sockaddr *a)
         return CURL_SOCKET_BAD;
     }
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-    if (fd >= 0 && count_socket(r->http, url, fd) == 0) {
+    if (fd >= 0 && count_socket(r, url, fd) == 0) {
         return fd;
     }
     if (fd >= 0) {
@@ -226,11 +268,7 @@ on_close_socket(void *ctx, curl_socket_t fd)
         p = &(*p)->next;
     }
     if (*p != NULL) {
-        struct counted *c = *p;
-
-        *p = c->next;
-        h->sockets->close(h->sockets->ctx, c->url);
-        free(c);
+        uncount(h, p);
     }
     return close(fd);
 }

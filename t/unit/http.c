@@ -256,12 +256,126 @@ other_schemes_are_refused(void **state)
     check_scheme("ws://127.0.0.1/x");
 }
 
+/* Connections that are counted. */
+struct count {
+    unsigned opened, closed;
+};
+
+static bool
+on_open(void *ctx, const char *url)
+{
+    (void) url;
+    ((struct count *) ctx)->opened++;
+    return true;
+}
+
+static void
+on_close(void *ctx, const char *url)
+{
+    (void) url;
+    ((struct count *) ctx)->closed++;
+}
+
+static struct http_request *
+start_counted(struct http *h, const struct node_addr *addr, unsigned total_ms,
+              struct seen *s)
+{
+    struct http_request *r = NULL;
+    struct http_options o = {
+        .url = "http://nowhere.invalid/",
+        .addr = addr,
+        .no_proxy = true,
+        .counted = true,
+        .total_ms = total_ms,
+        .handler = &handler,
+        .ctx = s,
+    };
+
+    assert_int_equal(http_start(h, &o, &r), 0);
+    return r;
+}
+
+/* One that nobody takes off: with the queue full, a further connect hangs. */
+static int
+listen_mute(struct node_addr *addr)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(in);
+    size_t n;
+
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *) &in, len), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *) &in, &len), 0);
+    assert_int_equal(
+        resolve_literal("127.0.0.1", ntohs(in.sin_port), addr, &n), 0);
+    return fd;
+}
+
+static void
+wait_done(struct http *h, const struct seen *s)
+{
+    while (!s->done) {
+        assert_int_equal(http_poll(h, 50), 0);
+    }
+}
+
+/* Each connection that was counted is given back, while others go on. */
+static void
+counts_come_back(void **state)
+{
+    struct count c = { 0 };
+    struct http_sockets sockets = { on_open, on_close, &c };
+    struct http *h = http_create(&sockets);
+    struct node_addr refused, mute;
+    struct seen s = { 0 };
+    size_t n;
+
+    (void) state;
+    /* nobody listens there: it was bound and closed just now */
+    int fd = listen_mute(&refused);
+    close(fd);
+    start_counted(h, &refused, 5000, &s);
+    wait_done(h, &s);
+    assert_int_equal(s.err, SHOAL_ECONNECT);
+    assert_int_equal(c.opened, 1);
+    assert_int_equal(c.closed, 1);
+
+    fd = listen_mute(&mute);
+    int fill[2];
+    for (n = 0; n < 2; n++) { /* a backlog of 0 takes one, or two */
+        fill[n] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void) !connect(fill[n], (struct sockaddr *) &mute.sa, mute.len);
+    }
+    memset(&s, 0, sizeof(s));
+    start_counted(h, &mute, 300, &s);
+    wait_done(h, &s);
+    assert_int_equal(c.opened, 2);
+    assert_int_equal(c.closed, 2);
+
+    http_cancel(start_counted(h, &mute, 5000, &s));
+    struct http_request *r = start_counted(h, &mute, 5000, &s);
+    assert_int_equal(http_poll(h, 100), 0);
+    http_cancel(r);
+    assert_int_equal(http_poll(h, 0), 0);
+    assert_int_equal(c.closed, c.opened);
+    start_counted(h, &mute, 5000, &s);
+    assert_int_equal(http_poll(h, 100), 0);
+    http_free(h);
+    assert_int_equal(c.closed, c.opened);
+    close(fill[0]);
+    close(fill[1]);
+    close(fd);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(pinned_address_is_checked_and_taken),
     cmocka_unit_test(name_is_checked_after_it_was_resolved),
     cmocka_unit_test(denied_address_sees_nothing),
     cmocka_unit_test(redirects_are_not_followed),
     cmocka_unit_test(other_schemes_are_refused),
+    cmocka_unit_test(counts_come_back),
 };
 
 UNIT_MAIN(tests)
