@@ -282,7 +282,7 @@ ask_again(struct transfer *t)
 {
     uint64_t now = clock_ms();
 
-    for (size_t i = 0; i < t->n_sources; i++) {
+    for (size_t i = 0; t->o.want != NULL && i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && s->probes == 0

@@ -1,5 +1,6 @@
 #include "origins.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,9 @@ key_of(const char *url, char key[KEY_MAX])
 
     if (url_split(url, host, sizeof(host), &port) != 0) {
         return SHOAL_EINVAL;
+    }
+    for (char *c = host; *c != '\0'; c++) {
+        *c = (char) tolower((unsigned char) *c);
     }
     snprintf(key, KEY_MAX, "%s:%u", host, (unsigned) port);
     return 0;

@@ -1,0 +1,157 @@
+/* The prefetcher's memory of refusals, and the limits of origins. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../superpeer/origins.h"
+#include "../../superpeer/prefetch_internal.h"
+
+static struct prefetch_refusal
+refusal(uint32_t n, enum prefetch_reason reason)
+{
+    struct prefetch_refusal r = { .reason = prefetch_reasons[reason] };
+
+    memcpy(r.id, &n, sizeof(n));
+    return r;
+}
+
+static const struct {
+    enum prefetch_reason reason;
+    uint64_t worth_ms;
+} worths[] = {
+    { REASON_ORIGIN, 300000 },  { REASON_TOOLARGE, 300000 },
+    { REASON_PRIVATE, 300000 }, { REASON_NOTFOUND, 60000 },
+    { REASON_NOAGREE, 60000 },  { REASON_BUSY, 0 },
+    { REASON_FAILED, 0 },
+};
+
+static void
+test_remembered_for_a_while(void **state)
+{
+    struct refusals *f = calloc(1, sizeof(*f));
+
+    (void) state;
+    assert_non_null(f);
+    for (uint32_t i = 0; i < sizeof(worths) / sizeof(worths[0]); i++) {
+        struct prefetch_refusal r = refusal(i, worths[i].reason);
+        uint64_t end = 1000 + worths[i].worth_ms;
+
+        refusals_add(f, &r, 1000);
+        unit_expect((refusals_find(f, r.id, end - 1) != NULL)
+                        == (worths[i].worth_ms != 0),
+                    r.reason);
+        unit_expect(refusals_find(f, r.id, end) == NULL, r.reason);
+    }
+    free(f);
+}
+
+static void
+test_an_id_once(void **state)
+{
+    struct refusals *f = calloc(1, sizeof(*f));
+    struct prefetch_refusal r = refusal(1, REASON_FAILED),
+                            list[PREFETCH_REFUSALS];
+
+    (void) state;
+    assert_non_null(f);
+    refusals_add(f, &r, 1000);
+    assert_null(refusals_find(f, r.id, 1001));
+    r = refusal(1, REASON_NOTFOUND);
+    refusals_add(f, &r, 1000);
+    assert_non_null(refusals_find(f, r.id, 1001));
+    assert_int_equal(refusals_latest(f, list), 1);
+    assert_string_equal(list[0].reason, "notfound");
+    refusals_forget(f);
+    assert_null(refusals_find(f, r.id, 1001));
+    assert_int_equal(refusals_latest(f, list), 1);
+    free(f);
+}
+
+/* The oldest go; the newest come first. */
+static void
+test_bounded(void **state)
+{
+    struct refusals *f = calloc(1, sizeof(*f));
+    struct prefetch_refusal r, list[PREFETCH_REFUSALS];
+
+    (void) state;
+    assert_non_null(f);
+    for (uint32_t i = 0; i < REFUSALS_MAX + 10; i++) {
+        r = refusal(i, REASON_ORIGIN);
+        refusals_add(f, &r, 1000);
+    }
+    r = refusal(9, REASON_ORIGIN);
+    assert_null(refusals_find(f, r.id, 1001));
+    r = refusal(10, REASON_ORIGIN);
+    assert_non_null(refusals_find(f, r.id, 1001));
+    assert_int_equal(refusals_latest(f, list), PREFETCH_REFUSALS);
+    r = refusal(REFUSALS_MAX + 9, REASON_ORIGIN);
+    assert_memory_equal(list[0].id, r.id, sizeof(r.id));
+    free(f);
+}
+
+#define URL "http://cdn.example.com/a"
+
+static void
+test_connections(void **state)
+{
+    struct origins *o = origins_create();
+    struct origins_user *one = origins_join(o), *two = origins_join(o);
+    struct transfer_limits a = origins_hooks(one), b = origins_hooks(two);
+
+    (void) state;
+    origins_limit(o, 2, 0);
+    assert_true(origins_has_room(o, URL));
+    assert_true(a.open(a.ctx, URL));
+    assert_true(a.open(a.ctx, "https://CDN.example.com:80/b"));
+    assert_false(origins_has_room(o, URL));
+    assert_false(b.open(b.ctx, URL));
+    assert_true(b.open(b.ctx, "http://cdn.example.com:81/"));
+    a.close(a.ctx, URL);
+    assert_false(a.open(a.ctx, URL)); /* the other one has none */
+    assert_false(origins_has_room(o, URL));
+    assert_true(b.open(b.ctx, URL));
+    a.close(a.ctx, URL);
+    assert_true(b.open(b.ctx, URL));
+    origins_limit(o, 1, 0);
+    b.close(b.ctx, URL);
+    assert_false(a.open(a.ctx, URL));
+    origins_leave(two);
+    assert_true(a.open(a.ctx, URL));
+    origins_leave(one);
+    assert_true(origins_has_room(o, URL));
+    origins_free(o);
+}
+
+static void
+test_rate(void **state)
+{
+    struct origins *o = origins_create();
+    struct origins_user *one = origins_join(o), *two = origins_join(o);
+    struct transfer_limits a = origins_hooks(one), b = origins_hooks(two);
+
+    (void) state;
+    assert_int_equal(a.took(a.ctx, URL, 1 << 30), 0);
+    origins_limit(o, 0, 1000000);
+    unsigned first = a.took(a.ctx, URL, 100000);
+    assert_in_range(first, 75, 81); /* 100 ms less the burst */
+    assert_in_range(b.took(b.ctx, URL, 100000), first + 90, first + 101);
+    assert_in_range(b.took(b.ctx, "http://other.example.com/", 50000), 25, 31);
+    origins_limit(o, 0, 0);
+    assert_int_equal(a.took(a.ctx, URL, 1 << 30), 0);
+    origins_leave(one);
+    origins_leave(two);
+    origins_free(o);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_remembered_for_a_while),
+    cmocka_unit_test(test_an_id_once),
+    cmocka_unit_test(test_bounded),
+    cmocka_unit_test(test_connections),
+    cmocka_unit_test(test_rate),
+};
+
+UNIT_MAIN(tests)
