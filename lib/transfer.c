@@ -228,7 +228,7 @@ job_start(struct transfer *t, enum job_kind kind, struct source *source,
     options->handler = &handler;
     options->ctx = job;
     options->no_proxy = guard != NULL || !cdn;
-    if (guard != NULL && source != NULL) {
+    if (guard != NULL) {
         options->guard = guard->addr;
         options->guard_ctx = guard->ctx;
     }
