@@ -295,6 +295,12 @@ serve_port(const struct serve *s)
     return s->port;
 }
 
+void
+serve_expect(struct serve *s, uint16_t port)
+{
+    atomic_store(&s->expected, port);
+}
+
 int
 serve_reload(struct serve *s, const struct serve_options *options, char *why,
              size_t cap)

@@ -163,6 +163,10 @@ int serve_start(const struct serve_options *options, struct serve **out,
 /** serve_port(s): where it listens. */
 uint16_t serve_port(const struct serve *s);
 
+/** serve_expect(s, port): the next connection of this machine to itself from
+ *  that port only asks whether the server answers: not in the figures. */
+void serve_expect(struct serve *s, uint16_t port);
+
 /**
  * serve_reload(s, options, why, cap):
  * Limits and deadlines of ${options} instead of those from before, for

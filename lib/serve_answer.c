@@ -156,7 +156,9 @@ serve_send(struct serve *s, struct MHD_Connection *c, unsigned status,
     }
     enum MHD_Result ok = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
-    atomic_fetch_add(&s->answered[status / 100], 1);
+    if (!serve_conn_of(c)->uncounted) {
+        atomic_fetch_add(&s->answered[status / 100], 1);
+    }
     return ok;
 }
 
@@ -486,7 +488,9 @@ serve_answer(struct serve *s, struct MHD_Connection *c, const char *url,
     struct serve_set set;
 
     enum serve_kind kind = parse_path(url, id);
-    atomic_fetch_add(&s->asked[kind], 1);
+    if (!serve_conn_of(c)->uncounted) {
+        atomic_fetch_add(&s->asked[kind], 1);
+    }
     if (kind == SERVE_OTHER) {
         return serve_say(s, c, MHD_HTTP_NOT_FOUND, "no such page\n", NULL,
                          NULL);

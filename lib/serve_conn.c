@@ -1,6 +1,9 @@
 /* serve_conn.c - connections to the block server: who is let in, and what is
  * kept of each. */
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "serve_internal.h"
 
@@ -45,6 +48,39 @@ serve_let_in(void *cls, const struct sockaddr *sa, socklen_t len)
     return v == CROWD_IN ? MHD_YES : MHD_NO;
 }
 
+static bool
+is_same_address(const struct sockaddr *a, const struct sockaddr *b)
+{
+    if (a->sa_family != b->sa_family) {
+        return false;
+    }
+    return a->sa_family == AF_INET6
+               ? memcmp(&((const struct sockaddr_in6 *) a)->sin6_addr,
+                        &((const struct sockaddr_in6 *) b)->sin6_addr, 16)
+                     == 0
+               : memcmp(&((const struct sockaddr_in *) a)->sin_addr,
+                        &((const struct sockaddr_in *) b)->sin_addr, 4)
+                     == 0;
+}
+
+/* IPv4 and IPv6 have it at the same place. */
+static unsigned
+port_of(const struct sockaddr *sa)
+{
+    return ntohs(((const struct sockaddr_in *) sa)->sin_port);
+}
+
+static bool
+is_expected(struct serve *s, const struct sockaddr *peer, int fd)
+{
+    struct sockaddr_storage local = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof(local);
+
+    return peer != NULL && port_of(peer) == atomic_load(&s->expected)
+           && getsockname(fd, (struct sockaddr *) &local, &len) == 0
+           && is_same_address(peer, (struct sockaddr *) &local);
+}
+
 static void
 begin_tls(struct serve *s, struct MHD_Connection *c, struct conn *conn)
 {
@@ -72,12 +108,12 @@ conn_create(struct serve *s, struct MHD_Connection *c)
     if (v != CROWD_IN) {
         count_refusal(s, v);
     }
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
+                 ->connect_fd;
     conn->address = address;
     conn->above_limit = v != CROWD_IN;
-    stall_add(s->stall, &conn->stall,
-              MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
-                  ->connect_fd,
-              conn->above_limit ? REFUSED_MS : 0);
+    conn->uncounted = is_expected(s, serve_address_of(c), fd);
+    stall_add(s->stall, &conn->stall, fd, conn->above_limit ? REFUSED_MS : 0);
     return conn;
 }
 
@@ -93,7 +129,8 @@ serve_connection_changed(void *cls, struct MHD_Connection *c, void **context,
     } else if (conn != NULL) {
         stall_del(s->stall, &conn->stall);
         if (s->tls != NULL) {
-            atomic_fetch_add(&s->handshakes_failed, !conn->tls.ready);
+            atomic_fetch_add(&s->handshakes_failed,
+                             !conn->tls.ready && !conn->uncounted);
             tls_end(&conn->tls);
         }
         crowd_leave(s->crowd, conn->address); /* last: who waits for it to

@@ -39,6 +39,7 @@ struct serve {
     const struct serve_ops *ops;
     void *ctx;
     uint16_t port;
+    atomic_uint expected; /* port of a connection that is not counted */
     char epoch[17]; /* of /have; random at each start */
     atomic_uint active;
     atomic_uint_fast64_t bytes;
@@ -57,6 +58,7 @@ struct conn {
     struct crowd_address *address;
     uint64_t told_ms; /* when it was told news last; 0: never */
     bool above_limit;
+    bool uncounted; /* serve_expect()'s */
     bool head;    /* the request is a HEAD */
     bool cut_off; /* the last answer did not get to its end */
 };

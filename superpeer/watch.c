@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,14 +55,42 @@ wait_for(int fd, short events, uint64_t deadline)
     return now < deadline && poll(&p, 1, (int) (deadline - now)) == 1;
 }
 
+/* The server's own address, and a port before it connects, so that the server
+ * can be told. */
+static int
+bind_like(int fd, const struct addrinfo *ai)
+{
+    struct sockaddr_storage local;
+
+    memcpy(&local, ai->ai_addr, ai->ai_addrlen);
+    ((struct sockaddr_in *) &local)->sin_port = 0; /* where IPv6 has it */
+    return bind(fd, (struct sockaddr *) &local, ai->ai_addrlen);
+}
+
+/* Of both families. */
+static uint16_t
+port_of(int fd)
+{
+    struct sockaddr_in6 local = { .sin6_family = AF_UNSPEC };
+    socklen_t len = sizeof(local);
+
+    return getsockname(fd, (struct sockaddr *) &local, &len) == 0
+               ? ntohs(local.sin6_port)
+               : 0;
+}
+
 /* Any answer will do, also that there are too many connections, or that this
  * is no TLS. */
 static bool
-ask(int fd, const struct addrinfo *ai, uint64_t deadline)
+ask(struct serve *serve, int fd, const struct addrinfo *ai, uint64_t deadline)
 {
     static const char text[] = "GET / HTTP/1.0\r\n\r\n";
     char answer[64];
 
+    if (bind_like(fd, ai) != 0) {
+        return false;
+    }
+    serve_expect(serve, port_of(fd));
     if (connect(fd, ai->ai_addr, ai->ai_addrlen) != 0 && errno != EINPROGRESS)
     {
         return false;
@@ -94,8 +123,9 @@ server_answers(const struct watch *w)
     int fd =
         socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) {
-        answers = ask(
-            fd, ai, clock_ms() + (patience < KNOCK_MS ? patience : KNOCK_MS));
+        answers =
+            ask(w->s.serve, fd, ai,
+                clock_ms() + (patience < KNOCK_MS ? patience : KNOCK_MS));
         close(fd);
     }
     freeaddrinfo(ai);

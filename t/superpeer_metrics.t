@@ -51,6 +51,8 @@ my %want = (
     'requests_total{kind="hashes"}' => 1,
     'requests_total{kind="blocks"}' => 2,
     'answers_total{class="2xx"}' => 3,
+    'requests_total{kind="other"}' => 0, # nor the watchdog's
+    'answers_total{class="4xx"}' => 1,
     'got_bytes_total{source="cdn"}' => $size,
     'got_bytes_total{source="super"}' => 0,
     'prefetches_total{result="complete"}' => 1,
