@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,16 +164,17 @@ end_late(void *arg)
     nanosleep(&ts, NULL);
     log_line(LOG_LEVEL_WARN, NULL, "ends although not everything is done");
     log_close(LOG_CLOSE_MS / 3);
-    _exit(EXIT_SUCCESS);
-    return arg;
+    _exit((int) (intptr_t) arg);
+    return NULL;
 }
 
 static void
-end_in_time(void)
+end_in_time(int status)
 {
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, end_late, NULL) == 0) {
+    if (pthread_create(&thread, NULL, end_late, (void *) (intptr_t) status)
+        == 0) {
         pthread_detach(thread);
     }
 }
@@ -203,7 +205,7 @@ run(struct config *config, const char *path, const sigset_t *signals)
         }
         notify_stopping();
         log_line(LOG_LEVEL_INFO, NULL, "stops: %s", strsignal(got));
-        end_in_time();
+        end_in_time(superpeer_status(s));
         status = superpeer_stop(s);
     }
     curl_global_cleanup();

@@ -373,12 +373,18 @@ superpeer_start(struct config *config, struct superpeer **out)
     return 0;
 }
 
+int
+superpeer_status(struct superpeer *s)
+{
+    return atomic_load(&s->broken) ? EXIT_CACHE : EXIT_SUCCESS;
+}
+
 /* Right from any state of start(). A thread may be in a large deletion, which
  * nothing can end: then what it uses is left to the system. */
 int
 superpeer_stop(struct superpeer *s)
 {
-    int status = atomic_load(&s->broken) ? EXIT_CACHE : EXIT_SUCCESS;
+    int status = superpeer_status(s);
     uint64_t deadline = clock_ms() + STOP_MS;
 
     agent_quit(s->agent);

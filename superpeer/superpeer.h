@@ -28,6 +28,9 @@ int superpeer_start(struct config *config, struct superpeer **out);
  */
 bool superpeer_reload(struct superpeer *s, const char *path);
 
+/** superpeer_status(s): the exit status, as far as it is known. */
+int superpeer_status(struct superpeer *s);
+
 /** superpeer_stop(s): within five seconds; what hangs longer is left to the
  *  system, and the process ends here. The exit status. */
 int superpeer_stop(struct superpeer *s);
