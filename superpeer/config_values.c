@@ -98,7 +98,7 @@ take_url(struct reader *r, const struct setting *s, const char *text, void *at)
     (void) r;
     (void) s;
     if ((strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
-        || !is_printable(text) || strpbrk(text, " ?#") != NULL
+        || !is_printable(text) || strpbrk(text, " ?#@") != NULL
         || text[strcspn(text, ":") + 3] == '\0')
     {
         return SHOAL_EINVAL;

@@ -16,10 +16,12 @@ struct config_yaml {
     bool *given; /* by setting */
 };
 
+/* A URL that is not taken may have a token or a password in it. */
 static bool
 is_secret(const struct setting *s)
 {
-    return strcmp(s->key, "trackers[].token") == 0;
+    return strcmp(s->key, "trackers[].token") == 0
+           || strcmp(s->key, "trackers[].url") == 0;
 }
 
 static void
