@@ -11,7 +11,8 @@
 #include "shoal.h"
 
 enum {
-    FAREWELL_MS = 1500 /* a tracker that hangs does not hold up the end */
+    FAREWELL_MS = 1500, /* a tracker that hangs does not hold up the end */
+    REFUSED_MS = 5000   /* until one that did not take news hears all */
 };
 
 static uint64_t
@@ -219,7 +220,7 @@ say_farewell(struct tracker_link *l, bool heard)
 static void
 tell_some_locked(struct tracker_link *l)
 {
-    bool full = l->want_full;
+    bool full = l->want_full, refused = false;
     char *body = NULL;
     size_t len;
     int err = 0;
@@ -235,13 +236,17 @@ tell_some_locked(struct tracker_link *l)
     if (full) {
         tell_everything(l);
     } else if (err == 0) {
-        tell(l, body, NULL);
+        refused = tell(l, body, NULL) == SHOAL_EINVAL;
         free(body);
     } else {
         link_pause(l, BACKOFF_MIN_MS);
     }
     pthread_mutex_lock(&l->agent->lock);
     l->telling = false;
+    if (refused) { /* what it said is lost: all is said again */
+        l->want_full = true;
+        l->full_at_ms = clock_ms() + REFUSED_MS;
+    }
     pthread_cond_broadcast(&l->agent->changed);
 }
 

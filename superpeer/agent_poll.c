@@ -111,9 +111,11 @@ link_poll_loop(void *arg)
         int err = failures > 0 || sent_away ? knock(l, seq) : 0;
         if (err == 0) {
             failures = 0;
+            atomic_store(&l->poll_moved_ms, clock_ms());
             err = poll_once(l, seq, &hasty, &sent_away);
         }
         if (err != 0) {
+            atomic_store(&l->poll_moved_ms, clock_ms());
             link_pause(l, agent_backoff_ms(failures++));
         }
     }

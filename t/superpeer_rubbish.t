@@ -74,6 +74,17 @@ pass('a new epoch without a broken poll: all is announced');
 $cdn->set(limit_rate => '100m');
 $t->misbehave('');
 
+# News that are not taken are not lost: all is said again.
+$t->misbehave('refuse');
+$cdn->file('unheard.bin', 1000);
+my $unheard = $t->prepare($cdn->url('unheard.bin'), 1000);
+wait_for { $sp->status->{trackers}[0]{error} =~ /400/ } 20, 'news are refused';
+wait_for { (grep { $_->{id} eq $unheard && $_->{state} eq 'complete' }
+    @{ $sp->status->{sets} })[0] } 20, 'the file is there';
+$t->misbehave('');
+$t->wait_line(qr/^\+$unheard /, 30);
+pass('what a tracker refused to hear is said again');
+
 # Answers without an end, and endless nesting.
 for my $how (qw(endless deep)) {
     $t->misbehave($how);

@@ -12,7 +12,8 @@ package Shoal::FakeTracker;
 #   $t->new_epoch;                            # it has lost its memory
 #   $t->forget_commands;                      # that too, and its commands
 #   $t->misbehave($how);                      # 'down', 'rubbish', 'late',
-#                         # 'endless', 'deep', 'hang' (no answer), 'mute' (polls get none), ''
+#                         # 'endless', 'deep', 'hang' (no answer), 'mute' (polls get none),
+#                         # 'refuse' (400 to what has lines), ''
 #
 # addr, port; same => $t: another address of that tracker.
 #
@@ -153,6 +154,7 @@ sub _serve($self, $c) {
         return 0;
     }
     return _answer($c, 403, "no\n") if $q->{token} ne $self->{token};
+    return _answer($c, 400, "line 1: no\n") if $how eq 'refuse' && $q->{body} ne '';
     $self->_append('calls', { args => $q->{args}, time => time, addr => $self->{addr},
         lines => [ split /\n/, $q->{body} ] });
     sleep 1 if $how eq 'late' && !$q->{args}{wait_ms};
