@@ -10,7 +10,8 @@
 #include "shoal.h"
 
 enum {
-    LOCK_S = 2 /* nobody has the lock that long */
+    LOCK_MS = 2000, /* nobody has the lock that long */
+    LOCK_STEP_MS = 5
 };
 
 static bool
@@ -95,11 +96,16 @@ agent_list_free(struct agent_status *list, size_t n)
 static bool
 lock_in_time(struct agent *a)
 {
-    struct timespec until;
+    const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
+    uint64_t until = clock_ms() + LOCK_MS;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LOCK_S;
-    return pthread_mutex_clocklock(&a->lock, CLOCK_MONOTONIC, &until) == 0;
+    while (pthread_mutex_trylock(&a->lock) != 0) {
+        if (clock_ms() >= until) {
+            return false;
+        }
+        nanosleep(&step, NULL);
+    }
+    return true;
 }
 
 uint64_t
