@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "../../superpeer/db.h"
+
 static void
 evicts_the_least_recently_used(void **state)
 {
@@ -275,14 +277,99 @@ survives_a_full_map(void **state)
     }
 }
 
+/* LMDB counts its transactions; where, db_check.c knows. */
+static uint64_t
+transactions(void)
+{
+    enum {
+        PAGE = 4096,
+        TXN = 144
+    };
+    char name[128];
+    uint64_t txn[2] = { 0, 0 };
+
+    snprintf(name, sizeof(name), "%s/data.mdb", folder);
+    FILE *f = fopen(name, "re");
+    assert_non_null(f);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fseek(f, (long) i * PAGE + TXN, SEEK_SET), 0);
+        assert_int_equal(fread(&txn[i], sizeof(txn[i]), 1, f), 1);
+    }
+    fclose(f);
+    return txn[0] > txn[1] ? txn[0] : txn[1];
+}
+
+static void
+put_blocks(struct db *d, const struct resource *r, uint32_t n)
+{
+    const uint8_t data[10] = { 0 }, hash[DIGEST_LEN] = { 1 };
+    int err = 0;
+
+    struct db_txn *t = db_begin(d, &err);
+    assert_non_null(t);
+    for (uint32_t i = 0; i < n; i++) { /* of any length: db.h does not mind */
+        assert_int_equal(db_put_block(t, r->id, i, data, sizeof(data), hash),
+                         0);
+    }
+    assert_int_equal(db_end(t, 0), 0);
+}
+
+/* No transaction deletes more than 4,096 blocks, or 256 MiB: what it frees is
+ * listed in memory, and others wait for it. */
+static void
+deletes_in_pieces(void **state)
+{
+    static const struct {
+        uint64_t block_size;
+        uint32_t blocks;
+        unsigned transactions; /* two more than pieces, where it is not one */
+    } cases[] = {
+        { BLOCK, 4096, 1 }, { BLOCK, 4097, 4 },  { BLOCK, 3 * 4096 + 1, 6 },
+        { 64 * MIB, 4, 1 }, { 64 * MIB, 10, 5 }, { 512 * MIB, 3, 5 },
+    };
+    struct db_block left_over;
+    struct resource r;
+    struct db *d;
+    char why[256];
+    size_t n;
+
+    (void) state;
+    if (db_open(folder, 64 * MIB, 0, &d, why, sizeof(why)) != 0) {
+        fail_msg("%s", why);
+    }
+    make_resource(&r, 1, 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct db_record rec = { .id = r.id,
+                                 .url = r.url,
+                                 .provider = "",
+                                 .version = r.version,
+                                 .size =
+                                     cases[i].block_size * cases[i].blocks };
+
+        put_blocks(d, &r, cases[i].blocks);
+        uint64_t before = transactions();
+        assert_int_equal(db_delete(d, &rec, cases[i].block_size), 0);
+        assert_int_equal(transactions() - before, cases[i].transactions);
+        assert_int_equal(db_blocks(d, NULL, &left_over, 1, &n), 0);
+        assert_int_equal(n, 0);
+    }
+    db_close(d);
+    resource_fini(&r);
+}
+
 static int
 run(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(evicts_the_least_recently_used), TEST(keeps_what_is_in_use),
-        TEST(evicts_nothing_in_vain),         TEST(knows_what_is_too_large),
-        TEST(those_on_probation_go_first),    TEST(probation_keeps_a_tenth),
-        TEST(keeps_what_is_pinned),           TEST(survives_a_full_map),
+        TEST(evicts_the_least_recently_used),
+        TEST(keeps_what_is_in_use),
+        TEST(evicts_nothing_in_vain),
+        TEST(knows_what_is_too_large),
+        TEST(those_on_probation_go_first),
+        TEST(probation_keeps_a_tenth),
+        TEST(keeps_what_is_pinned),
+        TEST(survives_a_full_map),
+        TEST(deletes_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
