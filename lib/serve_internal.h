@@ -90,6 +90,26 @@ enum MHD_Result serve_have(struct serve *s, struct MHD_Connection *c,
 enum MHD_Result serve_poll_answer(struct poll *p);
 void serve_poll_free(struct poll *p);
 
+/** What part of how many bytes an answer gives. */
+struct serve_part {
+    uint64_t off;
+    uint64_t len;
+    uint64_t size;
+    bool partial; /* 206 */
+};
+
+/** serve_body_blocks(s, c, set, part): the answer is held blocks. ${set} is
+ *  taken. */
+enum MHD_Result serve_body_blocks(struct serve *s, struct MHD_Connection *c,
+                                  struct serve_set *set,
+                                  const struct serve_part *part);
+
+/** serve_body_memory(s, c, memory, part): ${part->len} bytes, of malloc(),
+ *  which are taken. */
+enum MHD_Result serve_body_memory(struct serve *s, struct MHD_Connection *c,
+                                  uint8_t *memory,
+                                  const struct serve_part *part);
+
 /** serve_send(s, c, status, r): queues and counts it, and gives up ${r}, which
  *  may be NULL: out of memory. */
 enum MHD_Result serve_send(struct serve *s, struct MHD_Connection *c,
