@@ -1,7 +1,9 @@
 package Shoal::Bench::Turnover;
 
-# Serving while the cache is full and turns over: files come in at 1 Gbit/s,
-# each of which drives others out; over serving the same alone.
+# Serving while the cache is full and turns over: files come in at 50 MiB/s,
+# each of which drives others out; over serving the same alone. To hash and
+# store a GiB takes two to four CPU seconds, on the CPU that serves too: at a
+# higher rate that is all that would be measured.
 
 use v5.36;
 use Shoal::Bench qw(sized median);
@@ -14,7 +16,7 @@ my $cache = sized(1024, 256, 128);       # MiB
 my $hot = $cache / 4;
 my $cold = $cache / 4;
 my $step = sized(16, 16, 4);
-my $rate = 119;                         # MiB a second: 1 Gbit/s
+my $rate = 50;                          # MiB a second
 
 sub ids($class) { return qw(turnover_ratio) }
 
@@ -71,9 +73,11 @@ sub run($class, $bench) {
         push @speeds, [ $alone, $beside, $gone ];
         $super->tracker->clear;
     }
+    my ($alone, $beside, $gone) = map { my $i = $_;
+        median(map { $_->[$i] } @speeds) } 0 .. 2;
     $bench->note(sprintf '%.2f GiB/s alone, %.2f GiB/s beside %d MiB/s '
-        . 'coming in', (map { my $i = $_;
-            median(map { $_->[$i] } @speeds) / (1 << 30) } 0, 1), $rate);
+        . 'coming in, which drove out %d sets a round', $alone / (1 << 30),
+        $beside / (1 << 30), $rate, $gone);
     $bench->result('turnover_ratio', runs => \@ratio,
         against => '64 connections, ranges of 1 MiB, nothing comes in');
     return;
