@@ -9,7 +9,7 @@ my $size = 3 * 1048576;
 my $blocks = 48;
 my $s = stage(nodes => 1, superpeers => 0);
 my $data = slurp($s->cdn->file('p.bin', $size));
-$s->cdn->set(limit_rate => '500k');
+$s->cdn->set(limit_rate => '300k');
 my $port = free_port('127.0.0.40');
 my $p = $s->get_start('p.bin', '--bind-address', '127.0.0.40',
     '--listen-port', $port);
@@ -19,9 +19,13 @@ my $id = wait_for {
         ? $a->{id} : undef;
 } 10, 'the client on the list';
 
+# It is listed before it knows the id itself.
 my $f = follow("http://127.0.0.40:$port", $id);
-my $r = $f->next(0);
-is("$r->{status} $r->{how}", '200 bitmap', 'first the bitmap');
+my $r = wait_for {
+    my $answer = $f->next(0);
+    $answer->{status} == 200 ? $answer : undef;
+} 10, 'the client to know the id';
+is($r->{how}, 'bitmap', 'first the bitmap');
 is($r->{events}[0][0], 'fetching', 'and what it asks the CDN for');
 my (@wrong, $events);
 while ($f->held < $blocks / 2) {

@@ -9,7 +9,7 @@ use Shoal::Follow qw(follow);
 my $block = 65536;
 my $blocks = 41;
 my $size  = 40 * $block + 777;
-my $cdn = cdn(nodes => 1, limit_rate => '1m');
+my $cdn = cdn(nodes => 1, limit_rate => '500k');
 my $data = slurp($cdn->file('a.bin', $size));
 my $t  = fake_tracker();
 my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn);
