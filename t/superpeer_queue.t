@@ -107,4 +107,28 @@ $t->clear;
 $t->prepare($cdn->url('1.bin?again'), $size);
 like($t->wait_line(qr/^[+?]$id /), qr/^\+/, 'tried again at once');
 
+# A reload while a job runs: it keeps the guard that it began with, and what
+# comes later has the new one, also where more jobs may run.
+sub reload(%settings) {
+    my $n = () = $sp->stderr =~ /reload: done/g;
+    $sp->{settings} = { %{ $sp->{settings} }, %settings };
+    $sp->write_conf;
+    $sp->process->signal('HUP');
+    wait_for { (() = $sp->stderr =~ /reload: done/g) > $n } 5, 'the reload';
+}
+$cdn->set(limit_rate => '2m');
+$cdn->file("$_.bin", $size, $_) for qw(p q r);
+my @slow = map { $t->prepare($cdn->url("$_.bin"), $size) } qw(p q r);
+$t->wait_line(qr/^~$slow[0] [1-9]/);
+is(prefetch()->{running}, 1, 'one job at a time');
+reload(limits => { prefetch_jobs => 2 });
+wait_for { prefetch()->{running} == 2 } 5, 'two after a reload';
+$t->wait_line(qr/^~$slow[1] [1-9]/);
+reload(limits => { prefetch_jobs => 2 },
+    origins => ['https://elsewhere.example.com']);
+like($t->wait_line(qr/^[+?]$slow[$_] /, 20), qr/^\+/, 'a job that ran goes on')
+    for 0, 1;
+is($t->wait_line(qr/^[+?]$slow[2] /), "?$slow[2] origin",
+   'one that waited is refused by the new origins');
+
 finish();
