@@ -6,7 +6,8 @@
 #include "shoal.h"
 
 enum {
-    READ_IN_MAX = 4 << 20 /* bytes, of one answer, before it begins */
+    READ_IN_MAX = 4 << 20, /* bytes, of one answer, before it begins */
+    READ_AHEAD = 256 << 10 /* bytes: behind a block mostly lies the next one */
 };
 
 #ifndef MADV_POPULATE_READ
@@ -38,11 +39,16 @@ db_read_ahead(const struct db *d, const MDB_val *data)
 {
     struct iovec piece = { data->mv_data, data->mv_size };
 
-    if (data->mv_size >= d->page_size && db_is_within(d, data)
-        && !is_in_memory(d, (char *) data->mv_data + data->mv_size - 1))
+    if (data->mv_size < d->page_size || !db_is_within(d, data)
+        || is_in_memory(d, (char *) data->mv_data + data->mv_size - 1))
     {
-        advise(d, &piece, MADV_WILLNEED);
+        return;
     }
+    size_t most = d->map_bytes - ((uintptr_t) data->mv_data - d->map);
+    if (piece.iov_len < READ_AHEAD) {
+        piece.iov_len = most < READ_AHEAD ? most : READ_AHEAD;
+    }
+    advise(d, &piece, MADV_WILLNEED);
 }
 
 static bool
