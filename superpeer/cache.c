@@ -73,8 +73,10 @@ cache_record_locked(const struct cache_set *set, enum db_state state)
 
 /* ---- opening ---- */
 
-static struct cache_set *
-load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
+/* SHOAL_EINVAL: what the record says makes no sense. */
+static int
+load_set(const struct db_record *rec, const uint8_t *bits, size_t len,
+         struct cache_set **out)
 {
     struct resource r = {
         .url = (char *) (uintptr_t) rec->url,
@@ -85,22 +87,24 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len)
     struct cache_set *set;
 
     memcpy(r.id, rec->id, RESOURCE_ID_LEN);
-    if (sets_create(&r, &set) != 0) {
-        return NULL;
+    int err = sets_create(&r, &set);
+    if (err != 0) {
+        return err;
     }
     if (blockmap_load(&set->map, bits, len) != 0
         || blockmap_load(&set->stored, bits, len) != 0
         || blockmap_load(&set->writing, bits, len) != 0)
     {
         sets_destroy(set);
-        return NULL;
+        return SHOAL_EINVAL;
     }
     set->last_use_us = rec->last_use_us;
     set->copy = rec->copy;
     set->probation = rec->probation;
     set->complete = rec->state == DB_COMPLETE && blockmap_complete(&set->map);
     memcpy(set->root, rec->root, DIGEST_LEN);
-    return set;
+    *out = set;
+    return 0;
 }
 
 /* A growing list; `err` sticks. */
@@ -128,27 +132,38 @@ load_damaged(void *ctx, const uint8_t id[RESOURCE_ID_LEN])
     memcpy(l->damaged[l->n_damaged++], id, RESOURCE_ID_LEN);
 }
 
+static int
+load_room(struct loading *l)
+{
+    size_t cap = l->cap != 0 ? l->cap * 2 : 1024;
+
+    if (l->n < l->cap) {
+        return 0;
+    }
+    void *list = realloc(l->list, cap * sizeof(struct cache_set *));
+    if (list == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    l->list = list;
+    l->cap = cap;
+    return 0;
+}
+
 static void
 load_one(void *ctx, const struct db_record *rec, const uint8_t *bits,
          size_t len)
 {
     struct loading *l = ctx;
+    struct cache_set *set = NULL;
 
-    if (l->err == 0 && l->n == l->cap) {
-        size_t cap = l->cap != 0 ? l->cap * 2 : 1024;
-        struct cache_set **list =
-            realloc(l->list, cap * sizeof(struct cache_set *));
-
-        l->err = list != NULL ? 0 : SHOAL_ENOMEM;
-        l->list = list != NULL ? list : l->list;
-        l->cap = list != NULL ? cap : l->cap;
+    int err = load_room(l);
+    if (err == 0) {
+        err = load_set(rec, bits, len, &set);
     }
-    if (l->err != 0) {
-        return;
-    }
-    struct cache_set *set = load_set(rec, bits, len);
-    if (set == NULL) {
+    if (err == SHOAL_EINVAL) {
         load_damaged(l, rec->id);
+    } else if (err != 0) {
+        l->err = err;
     } else if (rec->state == DB_LEAVING) {
         evict_again(l->cache, set);
     } else {

@@ -131,11 +131,14 @@ list_one(struct cache_set *set, void *ctx)
 
     if (l->err == 0 && l->n == l->cap) {
         size_t cap = l->cap != 0 ? l->cap * 2 : 256;
-        struct cache_info *list = realloc(l->list, cap * sizeof(*list));
+        void *list = realloc(l->list, cap * sizeof(*l->list));
 
-        l->err = list != NULL ? 0 : SHOAL_ENOMEM;
-        l->list = list != NULL ? list : l->list;
-        l->cap = list != NULL ? cap : l->cap;
+        if (list == NULL) {
+            l->err = SHOAL_ENOMEM;
+            return;
+        }
+        l->list = list;
+        l->cap = cap;
     }
     if (l->err == 0) {
         l->err = fill_info(set, &l->list[l->n]);
