@@ -276,7 +276,7 @@ fetch_done(struct job *job, int err, const char *why)
     }
     if (s->kind == SOURCE_SUPER && job->answered && job->answer.status == 403)
     {
-        swarm_refused(job->t, s);
+        swarm_refused(job);
         return;
     }
     if (job->answered && (err == SHOAL_EHTTP || err == SHOAL_ENOTFOUND)) {

@@ -147,9 +147,12 @@ renew_alone(struct transfer *t, struct source *s)
 }
 
 void
-swarm_refused(struct transfer *t, struct source *s)
+swarm_refused(const struct job *job)
 {
-    if (s->refused || s->drop) {
+    struct source *s = job->source;
+    struct transfer *t = job->t;
+
+    if (s->refused || s->drop || job->renewed != s->renewed) {
         return;
     }
     s->refused = true;
@@ -176,6 +179,7 @@ swarm_renew(struct source *s, const char *url)
         }
         free(s->url);
         s->url = copy;
+        s->renewed++;
     }
     if (was) {
         s->refused = false;
@@ -320,7 +324,7 @@ have_done(struct job *job, int err)
         }
     }
     if (is_refusal(job, err)) {
-        swarm_refused(t, s);
+        swarm_refused(job);
         return;
     }
     if (err != 0 || job->answer.status != 200
@@ -357,7 +361,7 @@ hashes_done(struct job *job, int err)
 
     s->asked_hashes = false;
     if (is_refusal(job, err)) {
-        swarm_refused(t, s);
+        swarm_refused(job);
     }
     if (err != 0 || job->answer.status != 200 || job->len != job->body_max) {
         return;

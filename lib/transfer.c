@@ -192,6 +192,7 @@ job_create(struct transfer *t, enum job_kind kind, struct source *source)
     job->t = t;
     job->kind = kind;
     job->source = source;
+    job->renewed = source != NULL ? source->renewed : 0;
     job->work = -1;
     job->start_ms = job->moved_ms = clock_ms();
     job->next = t->jobs;

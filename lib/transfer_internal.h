@@ -92,6 +92,7 @@ struct source {
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
     bool refused;      /* HTTP 403: waits for a URL with another ticket */
     unsigned refusals; /* in a row */
+    unsigned renewed;  /* how often its URL was */
     uint64_t renew_ms; /* until when that URL may come */
     enum blame blame;
     uint8_t blame_told;  /* a bit for each tracker */
@@ -116,6 +117,7 @@ struct job {
     struct transfer *t;
     enum job_kind kind;
     struct source *source; /* NULL: tracker, layer */
+    unsigned renewed;      /* of the source, when it began */
     struct http_request *http;
     struct answer answer;
     bool answered;
@@ -483,9 +485,10 @@ char *swarm_url(const struct transfer *t, const struct source *s,
 /** swarm_lost(t, s): it does not have what it said: ask it again. */
 void swarm_lost(struct transfer *t, struct source *s);
 
-/** swarm_refused(t, s): a super peer says 403: its ticket has expired, or is
- *  none. It gets no work until a tracker lists it again. */
-void swarm_refused(struct transfer *t, struct source *s);
+/** swarm_refused(job): a super peer says 403: its ticket has expired, or is
+ *  none. It gets no work until a tracker lists it again, unless it has another
+ *  URL already than the request had. */
+void swarm_refused(const struct job *job);
 
 /** swarm_renew(s, url): it is listed, with ${url}, which differs from its
  *  own in the ticket alone. Returns whether it was refused before. */

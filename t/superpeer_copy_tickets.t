@@ -6,7 +6,7 @@ use Shoal::FakeTracker qw(fake_tracker);
 use Shoal::Test;
 use Shoal::Ticket qw(ticket);
 
-my $size = 5 * 1048576;
+my $size = 12 * 1048576;
 my $key = '5c' x 32;
 my $keys = spew(tmpdir('keys') . '/keys', "$key\n");
 my %keyed = (tickets => { key_file => [$keys], clock_skew => '0s' });
@@ -21,7 +21,7 @@ my $root = do {
 
 my $t = fake_tracker();
 my $holder = superpeer(trackers => [ $t->conf ], cdn => $cdn,
-    settings => { %keyed, limits => { upload_rate => '1MiB' } });
+    settings => { %keyed, limits => { upload_rate => '2MiB' } });
 my $id = $t->prepare($cdn->url('a.bin'), $size, $version);
 $t->wait_line(qr/^\+$id/, 20);
 $cdn->set(limit_rate => '300k');
@@ -51,12 +51,12 @@ my ($got, $denied) = copy('good', 't=' . ticket($key, $id, time + 600));
 cmp_ok($got->{super}, '>', $size / 2, 'good: most of it from the holder');
 is($denied, 0, 'which refused nothing');
 
-($got, $denied) = copy('ends', 't=' . ticket($key, $id, time + 2), %keyed);
+($got, $denied) = copy('ends', 't=' . ticket($key, $id, time + 1), %keyed);
 cmp_ok($got->{super}, '>', $size / 2, 'one that ends in mid-copy, and keys: most of it from the holder');
 cmp_ok($denied, '>=', 1, 'which refused it once it had ended');
 cmp_ok($denied, '<=', 6, 'once, and what was under way');
 
-$cdn->set(limit_rate => '2m');
+$cdn->set(limit_rate => '4m');
 ($got, $denied) = copy('lost', 't=' . ticket($key, $id, time + 1));
 cmp_ok($got->{cdn}, '>', 0, 'one that ends in mid-copy, and no keys: the CDN goes on');
 cmp_ok($denied, '<=', 6, 'and the holder is left alone');
