@@ -99,6 +99,11 @@ check_answer(struct job *job)
     if (a->status == 404 || a->status == 410) {
         return SHOAL_ENOTFOUND;
     }
+    if (cdn && answer_size(a) != ORIGIN_UNKNOWN
+        && (answer_size(a) != t->map.size || !answer_unchanged(a, &s->answer)))
+    {
+        return SHOAL_ENOAGREE; /* also in a 200, or the size in a 416 */
+    }
     if (a->status != 206 && a->status != 200) {
         return SHOAL_EHTTP;
     }
@@ -108,12 +113,9 @@ check_answer(struct job *job)
         return SHOAL_EPROTO;
     }
     if (a->range_total != t->map.size) {
-        return cdn ? SHOAL_ENOAGREE : SHOAL_EPROTO;
+        return SHOAL_EPROTO;
     }
-    if (cdn
-        && (!answer_unchanged(a, &s->answer)
-            || !answer_agrees(a, t->resource.size, t->resource.version)))
-    {
+    if (cdn && !answer_agrees(a, t->resource.size, t->resource.version)) {
         return SHOAL_ENOAGREE;
     }
     if (cdn && t->o.want != NULL && a->no_share) {

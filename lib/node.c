@@ -99,6 +99,7 @@ void
 node_ask(struct transfer *t, struct source *s)
 {
     t->asked_ms = s->probe_ms = clock_ms();
+    s->retry_ms = 0;
     if (t->open_end > 0) {
         node_open(t, s);
     }
@@ -123,6 +124,13 @@ has_get(const struct source *s)
     return s->opened || s->asked_byte;
 }
 
+/* It is to be left alone for a while: ask_again() goes on then. */
+static bool
+must_wait(const struct source *s)
+{
+    return s->retry_ms > clock_ms();
+}
+
 void
 node_step(struct transfer *t)
 {
@@ -132,7 +140,8 @@ node_step(struct transfer *t)
         struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !has_get(s)
-            && s->probes > 0 && now - s->probe_ms >= HEAD_ALONE_MS)
+            && !must_wait(s) && s->probes > 0
+            && now - s->probe_ms >= HEAD_ALONE_MS)
         {
             node_ask_byte(t, s);
         }
@@ -165,7 +174,7 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
         return;
     }
     if (a->status != 200 || answer_size(a) == ORIGIN_UNKNOWN) {
-        if (!has_get(s)) {
+        if (!has_get(s) && !must_wait(s)) {
             node_ask_byte(t, s);
         }
         return;
@@ -387,7 +396,7 @@ try_again(struct transfer *t, struct source *s, int err)
     bool broke =
         err == SHOAL_ENET || (err == SHOAL_ECONNECT && t->o.want != NULL);
 
-    if (!s->opened && (s->rangeless || s->retry_ms > clock_ms())) {
+    if (!s->opened && (s->rangeless || must_wait(s))) {
         return true; /* without a Range, or later */
     }
     if (!broke || s->failures >= most || !is_only(t)) {
@@ -407,10 +416,10 @@ head_done(struct job *job, int err, const char *why)
 
     if (err == 0) {
         take_head(job->t, s, &job->answer);
-    } else if (!has_get(s)) {
+    } else if (!has_get(s) && !must_wait(s)) {
         node_ask_byte(job->t, s);
     }
-    if (s->node == NODE_PROBING && s->probes == 1 && s->retry_ms == 0) {
+    if (s->node == NODE_PROBING && s->probes == 1 && !must_wait(s)) {
         node_failed(s, err != 0 ? err : SHOAL_EPROTO, "%s",
                     err != 0 ? why : "no size");
     }

@@ -78,6 +78,20 @@ for my $change ({ etag => '"new"' }, { size => $size + 1 },
     cmp_ok($cdn->node(1)->bytes, '>=', $size, 'the other one gives all');
 }
 
+# Also where it shows in an answer that is no part.
+for my $change ([ 'a 200 of another version', ranges => 0, etag => '"new"' ],
+    [ 'a 416 that tells another size', handler => sub ($q) {
+        (416, { 'Content-Range' => 'bytes */' . ($size + 1) }, '') } ])
+{
+    my ($what, %change) = @$change;
+    ($cdn, $first, $all, $status) = case("$what in mid-download",
+        [ { bad => { each => sub ($q) {
+            $q->{method} eq 'GET' && $q->{before} ? %change : () } } }, {} ]);
+    cmp_ok($status->{prefetch}{wasted}{cdn}, '>', 0,
+        'what it gave is thrown away');
+    cmp_ok($cdn->node(1)->bytes, '>=', $size, 'the other one gives all');
+}
+
 # Too much to do: at first, and in mid-download.
 for my $code (429, 503) {
     ($cdn, $first, $all, $status) = case("$code at first",
@@ -94,6 +108,37 @@ cmp_ok($all, '>=', 2, 'its Retry-After is heeded');
         $q->{before} > 1 ? (status => 503, retry_after => 20) : () } } },
       {} ]);
 cmp_ok($all, '<', deadline(8), 'which takes over');
+
+# A HEAD that is later than the 503 of the GET beside it.
+($cdn, $first, $all, $status) = case('503 before its HEAD', [ { bad =>
+    { each => sub ($q) { $q->{method} eq 'HEAD' ? (delay => 0.3, status => 503)
+        : $q->{before} ? () : (status => 503, retry_after => 2) } } } ]);
+cmp_ok($first, '>=', 2, 'its Retry-After is heeded');
+is($status->{prefetch}{retries}, 1, 'one try was enough');
+
+# Blocks are held; the node has too much to do, and then gives no answer.
+my $mode = tmpdir('mode') . '/mode';
+spew($mode, 'ok');
+$cdn = cdn(nodes => [ { bad => { each => sub ($q) {
+    my $get = $q->{method} eq 'GET';
+    my $now = slurp($mode);
+    return $get ? (rate => 500_000) : () if $now eq 'ok';
+    return $get ? (drop => 1) : (hang => 1) if $now eq 'sick';
+    spew($mode, 'sick') if $get;
+    return (status => 503, retry_after => 1);
+} } } ]);
+$cdn->file('a.bin', $size, ++$count);
+$t->forget_commands->clear;
+my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn);
+my $id = $t->prepare($cdn->url('a.bin'), $size, $etag);
+$t->wait_line(qr/^~$id [2-9]/, 10);
+$sp->kill9;
+spew($mode, 'busy');
+$t->forget_commands->clear;
+$sp->start;
+is($t->wait_line(qr/^[+?]$id /, 20), "?$id failed", 'busy, then no answer');
+$sp->stop;
+$cdn->stop;
 
 # Several nodes at once.
 ($cdn) = case('three nodes of four', [ ({ limit_rate => '1m' }) x 4 ],
