@@ -11,15 +11,13 @@
 #include "url.h"
 
 enum {
-    KEY_MAX = 272,       /* a host, a colon, a port */
-    USER_ORIGINS = 8,    /* of one transfer: its own, and redirects' */
     BURST_NS = 20000000, /* of rate, that need not be waited for */
     SECOND_NS = 1000000000
 };
 
 struct origin {
     struct origin *next;
-    char key[KEY_MAX];
+    char key[ORIGINS_KEY_MAX];
     unsigned users;
     unsigned open;    /* connections */
     unsigned waiting; /* users that have none, and want one */
@@ -33,7 +31,9 @@ struct origins {
     struct origin *first;
 };
 
+/* Of one transfer: its own origin, and those that it was redirected to. */
 struct use {
+    struct use *next;
     struct origin *origin;
     unsigned open;
     bool waiting;
@@ -41,7 +41,7 @@ struct use {
 
 struct origins_user {
     struct origins *all;
-    struct use uses[USER_ORIGINS];
+    struct use *uses;
 };
 
 static uint64_t
@@ -93,8 +93,8 @@ origins_limit(struct origins *o, unsigned connections, uint64_t rate)
     pthread_mutex_unlock(&o->lock);
 }
 
-static int
-key_of(const char *url, char key[KEY_MAX])
+int
+origins_key(const char *url, char key[ORIGINS_KEY_MAX])
 {
     char host[256];
     uint16_t port;
@@ -105,7 +105,7 @@ key_of(const char *url, char key[KEY_MAX])
     for (char *c = host; *c != '\0'; c++) {
         *c = (char) tolower((unsigned char) *c);
     }
-    snprintf(key, KEY_MAX, "%s:%u", host, (unsigned) port);
+    snprintf(key, ORIGINS_KEY_MAX, "%s:%u", host, (unsigned) port);
     return 0;
 }
 
@@ -157,31 +157,35 @@ find_or_make(struct origins *o, const char *key)
 }
 
 static struct use *
+use_key(struct origins_user *u, const char *key)
+{
+    struct use *use = u->uses;
+
+    while (use != NULL && strcmp(use->origin->key, key) != 0) {
+        use = use->next;
+    }
+    if (use != NULL) {
+        return use;
+    }
+    use = calloc(1, sizeof(*use));
+    struct origin *origin = use != NULL ? find_or_make(u->all, key) : NULL;
+    if (origin == NULL) {
+        free(use);
+        return NULL;
+    }
+    origin->users++;
+    use->origin = origin;
+    use->next = u->uses;
+    u->uses = use;
+    return use;
+}
+
+static struct use *
 use_of(struct origins_user *u, const char *url)
 {
-    char key[KEY_MAX];
-    int i = 0;
+    char key[ORIGINS_KEY_MAX];
 
-    if (key_of(url, key) != 0) {
-        return NULL;
-    }
-    while (i < USER_ORIGINS && u->uses[i].origin != NULL
-           && strcmp(u->uses[i].origin->key, key) != 0)
-    {
-        i++;
-    }
-    if (i == USER_ORIGINS) {
-        return NULL;
-    }
-    struct use *use = &u->uses[i];
-    if (use->origin == NULL) {
-        use->origin = find_or_make(u->all, key);
-        if (use->origin == NULL) {
-            return NULL;
-        }
-        use->origin->users++;
-    }
-    return use;
+    return origins_key(url, key) == 0 ? use_key(u, key) : NULL;
 }
 
 static void
@@ -191,24 +195,6 @@ set_waiting(struct use *use, bool waiting)
         use->origin->waiting += waiting ? 1 : -1U;
         use->waiting = waiting;
     }
-}
-
-bool
-origins_has_room(struct origins *o, const char *url)
-{
-    char key[KEY_MAX];
-    bool room = true;
-
-    if (key_of(url, key) != 0) {
-        return true; /* the job will say what is wrong */
-    }
-    pthread_mutex_lock(&o->lock);
-    struct origin *origin = find(o, key);
-    if (origin != NULL && o->connections != 0) {
-        room = origin->open + origin->waiting < o->connections;
-    }
-    pthread_mutex_unlock(&o->lock);
-    return room;
 }
 
 /* ---- hooks ---- */
@@ -274,14 +260,32 @@ origins_hooks(struct origins_user *u)
     return (struct transfer_limits){ hook_open, hook_close, hook_took, u };
 }
 
-struct origins_user *
-origins_join(struct origins *o)
+static bool
+has_room_locked(struct origins *o, const char *key)
 {
-    struct origins_user *u = calloc(1, sizeof(*u));
+    const struct origin *origin = find(o, key);
 
+    return origin == NULL || o->connections == 0
+           || origin->open + origin->waiting < o->connections;
+}
+
+struct origins_user *
+origins_join(struct origins *o, const char *key)
+{
+    struct origins_user *u = NULL;
+
+    pthread_mutex_lock(&o->lock);
+    if (has_room_locked(o, key)) {
+        u = calloc(1, sizeof(*u));
+    }
     if (u != NULL) {
         u->all = o;
+        struct use *use = use_key(u, key);
+        if (use != NULL) {
+            set_waiting(use, true);
+        }
     }
+    pthread_mutex_unlock(&o->lock);
     return u;
 }
 
@@ -292,12 +296,14 @@ origins_leave(struct origins_user *u)
         return;
     }
     pthread_mutex_lock(&u->all->lock);
-    for (int i = 0; i < USER_ORIGINS && u->uses[i].origin != NULL; i++) {
-        struct use *use = &u->uses[i];
+    while (u->uses != NULL) {
+        struct use *use = u->uses;
 
+        u->uses = use->next;
         set_waiting(use, false);
         use->origin->open -= use->open;
         use->origin->users--;
+        free(use);
     }
     pthread_mutex_unlock(&u->all->lock);
     free(u);

@@ -8,6 +8,10 @@
 
 #include "transfer.h"
 
+enum {
+    ORIGINS_KEY_MAX = 272 /* a host, a colon, a port, a zero */
+};
+
 struct origins;
 struct origins_user;
 
@@ -19,11 +23,16 @@ void origins_free(struct origins *o);
  *  Connections that are open stay. */
 void origins_limit(struct origins *o, unsigned connections, uint64_t rate);
 
-/** origins_has_room(o, url): could a connection be opened now? */
-bool origins_has_room(struct origins *o, const char *url);
+/** origins_key(url, key): its origin, HOST:PORT. SHOAL_EINVAL. */
+int origins_key(const char *url, char key[ORIGINS_KEY_MAX]);
 
-/** origins_join(o): one transfer. NULL: out of memory. */
-struct origins_user *origins_join(struct origins *o);
+/**
+ * origins_join(o, key):
+ * One transfer, whose first connection is to that origin: it has its place
+ * from now on. NULL: as many as are allowed are open or awaited, or out of
+ * memory.
+ */
+struct origins_user *origins_join(struct origins *o, const char *key);
 
 /** origins_leave(u): its connections are closed. NULL is a no-op. */
 void origins_leave(struct origins_user *u);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "origins.h"
 #include "prefetch.h"
 #include "resource.h"
 
@@ -30,6 +31,8 @@ struct job {
     uint8_t url_key[RESOURCE_ID_LEN]; /* one at a time of each URL */
     enum prefetch_priority priority;
     struct prefetch_others others; /* its texts are the job's */
+    char origin[ORIGINS_KEY_MAX];  /* that is asked first */
+    struct origins_user *user;     /* while it runs */
 };
 
 enum {
@@ -73,6 +76,11 @@ struct settings *settings_create(const struct prefetch_options *o);
 struct settings *settings_get(struct prefetch *p);
 void settings_free(struct settings *s);
 
+/** settings_origin(s, url, key): the origin that is asked for it; "" where
+ *  there is none. */
+void settings_origin(const struct settings *s, const char *url,
+                     char key[ORIGINS_KEY_MAX]);
+
 /** settings_allow(s, url): may it be fetched, perhaps with https instead? */
 bool settings_allow(const struct settings *s, const char *url);
 
@@ -80,8 +88,9 @@ bool settings_allow(const struct settings *s, const char *url);
 
 /**
  * jobs_add_locked(p, r, priority, others):
- * What is queued already, with a lower priority, comes up to this one; what
- * is queued or running, is fine. Where the queue is full, a background job
+ * What is queued already, with a lower priority, comes up to this one, and its
+ * URL becomes this one, whose query may be newer; what is queued or running,
+ * is fine. Where the queue is full, a background job
  * gives way to one that somebody waits for.
  * Errors:  SHOAL_EFULL, SHOAL_ENOMEM.
  */

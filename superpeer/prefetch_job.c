@@ -8,6 +8,7 @@
 #include "blockmap.h"
 #include "cache.h"
 #include "clock.h"
+#include "digest.h"
 #include "dns.h"
 #include "guard.h"
 #include "log.h"
@@ -105,10 +106,31 @@ static const struct store_ops store_ops = { store_write, store_read,
 
 /* Can a node be asked whether it still has these very bytes? */
 static bool
-can_go_on(const struct resource *r)
+has_validator(const struct resource *r)
 {
     return strncmp(r->version, "etag:", 5) == 0
            || strncmp(r->version, "mtime:", 6) == 0;
+}
+
+/*
+ * What is held of it, and whether another run can go on with that. Not where
+ * nobody can tell whether it is of the file that the nodes then have; nor
+ * where others gave some, and the run did not come to its end: which blocks
+ * those are, and whether a CDN node bore out their root, is known no more.
+ */
+static uint32_t
+look_at_held(struct prefetch *p, const struct resource *r, bool *usable)
+{
+    struct cache_info info;
+
+    *usable = true;
+    if (cache_info(p->cache, r->id, &info) != 0) {
+        return 0;
+    }
+    uint32_t held = info.held;
+    *usable = has_validator(r) && (!info.copy || !digest_is_zero(info.root));
+    cache_info_fini(&info);
+    return held;
 }
 
 /* A node agrees: only now may another version of the URL go. */
@@ -118,10 +140,12 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
 {
     struct fill *f = ctx;
     struct cache *c = f->prefetch->cache;
+    bool usable;
 
     (void) r; /* the tracker's id counts, which is the job's */
     int err = cache_fill(c, f->resource, &f->set);
-    if (err == 0 && cache_held(c, f->set) > 0 && !can_go_on(f->resource)) {
+    if (err == 0 && look_at_held(f->prefetch, f->resource, &usable) > 0
+        && !usable) {
         cache_fill_end(c, f->set);
         f->set = NULL;
         cache_forget(c, f->resource->id);
@@ -214,30 +238,18 @@ keep_result(struct prefetch *p, struct fill *f, int err, struct outcome *out)
     stats_probes(p, f->transfer);
 }
 
-static bool
-has_blocks(struct prefetch *p, const uint8_t id[20])
-{
-    struct cache_info info;
-
-    if (cache_info(p->cache, id, &info) != 0) {
-        return false;
-    }
-    bool any = info.held > 0;
-    cache_info_fini(&info);
-    return any;
-}
-
 static void
-run_transfer(struct prefetch *p, struct fill *f,
-             const struct prefetch_others *others, struct outcome *out)
+run_transfer(struct prefetch *p, struct fill *f, const struct job *job,
+             struct outcome *out)
 {
+    const struct prefetch_others *others = &job->others;
     const char *supers[PREFETCH_OTHERS_MAX + 1] = { NULL };
     const struct resource *r = f->resource;
     const struct settings *s = f->settings;
     struct transfer_guard guard = guard_hooks(s->guard);
     struct lookup_hook lookup = dns_hook(p->dns);
-    struct origins_user *user = origins_join(p->origins);
-    struct transfer_limits limits = origins_hooks(user);
+    struct transfer_limits limits = origins_hooks(job->user);
+    bool usable, held = look_at_held(p, r, &usable) > 0;
     struct transfer_options o = {
         .url = r->url,
         .want = r,
@@ -251,7 +263,7 @@ run_transfer(struct prefetch *p, struct fill *f,
         .tickets = s->tickets,
         .root = others->has_root ? others->root : NULL,
         .nodes = s->nodes,
-        .resuming = has_blocks(p, r->id),
+        .resuming = held && usable,
         .start_permille = start_permille(p->name, r->id),
         .limits = &limits,
         .stop = &p->stop,
@@ -260,22 +272,23 @@ run_transfer(struct prefetch *p, struct fill *f,
     };
 
     memcpy(supers, others->urls, others->n * sizeof(supers[0]));
-    f->transfer = user != NULL ? transfer_create(&o) : NULL;
+    f->transfer = transfer_create(&o);
     if (f->transfer == NULL) {
         *out = (struct outcome){ .err = SHOAL_ENOMEM, .why = "out of memory" };
     } else {
         keep_result(p, f, transfer_run(f->transfer), out);
         transfer_free(f->transfer);
     }
-    origins_leave(user);
 }
 
-/* Nothing of it can be used any more, or its room is needed; or nobody could
- * tell later whether what is held belongs to what the nodes then have. */
+/* Nothing of it can be used any more, or its room is needed. */
 static bool
-is_final(int err, const struct resource *r)
+is_final(struct prefetch *p, int err, const struct resource *r)
 {
-    return !can_go_on(r) || err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
+    bool usable;
+
+    look_at_held(p, r, &usable);
+    return !usable || err == SHOAL_EDENIED || err == SHOAL_ENOTFOUND
            || err == SHOAL_ENOAGREE || err == SHOAL_EPRIVATE
            || err == SHOAL_EFULL || err == SHOAL_EIO;
 }
@@ -287,7 +300,7 @@ finish_job(struct prefetch *p, const struct resource *r,
     if (o->err == SHOAL_ESTOPPED || (o->err != 0 && p->stop)) {
         return;
     }
-    if (o->err != 0 && is_final(o->err, r)) {
+    if (o->err != 0 && is_final(p, o->err, r)) {
         cache_forget(p->cache, r->id);
     }
     stats_done(p, o->err == 0, r->size, o->took_ms);
@@ -315,7 +328,7 @@ job_run(struct prefetch *p, const struct job *job)
              url, r->size);
     struct settings *s = settings_get(p);
     f.settings = s;
-    run_transfer(p, &f, &job->others, &o);
+    run_transfer(p, &f, job, &o);
     settings_free(s);
     cache_fill_end(p->cache, f.set);
     o.took_ms = clock_ms() - begun;

@@ -49,13 +49,15 @@ others_copy(struct prefetch_others *to, const struct prefetch_others *from)
 static void
 job_free(struct job *j)
 {
+    origins_leave(j->user);
     others_fini(&j->others);
     resource_fini(&j->resource);
     free(j);
 }
 
 static struct job *
-job_create(const struct resource *r, const struct prefetch_others *others)
+job_create(const struct settings *s, const struct resource *r,
+           const struct prefetch_others *others)
 {
     struct resource plain;
     struct job *j = calloc(1, sizeof(*j));
@@ -77,6 +79,7 @@ job_create(const struct resource *r, const struct prefetch_others *others)
     }
     memcpy(j->url_key, plain.id, RESOURCE_ID_LEN);
     resource_fini(&plain);
+    settings_origin(s, r->url, j->origin);
     return j;
 }
 
@@ -128,6 +131,27 @@ take_out(struct prefetch *p, struct job **at)
     return job;
 }
 
+/* What it says of the same file counts: the query, which may be signed for
+ * some time, and who else has it. Without memory the older ones do. */
+static void
+renew(struct prefetch *p, struct job *job, const struct resource *r,
+      const struct prefetch_others *others)
+{
+    struct resource fresh;
+
+    others_copy(&job->others, others);
+    if (strcmp(job->resource.url, r->url) == 0
+        || resource_init(&fresh, r->url, r->size, r->provider, r->version)
+               != 0)
+    {
+        return;
+    }
+    memcpy(fresh.id, r->id, RESOURCE_ID_LEN);
+    resource_fini(&job->resource);
+    job->resource = fresh;
+    settings_origin(p->settings, r->url, job->origin);
+}
+
 /* It is among those that were queued: true. */
 static bool
 raise_queued(struct prefetch *p, const struct resource *r,
@@ -140,7 +164,7 @@ raise_queued(struct prefetch *p, const struct resource *r,
         if (*at == NULL) {
             continue;
         }
-        others_copy(&(*at)->others, others); /* else the older ones do */
+        renew(p, *at, r, others);
         if ((int) priority < i) {
             append(p, take_out(p, at), priority);
         }
@@ -189,7 +213,7 @@ jobs_add_locked(struct prefetch *p, const struct resource *r,
     {
         return SHOAL_EFULL;
     }
-    struct job *job = job_create(r, others);
+    struct job *job = job_create(p->settings, r, others);
     if (job == NULL) {
         return SHOAL_ENOMEM;
     }
@@ -200,10 +224,13 @@ jobs_add_locked(struct prefetch *p, const struct resource *r,
 /* Two versions of one URL would take each other's room; and a place is not
  * for waiting for a connection. */
 static bool
-can_run(const struct prefetch *p, const struct job *job)
+may_run(struct prefetch *p, struct job *job)
 {
-    return !has_url(p->running, job->url_key)
-           && origins_has_room(p->origins, job->resource.url);
+    if (has_url(p->running, job->url_key)) {
+        return false;
+    }
+    job->user = origins_join(p->origins, job->origin);
+    return job->user != NULL;
 }
 
 struct job *
@@ -215,7 +242,7 @@ jobs_next_locked(struct prefetch *p)
     for (int i = 0; i < PREFETCH_PRIORITIES; i++) {
         struct job **at = &p->queue[i];
 
-        while (*at != NULL && !can_run(p, *at)) {
+        while (*at != NULL && !may_run(p, *at)) {
             at = &(*at)->next;
         }
         if (*at != NULL) {
@@ -240,8 +267,8 @@ jobs_done_locked(struct prefetch *p, struct job *job)
     }
     *at = job->next;
     p->stats.running--;
-    pthread_cond_broadcast(&p->queued); /* its URL is free */
     job_free(job);
+    pthread_cond_broadcast(&p->queued); /* its URL is free */
 }
 
 void

@@ -70,3 +70,15 @@ settings_allow(const struct settings *s, const char *url)
     free(best);
     return allowed;
 }
+
+void
+settings_origin(const struct settings *s, const char *url,
+                char key[ORIGINS_KEY_MAX])
+{
+    char *best = guard_best(s->guard, url);
+
+    if (best == NULL || origins_key(best, key) != 0) {
+        key[0] = '\0';
+    }
+    free(best);
+}

@@ -65,6 +65,42 @@ wait_for { $mixed->status->{prefetch}{running} == 3 } 5, 'jobs that hang';
 cmp_ok(measure($size / 2), '>', 0.7 * $rate, 'beside three that hang');
 $mixed->stop;
 
+# Who waits for a connection takes no place: with two places and one connection
+# to an origin, the file of another one comes at once. Also where a burst of
+# commands comes before the first connection, and https is asked for http.
+my $dir = tmpdir('tls');
+my ($status, undef, $err) = run_cmd({ cwd => $dir }, qw(openssl req -x509
+    -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout x.key
+    -out x.pem -subj /CN=x -addext), "subjectAltName=DNS:$host");
+die "openssl: $err\n" if $status ne '0';
+nginx(name => 'tls', http => <<"EOC");
+    server {
+        listen 127.0.0.15:443 ssl;
+        ssl_certificate $dir/x.pem;
+        ssl_certificate_key $dir/x.key;
+        root $root;
+        limit_rate 300k;
+    }
+EOC
+make_file("$root/w$_", 2_000_000, $_, 1700000000) for 1 .. 3;
+my $quick = cdn(host => 'other.example.com',
+    nodes => [ { addr => '127.0.0.16' } ]);
+$quick->file('o.bin', 200_000);
+$t->forget_commands->clear;
+my $places = superpeer(trackers => [ $t->conf ], name => 'places',
+    origins => [ "https://$host", 'http://other.example.com:'
+        . $quick->port ],
+    resolve => [ "$host:443:127.0.0.15", $quick->resolve ],
+    settings => { origin_ca => "$dir/x.pem", limits =>
+        { origin_connections => 1, prefetch_jobs => 2, nodes_per_file => 1 }
+    });
+my @slow = map { $t->prepare("http://$host/w$_", 2_000_000) } 1 .. 3;
+$t->prepare($quick->url('o.bin'), 200_000);
+my $first = $t->wait_line(qr/^[+?]/, 40);
+like($first, qr/^\+\S+/, 'one file is there');
+ok(!(grep { $first =~ / ?$_ / } @slow), 'that of the origin that is free');
+$places->stop;
+
 # Connections. A limit of 3 for six files of two nodes each.
 $t->forget_commands->clear;
 spew($log, '');

@@ -133,4 +133,23 @@ is(outcome($t->prepare($_->url('l.bin'), 6 * $size)), '+', 'a link to a piece la
     for @links;
 is($trap->touched, 0, 'which nobody asked for');
 
+# Over many hosts: all of them are asked, and it ends.
+$sp->stop;
+my $q = free_port('127.0.0.17');
+my $chain = cdn(host => 'h0.chain.example.com', port => $q, nodes => [
+    { addr => '127.0.0.17', bad => { handler => sub ($q) {
+        my ($n) = $q->{h}{host} =~ /^h(\d+)\.chain\.example\.com:(\d+)/;
+        return (302, { Location => 'http://h' . ($n + 1)
+            . ".chain.example.com:$2/x" }, '') if $n < 15;
+        return ();
+    } } } ]);
+$chain->file('x', $size, 5);
+$t->forget_commands->clear;
+my $far = superpeer(trackers => [ $t->conf ], name => 'far',
+    origins => [ 'http://*.chain.example.com:*' ],
+    resolve => [ map { "h$_.chain.example.com:$q:127.0.0.17" } 0 .. 15 ]);
+my $far_id = $t->prepare($chain->url('x'), $size);
+like($t->wait_line(qr/^[+?]$far_id /, 20), qr/^\+/, 'fifteen hosts');
+$far->stop;
+
 finish();

@@ -93,35 +93,74 @@ test_bounded(void **state)
 }
 
 #define URL "http://cdn.example.com/a"
+#define KEY "cdn.example.com:80"
+
+static bool
+has_room(struct origins *o)
+{
+    struct origins_user *u = origins_join(o, KEY);
+
+    origins_leave(u);
+    return u != NULL;
+}
 
 static void
 test_connections(void **state)
 {
     struct origins *o = origins_create();
-    struct origins_user *one = origins_join(o), *two = origins_join(o);
+    struct origins_user *one = origins_join(o, KEY);
+    struct origins_user *two = origins_join(o, KEY);
     struct transfer_limits a = origins_hooks(one), b = origins_hooks(two);
 
     (void) state;
+    origins_limit(o, 3, 0);
+    assert_true(has_room(o));
     origins_limit(o, 2, 0);
-    assert_true(origins_has_room(o, URL));
+    assert_false(has_room(o)); /* both have their place */
     assert_true(a.open(a.ctx, URL));
-    assert_true(a.open(a.ctx, "https://CDN.example.com:80/b"));
-    assert_false(origins_has_room(o, URL));
-    assert_false(b.open(b.ctx, URL));
+    assert_false(a.open(a.ctx, "https://CDN.example.com:80/b"));
     assert_true(b.open(b.ctx, "http://cdn.example.com:81/"));
-    a.close(a.ctx, URL);
-    assert_false(a.open(a.ctx, URL)); /* the other one has none */
-    assert_false(origins_has_room(o, URL));
+    assert_false(has_room(o));
     assert_true(b.open(b.ctx, URL));
+    assert_false(has_room(o));
     a.close(a.ctx, URL);
+    assert_true(has_room(o));
     assert_true(b.open(b.ctx, URL));
-    origins_limit(o, 1, 0);
+    assert_false(a.open(a.ctx, URL));
     b.close(b.ctx, URL);
+    assert_false(has_room(o)); /* the other one waits for it */
+    assert_false(b.open(b.ctx, URL));
+    origins_limit(o, 1, 0);
     assert_false(a.open(a.ctx, URL));
     origins_leave(two);
     assert_true(a.open(a.ctx, URL));
     origins_leave(one);
-    assert_true(origins_has_room(o, URL));
+    assert_true(has_room(o));
+    origins_free(o);
+}
+
+/* A transfer that is redirected often. */
+static void
+test_many_origins(void **state)
+{
+    struct origins *o = origins_create();
+    struct origins_user *u = origins_join(o, KEY);
+    struct transfer_limits l = origins_hooks(u);
+    char url[64];
+
+    (void) state;
+    origins_limit(o, 1, 0);
+    for (int i = 0; i < 100; i++) {
+        snprintf(url, sizeof(url), "http://h%d.example.com/", i);
+        assert_true(l.open(l.ctx, url));
+        assert_false(l.open(l.ctx, url));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(url, sizeof(url), "http://h%d.example.com/", i);
+        l.close(l.ctx, url);
+        assert_true(l.open(l.ctx, url));
+    }
+    origins_leave(u);
     origins_free(o);
 }
 
@@ -129,7 +168,8 @@ static void
 test_rate(void **state)
 {
     struct origins *o = origins_create();
-    struct origins_user *one = origins_join(o), *two = origins_join(o);
+    struct origins_user *one = origins_join(o, KEY);
+    struct origins_user *two = origins_join(o, KEY);
     struct transfer_limits a = origins_hooks(one), b = origins_hooks(two);
 
     (void) state;
@@ -151,6 +191,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_an_id_once),
     cmocka_unit_test(test_bounded),
     cmocka_unit_test(test_connections),
+    cmocka_unit_test(test_many_origins),
     cmocka_unit_test(test_rate),
 };
 
