@@ -72,7 +72,7 @@ unlink_locked(struct cache_set **list, struct cache_set *set)
 
 /* Where the disk is full there may be no page to write the deletion to: it
  * is tried again when room is needed. */
-static void
+static bool
 delete_stored(struct cache *c, struct cache_set *set)
 {
     pthread_mutex_lock(&c->lock);
@@ -96,6 +96,7 @@ delete_stored(struct cache *c, struct cache_set *set)
     }
     pthread_cond_broadcast(&c->done);
     pthread_mutex_unlock(&c->lock);
+    return err == 0;
 }
 
 static const char *const words[CACHE_GONE_REASONS] = {
@@ -107,11 +108,13 @@ static const char *const words[CACHE_GONE_REASONS] = {
     "damaged",
 };
 
-/* All are told of before the first byte goes. */
-static void
+/* All are told of before the first byte goes. False where one has to be tried
+ * again. */
+static bool
 delete_list(struct cache *c, struct cache_set *list)
 {
     struct cache_set *next;
+    bool deleted = true;
 
     for (struct cache_set *set = list; set != NULL; set = set->next_url) {
         log_line(LOG_LEVEL_INFO, set->resource.id, "cache: deleted: %s",
@@ -123,8 +126,9 @@ delete_list(struct cache *c, struct cache_set *list)
     for (struct cache_set *set = list; set != NULL; set = next) {
         next = set->next_url;
         set->next_url = NULL;
-        delete_stored(c, set);
+        deleted = delete_stored(c, set) && deleted;
     }
+    return deleted;
 }
 
 static void
@@ -258,7 +262,9 @@ evict_make_room(struct cache *c, struct cache_set *set)
         pthread_mutex_lock(&c->lock);
         settled = settle_locked(c, set, &room, &list, &err);
         pthread_mutex_unlock(&c->lock);
-        delete_list(c, list.first);
+        if (list.first != NULL && !delete_list(c, list.first)) {
+            err = SHOAL_EFULL; /* more victims would not go, either */
+        }
     }
     return err;
 }
