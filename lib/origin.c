@@ -11,7 +11,8 @@
 #include "shoal.h"
 
 enum {
-    HEADER_MAX = 8192 /* bytes of one line that are looked at */
+    HEADER_MAX = 8192, /* bytes of one line that are looked at */
+    RETRY_MAX = 3600   /* seconds */
 };
 
 void
@@ -20,7 +21,7 @@ answer_reset(struct answer *a)
     memset(a, 0, sizeof(*a));
     a->length = ORIGIN_UNKNOWN;
     a->range_total = ORIGIN_UNKNOWN;
-    a->mtime = -1;
+    a->mtime = a->date = a->retry = -1;
 }
 
 static int
@@ -101,16 +102,23 @@ take_etag(struct answer *a, const char *value)
     }
 }
 
+/* As it was where it is none. */
 static void
-take_mtime(struct answer *a, const char *value)
+parse_date(const char *value, int64_t *out)
 {
     struct tm tm;
 
     memset(&tm, 0, sizeof(tm));
     const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     if (end != NULL && *end == '\0') {
-        a->mtime = timegm(&tm);
+        *out = timegm(&tm);
     }
+}
+
+static void
+take_mtime(struct answer *a, const char *value)
+{
+    parse_date(value, &a->mtime);
 }
 
 static void
@@ -210,13 +218,34 @@ take_digest(struct answer *a, const char *value)
     }
 }
 
+/* A date counts from the answer's own: the clocks need not agree. */
+static void
+reckon_retry(struct answer *a)
+{
+    if (a->date >= 0 && a->retry > a->date) {
+        int64_t wait = a->retry - a->date;
+
+        a->retry_after = wait > RETRY_MAX ? RETRY_MAX : (unsigned) wait;
+    }
+}
+
+static void
+take_date(struct answer *a, const char *value)
+{
+    parse_date(value, &a->date);
+    reckon_retry(a);
+}
+
 static void
 take_retry_after(struct answer *a, const char *value)
 {
     uint64_t n;
 
     if (parse_u64(&value, &n) == 0 && *value == '\0') {
-        a->retry_after = n > 3600 ? 3600 : (unsigned) n;
+        a->retry_after = n > RETRY_MAX ? RETRY_MAX : (unsigned) n;
+    } else {
+        parse_date(value, &a->retry);
+        reckon_retry(a);
     }
 }
 
@@ -235,6 +264,7 @@ static const struct {
     { "Link", take_link },
     { "Repr-Digest", take_digest },
     { "Digest", take_digest },
+    { "Date", take_date },
     { "Retry-After", take_retry_after },
 };
 

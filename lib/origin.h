@@ -20,6 +20,7 @@ struct answer {
     uint64_t range_total; /* its total, or ORIGIN_UNKNOWN */
     int64_t mtime;        /* Last-Modified, seconds since 1970; -1: none */
     unsigned retry_after; /* seconds; 0: none */
+    int64_t date, retry;  /* Date, and Retry-After where it is a date; -1 */
     bool has_range;       /* Content-Range parsed */
     bool coded;           /* Content-Encoding other than identity */
     bool no_share;        /* Cache-Control: private or no-store */

@@ -45,6 +45,41 @@ plain_answer(void **state)
 }
 
 static void
+retries(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned seconds;
+    } cases[] = {
+        { "Retry-After: 0\n", 0 },
+        { "Retry-After: 120\n", 120 },
+        { "Retry-After: 99999999\n", 3600 },
+        { "Retry-After: soon\n", 0 },
+        { "Retry-After: -1\n", 0 },
+        { "Date: Tue, 14 Nov 2023 22:13:20 GMT\n"
+          "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT\n",
+          30 },
+        { "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT\n"
+          "Date: Tue, 14 Nov 2023 22:13:20 GMT\n",
+          30 },
+        { "Date: Tue, 14 Nov 2023 22:13:20 GMT\n"
+          "Retry-After: Tue, 14 Nov 2023 22:13:19 GMT\n",
+          0 },
+        { "Date: Tue, 14 Nov 2023 22:13:20 GMT\n"
+          "Retry-After: Tue, 14 Nov 2073 22:13:19 GMT\n",
+          3600 },
+        { "Retry-After: Tue, 14 Nov 2023 22:13:50 GMT\n", 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer a = make(cases[i].text);
+
+        unit_expect(a.retry_after == cases[i].seconds, cases[i].text);
+    }
+}
+
+static void
 sizes(void **state)
 {
     static const struct {
@@ -228,6 +263,7 @@ unchanged(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(plain_answer),
+    cmocka_unit_test(retries),
     cmocka_unit_test(sizes),
     cmocka_unit_test(weak_and_odd_validators),
     cmocka_unit_test(private_answers),
