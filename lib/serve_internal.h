@@ -40,7 +40,7 @@ struct serve {
     void *ctx;
     uint16_t port;
     atomic_uint expected; /* port of a connection that is not counted */
-    char epoch[17]; /* of /have; random at each start */
+    char epoch[17];       /* of /have; random at each start */
     atomic_uint active;
     atomic_uint_fast64_t bytes;
     atomic_uint_fast64_t asked[SERVE_KINDS];
@@ -59,8 +59,8 @@ struct conn {
     uint64_t told_ms; /* when it was told news last; 0: never */
     bool above_limit;
     bool uncounted; /* serve_expect()'s */
-    bool head;    /* the request is a HEAD */
-    bool cut_off; /* the last answer did not get to its end */
+    bool head;      /* the request is a HEAD */
+    bool cut_off;   /* the last answer did not get to its end */
 };
 
 /* serve_conn.c; for MHD_start_daemon(), with the server as context. */
