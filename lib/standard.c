@@ -85,9 +85,36 @@ standard_usable(const struct transfer *t)
     return n;
 }
 
+/*
+ * A node that had what is wanted, and may have it again: that the others do
+ * not, decides nothing. Where blocks are held, any node may be the one that
+ * gave them.
+ */
+static const struct source *
+one_away(const struct transfer *t)
+{
+    const struct resource *r = t->o.want;
+
+    for (size_t i = 0; r != NULL && i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+        bool passing = is_network(s->error) || s->error == SHOAL_EHTTP;
+
+        if (s->kind == SOURCE_CDN && passing
+            && (t->o.resuming
+                || answer_agrees(&s->answer, r->size, r->version)))
+        {
+            return s;
+        }
+    }
+    return NULL;
+}
+
 static void
 fail_all(struct transfer *t, const struct source *failed)
 {
+    const struct source *away = one_away(t);
+
+    failed = away != NULL ? away : failed;
     if (failed == NULL) {
         transfer_fail(t, SHOAL_ENET, "%s: no CDN node", t->shown);
         return;
@@ -264,7 +291,7 @@ find_standard(struct transfer *t)
 static void
 fail_want(struct transfer *t, const struct tally *c)
 {
-    for (size_t i = 0; i < t->n_sources; i++) {
+    for (size_t i = 0; one_away(t) == NULL && i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->error == SHOAL_ENOAGREE) {

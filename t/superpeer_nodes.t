@@ -140,6 +140,36 @@ is($t->wait_line(qr/^[+?]$id /, 20), "?$id failed", 'busy, then no answer');
 $sp->stop;
 $cdn->stop;
 
+# A node gives some and goes away, and the other one has no such file, or
+# another: the set stays, and goes on when the node is back.
+for my $other (undef, $size + 1) {
+    my $what = defined $other ? 'another version' : 'no such file';
+    spew($mode, 'ok');
+    $cdn = cdn(nodes => [ { bad => { each => sub ($q) {
+        $q->{method} eq 'GET' && $q->{before} && slurp($mode) eq 'ok'
+            ? (drop => 1) : () } } }, {} ]);
+    my $path = make_file($cdn->node(0)->path('a.bin'), $size, ++$count,
+        1700000000);
+    make_file($cdn->node(1)->path('a.bin'), $other, $count) if $other;
+    $t->forget_commands->clear;
+    $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn);
+    $id = $t->prepare($cdn->url('a.bin'), $size, $etag);
+    is($t->wait_line(qr/^[+?]$id /, 40), "?$id failed",
+        "a node goes away, and the other one has $what");
+    my ($held) = map { $_->{held} } grep { $_->{id} eq $id }
+        @{ $sp->status->{sets} };
+    cmp_ok($held // 0, '>', 0, 'the set stays');
+    spew($mode, 'back');
+    $t->forget_commands->clear;
+    $t->prepare($cdn->url('a.bin'), $size, $etag);
+    like($t->wait_line(qr/^[+?]$id /, 40), qr/^\+$id \S+ cdn/, 'and goes on');
+    like($sp->stderr, qr/goes on with/, 'with what is held');
+    ok(http(GET => $sp->base . "/blocks/$id")->{body} eq slurp($path),
+        'right bytes');
+    $sp->stop;
+    $cdn->stop;
+}
+
 # Several nodes at once.
 ($cdn) = case('three nodes of four', [ ({ limit_rate => '1m' }) x 4 ],
     per_file => 3);
