@@ -94,32 +94,73 @@ reject(struct source *s, const struct resource *r)
     s->wasted += s->early_len;
 }
 
-/*
- * Take or reject a node that has answered. A HEAD that contradicts is asked
- * again by a GET: some heads lie (FIELD.md, lesson 3).
- */
-/* Where the version tells nothing, a node has to be like those that gave
- * blocks already. */
+/* Else blocks of two nodes are surely of one file only where they have a
+ * validator in common, or a layer tells. */
 static bool
-is_like_others(const struct transfer *t, const struct source *s,
+has_version(const struct resource *r)
+{
+    return strncmp(r->version, "etag:", 5) == 0
+           || strncmp(r->version, "mtime:", 6) == 0;
+}
+
+enum likeness {
+    LIKE,      /* those that give blocks, or gave some */
+    UNLIKE,    /* it shows another version */
+    UNKNOWABLE /* nothing to compare it by */
+};
+
+static enum likeness
+compare_with(const struct source *s, const struct source *other)
+{
+    if (!answer_same_version(&s->answer, &other->answer)) {
+        return UNLIKE;
+    }
+    return answer_comparable(&s->answer, &other->answer) ? LIKE : UNKNOWABLE;
+}
+
+static bool
+gives_blocks(const struct source *other, const struct source *s)
+{
+    return other->kind == SOURCE_CDN && other != s
+           && (other->usable || other->used > 0);
+}
+
+/*
+ * May it be taken beside the others? One that cannot be compared waits while
+ * another one is in use; when it takes over, what that one gave is forgotten.
+ */
+static enum likeness
+is_like_others(struct transfer *t, const struct source *s,
                const struct resource *r)
 {
-    if (strncmp(r->version, "etag:", 5) == 0
-        || strncmp(r->version, "mtime:", 6) == 0)
-    {
-        return true;
-    }
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *other = t->sources[i];
+    enum likeness found = LIKE;
 
-        if (other->kind == SOURCE_CDN && other != s
-            && (other->usable || other->used > 0)
-            && !answer_same_version(&s->answer, &other->answer))
-        {
-            return false;
+    for (size_t i = 0; i < t->n_sources && !has_version(r); i++) {
+        const struct source *other = t->sources[i];
+        enum likeness like =
+            gives_blocks(other, s) ? compare_with(s, other) : LIKE;
+
+        if (like == UNLIKE) {
+            return UNLIKE;
+        }
+        if (like == UNKNOWABLE && other->usable && t->trusted == NULL) {
+            found = UNKNOWABLE;
         }
     }
-    return true;
+    return found;
+}
+
+static void
+disown_unlike(struct transfer *t, const struct source *s,
+              const struct resource *r)
+{
+    for (size_t i = 0; i < t->n_sources && !has_version(r); i++) {
+        const struct source *other = t->sources[i];
+
+        if (gives_blocks(other, s) && compare_with(s, other) == UNKNOWABLE) {
+            fetch_disown(t, other);
+        }
+    }
 }
 
 void
@@ -155,6 +196,11 @@ begin_judge(struct transfer *t, struct source *s, const struct resource *r)
         }
         return;
     }
+    enum likeness like = agrees ? is_like_others(t, s, r) : LIKE;
+
+    if (like == UNKNOWABLE) {
+        return; /* its turn may come */
+    }
     s->judged = true;
     if (!agrees) {
         reject(s, r);
@@ -164,10 +210,11 @@ begin_judge(struct transfer *t, struct source *s, const struct resource *r)
         transfer_fail(t, SHOAL_EPRIVATE, "%s: private", s->name);
         return;
     }
-    if (!is_like_others(t, s, r)) {
+    if (like == UNLIKE) {
         node_failed(s, SHOAL_ENOAGREE, "other version than the first node's");
         return;
     }
+    disown_unlike(t, s, r);
     s->usable = true;
 }
 
@@ -268,6 +315,25 @@ copy_resource(struct transfer *t, const char *url, uint64_t size,
     return err;
 }
 
+static void
+take_nodes(struct transfer *t, bool opened)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind != SOURCE_CDN || s->opened != opened) {
+            continue;
+        }
+        if (s->node == NODE_KNOWN && !s->judged
+            && (s->by_get || s->probes == 0)) {
+            begin_judge(t, s, &t->resource);
+        }
+        if (s->usable && s->scheduled < 0) {
+            begin_enlist(t, s);
+        }
+    }
+}
+
 void
 begin_blocks(struct transfer *t, const char *url, uint64_t size,
              const char *version)
@@ -282,20 +348,8 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
         transfer_fail(t, err, "%s: %s", t->shown, shoal_strerror(err));
         return;
     }
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (s->kind != SOURCE_CDN) {
-            continue;
-        }
-        if (s->node == NODE_KNOWN && !s->judged
-            && (s->by_get || s->probes == 0)) {
-            begin_judge(t, s, &t->resource);
-        }
-        if (s->usable && s->scheduled < 0) {
-            begin_enlist(t, s);
-        }
-    }
+    take_nodes(t, true); /* where one node alone is taken, not in vain */
+    take_nodes(t, false);
     t->phase = PHASE_RUN;
     t->progress_ms = clock_ms();
     swarm_start(t);

@@ -369,6 +369,13 @@ answer_same_version(const struct answer *a, const struct answer *b)
 }
 
 bool
+answer_comparable(const struct answer *a, const struct answer *b)
+{
+    return (a->etag[0] != '\0' && b->etag[0] != '\0')
+           || (a->mtime >= 0 && b->mtime >= 0);
+}
+
+bool
 answer_unchanged(const struct answer *a, const struct answer *earlier)
 {
     bool etags = a->etag[0] != '\0' && earlier->etag[0] != '\0';

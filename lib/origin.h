@@ -62,6 +62,9 @@ bool answer_agrees(const struct answer *a, uint64_t size, const char *version);
  */
 bool answer_same_version(const struct answer *a, const struct answer *b);
 
+/** answer_comparable(a, b): do both have a strong ETag, or Last-Modified? */
+bool answer_comparable(const struct answer *a, const struct answer *b);
+
 /**
  * answer_unchanged(a, earlier):
  * May both be of one node that did not change the file: nothing that both

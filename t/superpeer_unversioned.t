@@ -48,4 +48,47 @@ $cdn->node(0)->start;
 $t->prepare($cdn->url('b.bin'), $size);
 whole($path, 'another file when the node is back: its bytes alone');
 
+# Two nodes that show nothing to tell their files apart by: one of them gives
+# all. Where the other one has to take over, it gives all.
+$sp->stop;
+$t->forget_commands->clear;
+my $bytes = 20_000_000;
+my $dir = tmpdir('files');
+my @files = map { make_file("$dir/$_", $bytes, $_) } 1, 2;
+
+sub bare($file, $first) {
+    return { bad => { each => sub ($q) {
+        return (drop => 1) if $first && $q->{before};
+        return (handler => sub ($q) {
+            my ($from, $to) =
+                ($q->{h}{range} // '') =~ /^bytes=(\d+)-(\d+)$/;
+            return (200, { 'Content-Length' => $bytes }, '')
+                if !defined $from;
+            open my $f, '<:raw', $file or die "$file: $!\n";
+            seek $f, $from, 0;
+            read $f, my $data, $to - $from + 1;
+            Time::HiRes::sleep(0.05 + length($data) / 20e6);
+            return (206, { 'Content-Range' => "bytes $from-$to/$bytes" },
+                $data);
+        });
+    } } };
+}
+
+for my $case ([ 'one node at a time', 0 ], [ 'a node that goes', 1 ]) {
+    my ($what, $goes) = @$case;
+    my $two = cdn(nodes => [ bare($files[0], $goes), bare($files[1], 0) ]);
+    $sp = superpeer(trackers => [ $t->conf ], cdn => $two,
+        settings => { limits => { nodes_per_file => 2 } });
+    $t->forget_commands->clear;
+    $id = $t->prepare($two->url("$goes.bin"), $bytes);
+    like($t->wait_line(qr/^[+?]$id /, 40), qr/^\+/, $what);
+    my $got = http(GET => $sp->base . "/blocks/$id")->{body};
+    my @same = grep { $got eq slurp($files[$_]) } 0, 1;
+    is("@same", $goes ? '1' : $same[0] // 'one', "$what: no mixture");
+    cmp_ok($sp->status->{prefetch}{wasted}{cdn}, '>', 0,
+        'what the first one gave is thrown away') if $goes;
+    $sp->stop;
+    $two->stop;
+}
+
 finish();
