@@ -14,7 +14,8 @@ enum {
     ROUNDS = 8, /* in the shortest limit */
     ROUND_MIN_MS = 20,
     ROUND_MAX_MS = 2000,
-    ESTABLISHED = 1 /* of TCP's states, as Linux numbers them */
+    ESTABLISHED = 1, /* of TCP's states, as Linux numbers them */
+    CLOSE_WAIT = 8   /* the client has sent all it will, and still reads */
 };
 
 struct stall {
@@ -284,7 +285,8 @@ stall_has_left(const struct stall_conn *c)
 {
     struct tcp_info info;
 
-    return tcp_info_of(c, &info) && info.tcpi_state != ESTABLISHED;
+    return tcp_info_of(c, &info) && info.tcpi_state != ESTABLISHED
+           && info.tcpi_state != CLOSE_WAIT;
 }
 
 void

@@ -72,7 +72,8 @@ void stall_del(struct stall *s, struct stall_conn *c);
 void stall_enter(struct stall_conn *c, enum stall_phase phase);
 void stall_pause(struct stall_conn *c, bool paused);
 
-/** stall_has_left(c): its client sends no more, so it is taken for gone. */
+/** stall_has_left(c): its connection is no more, by a reset or by us. A client
+ *  that only sends no more has not left: it may wait for its answer. */
 bool stall_has_left(const struct stall_conn *c);
 
 /** stall_ended(s, why): how many, since the start. */

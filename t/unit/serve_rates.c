@@ -159,7 +159,37 @@ nothing_for_who_left(void **state)
     mem_fini(&m);
 }
 
+/* One that sends no more still reads. */
+static void
+answers_who_sends_no_more(void **state)
+{
+    const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n"
+                          "Range: bytes=0-299999\r\n\r\n";
+    struct memory m;
+    struct serve *s = start(&m, RATE_SIZE, 0, 1000000);
+    char text[65536];
+    size_t len = 0;
+    ssize_t n;
+
+    (void) state;
+    int fd = dial(serve_port(s));
+    send(fd, request, strlen(request), 0);
+    shutdown(fd, SHUT_WR);
+    while ((n = recv(fd, text, sizeof(text), 0)) > 0) {
+        if (len == 0) {
+            assert_memory_equal(text, "HTTP/1.1 206 ", 13);
+        }
+        len += (size_t) n;
+    }
+    close(fd);
+    assert_int_equal(n, 0);
+    assert_true(len > 300000);
+    serve_stop(s);
+    mem_fini(&m);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(answers_who_sends_no_more),
     cmocka_unit_test(rates),
     cmocka_unit_test(stops_at_once),
     cmocka_unit_test(slow_rates),
