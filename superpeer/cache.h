@@ -11,7 +11,8 @@
  *   cannot be completed. After kill -9 all that was committed is there. After a
  *   power cut the last second may be lost, and the file may be damaged where
  *   the file system writes out of order: there is no fsync in between. So a
- *   block of an earlier run is compared with its hash before it is served.
+ *   block of an earlier run is compared with its hash before it is served, and
+ *   the trees are checked (db_check.h) after any end but a clean one.
  *   Blocks that are sent from where they lie (serve_ops.map) are there as
  *   long as their set, which is not evicted meanwhile. Where it has to go all
  *   the same, whoever sends some is disconnected, and what is deleted is not
