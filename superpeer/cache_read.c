@@ -238,7 +238,7 @@ read_stored(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
     long n = db_read(c->db, set->resource.id, block,
                      (size_t) (off % set->map.block_size), buf, len);
 
-    if (n == SHOAL_ENOTFOUND) {
+    if (n == SHOAL_ENOTFOUND || n == SHOAL_EVERIFY) {
         check_lose(c, set, block);
     }
     return n > 0 ? n : SHOAL_EIO;

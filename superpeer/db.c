@@ -14,12 +14,12 @@
 #include "shoal.h"
 
 enum {
-    FORMAT = 1,
+    FORMAT = 2,             /* 1 had each block in one value */
     SPARE_BYTES = 32 << 20, /* for deletions in a map that is full */
     NEARLY_FULL = 8 << 20,  /* bytes left on a disk that is called full */
     PAGE = 65536,           /* bytes, a multiple of all page sizes */
     READERS_MAX = 256,
-    IS_OVERFLOW = 4, /* P_OVERFLOW of mdb.c */
+    OTHER_FORMAT = -1 /* no error of LMDB's or the system's */
 };
 
 static const char *const names[] = { "info", "sets", "bits", "hashes",
@@ -33,69 +33,40 @@ db_val(const void *data, size_t len)
     return v;
 }
 
+static void
+put_number(uint8_t out[4], uint32_t n)
+{
+    out[0] = (uint8_t) (n >> 24);
+    out[1] = (uint8_t) (n >> 16);
+    out[2] = (uint8_t) (n >> 8);
+    out[3] = (uint8_t) n;
+}
+
 struct block_key
 db_key(const uint8_t *id, uint32_t block)
 {
     struct block_key k;
 
     memcpy(k.id, id, sizeof(k.id));
-    k.block[0] = (uint8_t) (block >> 24);
-    k.block[1] = (uint8_t) (block >> 16);
-    k.block[2] = (uint8_t) (block >> 8);
-    k.block[3] = (uint8_t) block;
+    put_number(k.block, block);
+    return k;
+}
+
+struct piece_key
+db_piece_key(const uint8_t *id, uint32_t block, uint32_t piece)
+{
+    struct piece_key k = { .block = db_key(id, block) };
+
+    put_number(k.piece, piece);
     return k;
 }
 
 bool
 db_is_of(const uint8_t *id, const MDB_val *key)
 {
-    return key->mv_size == sizeof(struct block_key)
+    return (key->mv_size == sizeof(struct block_key)
+            || key->mv_size == sizeof(struct piece_key))
            && memcmp(key->mv_data, id, RESOURCE_ID_LEN) == 0;
-}
-
-/* A large value has pages of its own behind a header, which LMDB believes
- * when it deletes it: struct MDB_page of mdb.c. */
-struct overflow {
-    uint64_t pgno;
-    uint16_t pad, flags;
-    uint32_t pages;
-};
-
-uint64_t
-db_overflow(const MDB_val *data)
-{
-    struct overflow h;
-
-    memcpy(&h, (const char *) data->mv_data - sizeof(h), sizeof(h));
-    return h.pgno;
-}
-
-bool
-db_is_within(const struct db *d, const MDB_val *data)
-{
-    uintptr_t at = (uintptr_t) data->mv_data - d->map;
-
-    return at < d->map_bytes && data->mv_size <= d->map_bytes - at;
-}
-
-bool
-db_is_sound(const struct db *d, const MDB_val *data, bool writing)
-{
-    uintptr_t at = (uintptr_t) data->mv_data - d->map;
-    struct overflow h;
-
-    if (at >= d->map_bytes) { /* a page that this transaction has changed */
-        return writing;
-    }
-    if (data->mv_size > d->map_bytes - at) {
-        return false;
-    }
-    if (at % d->page_size != sizeof(h)) { /* among others, on a tree's page */
-        return at % d->page_size + data->mv_size <= d->page_size;
-    }
-    memcpy(&h, (const char *) data->mv_data - sizeof(h), sizeof(h));
-    return h.pgno == at / d->page_size && h.flags == IS_OVERFLOW
-           && h.pages == (sizeof(h) - 1 + data->mv_size) / d->page_size + 1;
 }
 
 /* LMDB's and the system's errors in ours. LMDB says EIO when a write was cut
@@ -159,13 +130,11 @@ open_tables(struct db *d, MDB_txn *txn)
         data = db_val(&format, sizeof(format));
         return mdb_put(txn, d->table[INFO], &key, &data, 0);
     }
-    if (rc == 0
-        && (data.mv_size != sizeof(format)
-            || memcmp(data.mv_data, &format, sizeof(format)) != 0))
-    {
-        return MDB_CORRUPTED;
+    if (rc != 0 || data.mv_size != sizeof(format)) {
+        return rc != 0 ? rc : MDB_CORRUPTED;
     }
-    return rc;
+    memcpy(&d->format, data.mv_data, sizeof(d->format));
+    return d->format == FORMAT ? 0 : OTHER_FORMAT;
 }
 
 /* What blocks may take. A file that is larger than the cache may be now, as its
@@ -234,6 +203,9 @@ open_env(struct db *d)
                           MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD, 0600);
     }
     if (rc == 0) {
+        rc = mdb_env_get_fd(d->env, &d->fd);
+    }
+    if (rc == 0) {
         rc = mdb_env_stat(d->env, &stat);
     }
     if (rc == 0) {
@@ -271,20 +243,30 @@ close_env(struct db *d)
     }
 }
 
+static int
+begin_anew(struct db *d, int rc)
+{
+    char reason[128];
+
+    if (rc == OTHER_FORMAT) {
+        snprintf(reason, sizeof(reason),
+                 "has format %lu, which this version does not read",
+                 (unsigned long) d->format);
+    } else {
+        snprintf(reason, sizeof(reason), "is damaged: %s", mdb_strerror(rc));
+    }
+    close_env(d);
+    return db_folder_move_aside(d, reason) == 0 ? open_env(d) : rc;
+}
+
 /* Of the lock file nothing is needed: no other process has the file open. */
 static int
-open_again(struct db *d, int rc)
+open_again(struct db *d)
 {
     close_env(d);
     db_folder_forget_locks(d);
-    rc = open_env(d);
-    if (is_damage(rc)) {
-        close_env(d);
-        if (db_folder_move_aside(d, mdb_strerror(rc)) == 0) {
-            rc = open_env(d);
-        }
-    }
-    return rc;
+    int rc = open_env(d);
+    return is_damage(rc) ? begin_anew(d, rc) : rc;
 }
 
 static int
@@ -295,11 +277,15 @@ open_sound(struct db *d, char *why, size_t cap)
         return err;
     }
     int rc = open_env(d);
-    if (is_damage(rc) || rc == MDB_VERSION_MISMATCH) {
-        rc = open_again(d, rc);
+    if (rc == OTHER_FORMAT) {
+        rc = begin_anew(d, rc);
+    } else if (is_damage(rc) || rc == MDB_VERSION_MISMATCH) {
+        rc = open_again(d);
     }
     if (rc != 0) {
-        snprintf(why, cap, "cache %s: %s", d->path, mdb_strerror(rc));
+        snprintf(why, cap, "cache %s: %s", d->path,
+                 rc == OTHER_FORMAT ? "of another format, and in the way"
+                                    : mdb_strerror(rc));
         return SHOAL_EIO;
     }
     return 0;
@@ -414,10 +400,7 @@ db_sizes(struct db *d, uint64_t *map, uint64_t *file)
 {
     MDB_envinfo info;
     struct stat st;
-    int fd;
 
     *map = mdb_env_info(d->env, &info) == 0 ? info.me_mapsize : 0;
-    *file = mdb_env_get_fd(d->env, &fd) == 0 && fstat(fd, &st) == 0
-                ? (uint64_t) st.st_size
-                : 0;
+    *file = fstat(d->fd, &st) == 0 ? (uint64_t) st.st_size : 0;
 }

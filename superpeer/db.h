@@ -20,6 +20,12 @@ struct db;
 struct db_txn;
 struct db_hold; /* a read transaction */
 
+enum {
+    DB_PIECE = 65536 /* bytes: a block is stored in pieces of this size, the
+                        last one of a file may be shorter. Values of one size
+                        fit into whatever hole another one has left. */
+};
+
 enum db_state {
     DB_FILLING = 1,
     DB_COMPLETE = 2,
@@ -92,11 +98,11 @@ int db_put_block(struct db_txn *t, const uint8_t *id, uint32_t block,
 int db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block);
 
 /**
- * db_delete(d, rec, block_size):
+ * db_delete(d, rec):
  * Delete a set, in as many transactions as it takes. Its record is marked
  * first and goes last, so that one that was cut short is seen by db_each().
  */
-int db_delete(struct db *d, const struct db_record *rec, uint64_t block_size);
+int db_delete(struct db *d, const struct db_record *rec);
 
 /** db_map_was_full(d): was there no free page for a write? Asked once: false
  *  then until it happens again. */
@@ -112,24 +118,32 @@ int db_sync(struct db *d);
 /**
  * db_read(d, id, block, off, buf, len):
  * Copy up to ${len} bytes at ${off} of the block; how many, or
- * SHOAL_ENOTFOUND, which is not logged: the set may have been deleted. The
- * read transaction ends before return.
+ * SHOAL_ENOTFOUND, which is not logged: the set may have been deleted; or
+ * SHOAL_EVERIFY where the disk cannot read it. The read transaction ends
+ * before return.
  */
 long db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off,
              void *buf, size_t len);
 
+/** Bytes of a set. */
+struct db_range {
+    const uint8_t *id;
+    uint64_t block_size;
+    uint64_t off, len;
+};
+
 /**
- * db_find(d, id, first, n, out, cold):
- * Where ${n} blocks lie in the map of the file. They stay there, as they are,
- * until they are deleted or written anew; and until db_release() for whoever
- * called db_hold() before that. ${*cold}: some are not in memory, by a look at
- * both ends.
+ * db_find(d, range, out, most, cold):
+ * Where they lie in the map of the file: how many pieces, at most ${most}. They
+ * stay there, as they are, until they are deleted or written anew; and until
+ * db_release() for whoever called db_hold() before that. ${*cold}: some are not
+ * in memory, by a look at both ends.
  *
  * Errors:  SHOAL_EIO: one is missing, or so short that it lies among others
- *          and moves with them; not logged.
+ *          and moves with them; SHOAL_EFULL: more than ${most}; not logged.
  */
-int db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
-            struct iovec *out, bool *cold);
+int db_find(struct db *d, const struct db_range *range, struct iovec *out,
+            unsigned most, bool *cold);
 
 /** db_read_in(d, pieces, n): wait until the first MiB are in memory, or cannot
  *  be. */

@@ -32,25 +32,6 @@ advise(const struct db *d, const struct iovec *piece, int advice)
     madvise((void *) from, to - from, advice);
 }
 
-/* The map is advised to be read at random: a page that is missed comes alone,
- * and whatever else is wanted has to be asked for. */
-void
-db_read_ahead(const struct db *d, const MDB_val *data)
-{
-    struct iovec piece = { data->mv_data, data->mv_size };
-
-    if (data->mv_size < d->page_size || !db_is_within(d, data)
-        || is_in_memory(d, (char *) data->mv_data + data->mv_size - 1))
-    {
-        return;
-    }
-    size_t most = d->map_bytes - ((uintptr_t) data->mv_data - d->map);
-    if (piece.iov_len < READ_AHEAD) {
-        piece.iov_len = most < READ_AHEAD ? most : READ_AHEAD;
-    }
-    advise(d, &piece, MADV_WILLNEED);
-}
-
 static bool
 is_cold(const struct db *d, const struct iovec *pieces, uint32_t n)
 {
@@ -60,58 +41,70 @@ is_cold(const struct db *d, const struct iovec *pieces, uint32_t n)
     return !is_in_memory(d, pieces[0].iov_base) || !is_in_memory(d, end - 1);
 }
 
-/* Values on pages of their own, within the map; the pages are not looked at,
- * which would wait for each. */
+/* The piece of a block that lies at `off` of the set: from there on. */
 static int
-find_pieces(const struct db *d, MDB_txn *txn, const uint8_t *id,
-            uint32_t first, struct iovec *out, uint32_t n)
+find_piece(const struct db *d, MDB_txn *txn, const struct db_range *r,
+           uint64_t off, struct iovec *out)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        struct block_key k = db_key(id, first + i);
-        MDB_val key = db_val(&k, sizeof(k)), data;
+    uint64_t in_block = off % r->block_size;
+    size_t skip = (size_t) (in_block % DB_PIECE);
+    struct piece_key k = db_piece_key(r->id, (uint32_t) (off / r->block_size),
+                                      (uint32_t) (in_block / DB_PIECE));
+    MDB_val key = db_val(&k, sizeof(k)), data;
 
-        if (mdb_get(txn, d->table[BLOCKS], &key, &data) != 0
-            || data.mv_size < d->page_size || !db_is_within(d, &data))
-        {
-            return SHOAL_EIO;
-        }
-        out[i].iov_base = data.mv_data;
-        out[i].iov_len = data.mv_size;
+    if (mdb_get(txn, d->table[BLOCKS], &key, &data) != 0
+        || !db_has_pages(d, &data) || data.mv_size <= skip)
+    {
+        return SHOAL_EIO;
     }
+    out->iov_base = (char *) data.mv_data + skip;
+    out->iov_len = data.mv_size - skip;
     return 0;
 }
 
+/* Only the last one may be short. The pages are not looked at, which would
+ * wait for each. */
 static int
-check_pieces(const struct db *d, const struct iovec *pieces, uint32_t n)
+find_pieces(const struct db *d, MDB_txn *txn, const struct db_range *r,
+            struct iovec *out, unsigned most)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        MDB_val data = db_val(pieces[i].iov_base, pieces[i].iov_len);
+    uint64_t off = r->off, end = r->off + r->len;
+    unsigned n = 0;
 
-        if (!db_is_sound(d, &data, false)) {
+    while (off < end) {
+        uint64_t want = DB_PIECE - off % DB_PIECE;
+
+        if (n == most) {
+            return SHOAL_EFULL;
+        }
+        want = want < end - off ? want : end - off;
+        if (find_piece(d, txn, r, off, &out[n]) != 0 || out[n].iov_len < want)
+        {
             return SHOAL_EIO;
         }
+        out[n++].iov_len = (size_t) want;
+        off += want;
     }
-    return 0;
+    return (int) n;
 }
 
 /* LMDB gives pages of its own to values that are longer than half a page;
  * these are neither moved nor written while the value is there, other than
  * those of the tree. */
 int
-db_find(struct db *d, const uint8_t *id, uint32_t first, uint32_t n,
-        struct iovec *out, bool *cold)
+db_find(struct db *d, const struct db_range *range, struct iovec *out,
+        unsigned most, bool *cold)
 {
     MDB_txn *txn = db_reader_get(d);
     if (txn == NULL) {
         return SHOAL_EIO;
     }
-    int err = find_pieces(d, txn, id, first, out, n);
-    if (err == 0) {
-        *cold = is_cold(d, out, n);
-        err = *cold ? 0 : check_pieces(d, out, n);
+    int n = find_pieces(d, txn, range, out, most);
+    if (n > 0) {
+        *cold = is_cold(d, out, (uint32_t) n);
     }
     db_reader_put(d, txn);
-    return err;
+    return n;
 }
 
 /* How many pieces lie together, as those that were written together do. */

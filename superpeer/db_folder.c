@@ -171,14 +171,13 @@ db_folder_move_aside(struct db *d, const char *reason)
     db_folder_forget_locks(d);
     if (rename(from, to) != 0) {
         log_line(LOG_LEVEL_ERROR, NULL,
-                 "cache %s: data.mdb is damaged: %s; and it cannot be moved: "
-                 "%s",
-                 d->path, reason, strerror(errno));
+                 "cache %s: data.mdb %s; and it cannot be moved: %s", d->path,
+                 reason, strerror(errno));
         return SHOAL_EIO;
     }
     log_line(LOG_LEVEL_ERROR, NULL,
-             "cache %s: data.mdb is damaged: %s; moved to %s, a new one is "
-             "begun. Delete it to have its room",
+             "cache %s: data.mdb %s; moved to %s, a new one is begun. Delete "
+             "it to have its room",
              d->path, reason, name);
     return 0;
 }
@@ -210,7 +209,7 @@ check_trees(struct db *d, char *why, size_t cap)
 int
 db_folder_check(struct db *d, char *why, size_t cap)
 {
-    char mark[MARK_MAX], now[MARK_MAX], reason[256];
+    char mark[MARK_MAX], now[MARK_MAX], reason[256], words[300];
     int err = 0;
 
     read_mark(d, mark);
@@ -221,7 +220,8 @@ db_folder_check(struct db *d, char *why, size_t cap)
         err = check_trees(d, reason, sizeof(reason));
     }
     if (err == SHOAL_EVERIFY) {
-        err = db_folder_move_aside(d, reason);
+        snprintf(words, sizeof(words), "is damaged: %s", reason);
+        err = db_folder_move_aside(d, words);
     }
     if (err != 0) {
         snprintf(why, cap, "cache %s: %s", d->path,

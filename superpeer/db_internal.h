@@ -22,7 +22,7 @@ enum table {
     SETS,   /* id: struct stored and strings */
     BITS,   /* id: bitmap */
     HASHES, /* id and block: 32 bytes */
-    BLOCKS, /* id and block: the block */
+    BLOCKS, /* id, block and piece: bytes of the block */
     TABLES
 };
 
@@ -31,16 +31,23 @@ struct block_key {
     uint8_t block[4]; /* big-endian: in order */
 };
 
+struct piece_key {
+    struct block_key block;
+    uint8_t piece[4]; /* likewise */
+};
+
 struct db {
     char *path;
     uint64_t size, map_size; /* bytes; map_size: 0, or a test's */
     int lock_fd;
+    int fd; /* of the file, LMDB's */
     MDB_env *env;
     MDB_dbi table[TABLES];
     size_t page_size; /* LMDB's */
     uintptr_t map;    /* likewise, where it begins */
     size_t map_bytes;
     uint64_t limit_pages; /* for blocks; the others are for deletions */
+    uint32_t format;      /* that the file has */
     atomic_bool map_full, broken;
     pthread_mutex_t lock;       /* of the pool */
     MDB_txn *pool[DB_POOL_MAX]; /* reset read transactions */
@@ -55,7 +62,10 @@ struct db_txn {
 MDB_val db_val(const void *data, size_t len);
 struct block_key db_key(const uint8_t *id, uint32_t block);
 
-/** db_is_of(id, key): is it one of the set's blocks? */
+struct piece_key db_piece_key(const uint8_t *id, uint32_t block,
+                              uint32_t piece);
+
+/** db_is_of(id, key): is it of one of the set's blocks? */
 bool db_is_of(const uint8_t *id, const MDB_val *key);
 
 /** db_reader_get(d): a read transaction, one of the pool where there is one;
@@ -63,24 +73,35 @@ bool db_is_of(const uint8_t *id, const MDB_val *key);
 MDB_txn *db_reader_get(struct db *d);
 void db_reader_put(struct db *d, MDB_txn *txn);
 
-/** db_read_ahead(d, data): a value is about to be read: where it is not in
- *  memory, all of it is asked for. */
-void db_read_ahead(const struct db *d, const MDB_val *data);
-
-/** db_is_within(d, data): the value lies in the map. */
-bool db_is_within(const struct db *d, const MDB_val *data);
-
-/** db_is_sound(d, data, writing): the value lies in the map, and what LMDB
- *  keeps beside it is right; or it was found in a write transaction, on a page
- *  that this has changed. To be asked before it is read or deleted. */
-bool db_is_sound(const struct db *d, const MDB_val *data, bool writing);
-
 /** db_fail(d, id, what, rc): LMDB's or the system's error ${rc}, logged, as
  *  one of ours. */
 int db_fail(struct db *d, const uint8_t *id, const char *what, int rc);
 
 /** db_break(d, why): its trees are wrong; said once. */
 void db_break(struct db *d, const char *why);
+
+/* ---- db_value.c: values, where they lie ---- */
+
+/** db_has_pages(d, data): it has pages of its own there, which are not moved
+ *  while it is there; of what a write transaction has changed it is false. */
+bool db_has_pages(const struct db *d, const MDB_val *data);
+
+/** db_is_sound(d, data): it lies in the map, and what LMDB keeps beside it is
+ *  right. */
+bool db_is_sound(const struct db *d, const MDB_val *data);
+
+/** db_copy(d, data, off, buf, len): bytes of it; SHOAL_EVERIFY where the disk
+ *  cannot read them, SHOAL_EIO where it lies elsewhere. */
+int db_copy(struct db *d, const MDB_val *data, size_t off, void *buf,
+            size_t len);
+
+/**
+ * db_mend(d, id, data):
+ * Before a value is deleted in a write transaction: what LMDB keeps beside it,
+ * and believes, is as it has to be afterwards; where it was not, the log says
+ * so. 0, MDB_CORRUPTED (a tree is wrong), or the system's error.
+ */
+int db_mend(struct db *d, const uint8_t *id, const MDB_val *data);
 
 /** db_overflow(data): the first page of a value that has pages of its own;
  *  of others it says nothing. */
@@ -101,7 +122,8 @@ int db_folder_lock(struct db *d, char *why, size_t cap);
  */
 int db_folder_check(struct db *d, char *why, size_t cap);
 
-/** db_folder_move_aside(d, reason): a new file can be begun. */
+/** db_folder_move_aside(d, reason): a new file can be begun. "data.mdb
+ *  REASON" is what the log says. */
 int db_folder_move_aside(struct db *d, const char *reason);
 
 /** db_folder_forget_locks(d): removes LMDB's lock file. */

@@ -1,4 +1,5 @@
 /* db_read.c - what the cache's file holds. */
+#include <errno.h>
 #include <string.h>
 
 #include "db_internal.h"
@@ -6,8 +7,9 @@
 #include "log.h"
 #include "shoal.h"
 
-struct db_buffer {
-    void *data;
+struct bytes {
+    size_t off; /* of a value */
+    void *to;
     size_t len;
 };
 
@@ -82,10 +84,9 @@ each_one(struct db *d, MDB_txn *txn, MDB_val *key, const MDB_val *data,
 
     if (key->mv_size != RESOURCE_ID_LEN) {
         log_line(LOG_LEVEL_ERROR, NULL, "cache: a record's key is damaged");
-    } else if (!db_is_sound(d, data, false)
-               || parse_record(key, data, &rec) != 0
+    } else if (!db_is_sound(d, data) || parse_record(key, data, &rec) != 0
                || mdb_get(txn, d->table[BITS], key, &bits) != 0
-               || !db_is_sound(d, &bits, false))
+               || !db_is_sound(d, &bits))
     {
         each->damaged(each->ctx, key->mv_data);
     } else {
@@ -167,56 +168,56 @@ db_reader_put(struct db *d, MDB_txn *txn)
     }
 }
 
-static int
-find_value(struct db *d, MDB_txn *txn, enum table table, MDB_val *key,
-           MDB_val *data)
-{
-    int rc = mdb_get(txn, d->table[table], key, data);
-
-    if (rc == 0) {
-        db_read_ahead(d, data);
-    }
-    if (rc == 0 && !db_is_sound(d, data, false)) {
-        rc = MDB_CORRUPTED;
-    }
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        db_fail(d, key->mv_data, "read", rc);
-    }
-    return rc;
-}
-
+/* Bytes at `off` of the value; how many. */
 static long
-read_value(struct db *d, enum table table, const struct block_key *k,
-           size_t off, struct db_buffer *out)
+read_value(struct db *d, MDB_txn *txn, enum table table, MDB_val *key,
+           const struct bytes *out)
 {
-    MDB_val key = db_val(k, sizeof(*k)), data;
-    long n = SHOAL_ENOTFOUND;
+    MDB_val data;
 
-    MDB_txn *txn = db_reader_get(d);
-    if (txn == NULL) {
-        return SHOAL_EIO;
+    int rc = mdb_get(txn, d->table[table], key, &data);
+    if (rc == MDB_NOTFOUND || (rc == 0 && out->off >= data.mv_size)) {
+        return SHOAL_ENOTFOUND;
     }
-    int rc = find_value(d, txn, table, &key, &data);
-    if (rc == 0 && off < data.mv_size) {
-        size_t most = data.mv_size - off;
-
-        n = (long) (out->len < most ? out->len : most);
-        memcpy(out->data, (const char *) data.mv_data + off, (size_t) n);
-    } else if (rc != 0 && rc != MDB_NOTFOUND) {
-        n = SHOAL_EIO;
+    if (rc != 0) {
+        return db_fail(d, key->mv_data, "read", rc);
     }
-    db_reader_put(d, txn);
-    return n;
+    size_t n = data.mv_size - out->off;
+    n = out->len < n ? out->len : n;
+    int err = db_copy(d, &data, out->off, out->to, n);
+    if (err == SHOAL_EVERIFY) {
+        log_line(LOG_LEVEL_ERROR, key->mv_data,
+                 "cache: a block cannot be read: %s", strerror(EIO));
+    }
+    if (err == SHOAL_EIO) {
+        return db_fail(d, key->mv_data, "read", MDB_CORRUPTED);
+    }
+    return err == 0 ? (long) n : err;
 }
 
 long
 db_read(struct db *d, const uint8_t *id, uint32_t block, size_t off, void *buf,
         size_t len)
 {
-    struct block_key k = db_key(id, block);
-    struct db_buffer out = { buf, len };
+    size_t got = 0;
+    long n;
 
-    return read_value(d, BLOCKS, &k, off, &out);
+    MDB_txn *txn = db_reader_get(d);
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    do {
+        struct piece_key k =
+            db_piece_key(id, block, (uint32_t) ((off + got) / DB_PIECE));
+        MDB_val key = db_val(&k, sizeof(k));
+        struct bytes out = { (off + got) % DB_PIECE, (char *) buf + got,
+                             len - got };
+
+        n = read_value(d, txn, BLOCKS, &key, &out);
+        got += n > 0 ? (size_t) n : 0;
+    } while (n > 0 && got < len && (off + got) % DB_PIECE == 0);
+    db_reader_put(d, txn);
+    return got > 0 ? (long) got : n;
 }
 
 int
@@ -224,9 +225,15 @@ db_hash(struct db *d, const uint8_t *id, uint32_t block,
         uint8_t hash[DIGEST_LEN])
 {
     struct block_key k = db_key(id, block);
-    struct db_buffer out = { hash, DIGEST_LEN };
+    MDB_val key = db_val(&k, sizeof(k));
+    struct bytes out = { 0, hash, DIGEST_LEN };
 
-    long n = read_value(d, HASHES, &k, 0, &out);
+    MDB_txn *txn = db_reader_get(d);
+    if (txn == NULL) {
+        return SHOAL_EIO;
+    }
+    long n = read_value(d, txn, HASHES, &key, &out);
+    db_reader_put(d, txn);
     if (n == DIGEST_LEN) {
         return 0;
     }
@@ -288,6 +295,14 @@ db_hashes(struct db *d, const uint8_t *id, uint8_t *layer, uint32_t count)
     return rc == 0 ? 0 : db_fail(d, id, "read hashes", rc);
 }
 
+static bool
+is_block(const struct db_block *b, const MDB_val *key)
+{
+    return memcmp(b->id, key->mv_data, RESOURCE_ID_LEN) == 0
+           && b->block == block_of(key);
+}
+
+/* Each once, whatever pieces it has. */
 static int
 list_blocks(struct db *d, MDB_txn *txn, const struct db_block *after,
             struct db_block *out, size_t *n)
@@ -296,6 +311,7 @@ list_blocks(struct db *d, MDB_txn *txn, const struct db_block *after,
     struct block_key from = db_key(after != NULL ? after->id : none.id,
                                    after != NULL ? after->block : 0);
     MDB_val key = db_val(&from, sizeof(from)), data;
+    const struct db_block *last = after;
     size_t most = *n;
     MDB_cursor *cursor;
 
@@ -305,14 +321,12 @@ list_blocks(struct db *d, MDB_txn *txn, const struct db_block *after,
         return rc;
     }
     rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    if (rc == 0 && after != NULL && key.mv_size == sizeof(from)
-        && memcmp(key.mv_data, &from, sizeof(from)) == 0)
-    {
-        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-    }
-    while (rc == 0 && *n < most && key.mv_size == sizeof(from)) {
-        memcpy(out[*n].id, key.mv_data, RESOURCE_ID_LEN);
-        out[(*n)++].block = block_of(&key);
+    while (rc == 0 && *n < most && key.mv_size == sizeof(struct piece_key)) {
+        if (last == NULL || !is_block(last, &key)) {
+            memcpy(out[*n].id, key.mv_data, RESOURCE_ID_LEN);
+            out[*n].block = block_of(&key);
+            last = &out[(*n)++];
+        }
         rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
     mdb_cursor_close(cursor);

@@ -1,5 +1,6 @@
 /* db_write.c - transactions that change the cache's file, and deletion in
  * many of them. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +9,8 @@
 #include "shoal.h"
 
 enum {
-    DELETE_BLOCKS = 4096,    /* in one transaction */
-    DELETE_FEW = 16,         /* where pages are short, or large */
-    DELETE_BYTES = 256 << 20 /* the same: freed pages are listed in memory */
+    DELETE_PIECES = 4096 /* in one transaction, 256 MiB: the pages that it
+                            frees are listed in memory */
 };
 
 struct db_txn *
@@ -93,14 +93,66 @@ db_put_bits(struct db_txn *t, const uint8_t *id, const uint8_t *bits,
     return rc == 0 ? 0 : db_fail(t->db, id, "write the bitmap", rc);
 }
 
-/* Blocks leave the map's last pages to deletions, which need some, too. LMDB
- * has no such limit; but where it has put a block, its first page tells. */
+/* Up to `most` entries whose keys begin with `prefix`; how many is in
+ * `*n`. */
 static int
-put_whole(const struct db_txn *t, MDB_val *key, const void *data, size_t len)
+delete_some(struct db_txn *t, enum table table, const MDB_val *prefix,
+            int most, int *n)
 {
-    MDB_val whole = db_val(NULL, len);
+    MDB_val key = *prefix, data;
+    MDB_cursor *cursor;
 
-    int rc = mdb_put(t->txn, t->db->table[BLOCKS], key, &whole, MDB_RESERVE);
+    *n = 0;
+    int rc = mdb_cursor_open(t->txn, t->db->table[table], &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    while (rc == 0 && *n < most && key.mv_size >= prefix->mv_size
+           && memcmp(key.mv_data, prefix->mv_data, prefix->mv_size) == 0)
+    {
+        rc = db_mend(t->db, prefix->mv_data, &data);
+        if (rc == 0) {
+            rc = mdb_cursor_del(cursor, 0);
+        }
+        if (rc == 0) { /* it stands on the next one, which NEXT gives */
+            ++*n;
+            rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* What is overwritten was no block of its set: it is deleted, as LMDB would
+ * believe what it finds beside it. */
+static int
+reserve(const struct db_txn *t, MDB_val *key, MDB_val *data)
+{
+    MDB_dbi blocks = t->db->table[BLOCKS];
+    MDB_val want = *data;
+
+    int rc = mdb_put(t->txn, blocks, key, data, MDB_RESERVE | MDB_NOOVERWRITE);
+    if (rc != MDB_KEYEXIST) {
+        return rc;
+    }
+    rc = db_mend(t->db, key->mv_data, data);
+    if (rc == 0) {
+        rc = mdb_del(t->txn, blocks, key, NULL);
+    }
+    *data = want;
+    return rc == 0 ? mdb_put(t->txn, blocks, key, data, MDB_RESERVE) : rc;
+}
+
+/* Blocks leave the map's last pages to deletions, which need some, too. LMDB
+ * has no such limit; but where it has put a value, its first page tells. */
+static int
+put_piece(const struct db_txn *t, const struct piece_key *k, const void *data,
+          size_t len)
+{
+    MDB_val key = db_val(k, sizeof(*k)), whole = db_val(NULL, len);
+
+    int rc = reserve(t, &key, &whole);
     if (rc == 0 && len >= t->db->page_size
         && db_overflow(&whole) + len / t->db->page_size + 1
                > t->db->limit_pages)
@@ -119,8 +171,15 @@ db_put_block(struct db_txn *t, const uint8_t *id, uint32_t block,
 {
     struct block_key k = db_key(id, block);
     MDB_val key = db_val(&k, sizeof(k)), digest = db_val(hash, DIGEST_LEN);
+    int rc = 0;
 
-    int rc = put_whole(t, &key, data, len);
+    for (size_t off = 0; off < len && rc == 0; off += DB_PIECE) {
+        struct piece_key piece =
+            db_piece_key(id, block, (uint32_t) (off / DB_PIECE));
+
+        rc = put_piece(t, &piece, (const char *) data + off,
+                       len - off < DB_PIECE ? len - off : DB_PIECE);
+    }
     if (rc == 0) {
         rc = mdb_put(t->txn, t->db->table[HASHES], &key, &digest, 0);
     }
@@ -131,20 +190,14 @@ int
 db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block)
 {
     struct block_key k = db_key(id, block);
-    MDB_val key = db_val(&k, sizeof(k)), data;
+    MDB_val key = db_val(&k, sizeof(k));
+    int n;
 
-    int rc = mdb_del(t->txn, t->db->table[HASHES], &key, NULL);
-    if (rc == 0 || rc == MDB_NOTFOUND) {
-        rc = mdb_get(t->txn, t->db->table[BLOCKS], &key, &data);
-    }
+    int rc = delete_some(t, HASHES, &key, 1, &n);
     if (rc == 0) {
-        rc = db_is_sound(t->db, &data, true)
-                 ? mdb_del(t->txn, t->db->table[BLOCKS], &key, NULL)
-                 : MDB_CORRUPTED;
+        rc = delete_some(t, BLOCKS, &key, INT_MAX, &n);
     }
-    return rc == 0 || rc == MDB_NOTFOUND
-               ? 0
-               : db_fail(t->db, id, "drop a block", rc);
+    return rc == 0 ? 0 : db_fail(t->db, id, "drop a block", rc);
 }
 
 int
@@ -157,53 +210,25 @@ db_sync(struct db *d)
 
 /* ---- deletion ---- */
 
-/* Up to `most` entries of the set; how many is in `*n`. */
-static int
-delete_some(struct db_txn *t, enum table table, const uint8_t *id, int most,
-            int *n)
-{
-    struct block_key first = db_key(id, 0);
-    MDB_val key = db_val(&first, sizeof(first)), data;
-    MDB_cursor *cursor;
-
-    *n = 0;
-    int rc = mdb_cursor_open(t->txn, t->db->table[table], &cursor);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-    while (rc == 0 && *n < most && db_is_of(id, &key)) {
-        rc = db_is_sound(t->db, &data, true) ? mdb_cursor_del(cursor, 0)
-                                             : MDB_CORRUPTED;
-        if (rc == 0) { /* it stands on the next one, which NEXT gives */
-            ++*n;
-            rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-        }
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 static int
 delete_entry(struct db_txn *t, enum table table, const uint8_t *id)
 {
     MDB_val key = db_val(id, RESOURCE_ID_LEN);
+    int n;
 
-    int rc = mdb_del(t->txn, t->db->table[table], &key, NULL);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+    return delete_some(t, table, &key, 1, &n);
 }
 
 /* What one step of a deletion does, in a transaction of its own. */
 struct step {
     const struct db_record *rec;
-    int most; /* blocks */
     enum {
         STEP_MARK,   /* it is leaving */
         STEP_BLOCKS, /* some of them, with their hashes */
         STEP_RECORD,
         STEP_ALL /* a small set at once */
     } kind;
-    int done; /* blocks */
+    int done; /* pieces, or hashes */
 };
 
 static int
@@ -219,16 +244,17 @@ static int
 do_step(struct db_txn *t, struct step *s)
 {
     const uint8_t *id = s->rec->id;
+    MDB_val all = db_val(id, RESOURCE_ID_LEN);
     int rc = 0, hashes;
 
     if (s->kind == STEP_MARK) {
         return mark_leaving(t, s->rec);
     }
     if (s->kind != STEP_RECORD) {
-        rc = delete_some(t, BLOCKS, id, s->most, &s->done);
+        rc = delete_some(t, BLOCKS, &all, DELETE_PIECES, &s->done);
     }
     if (rc == 0 && s->kind != STEP_RECORD) {
-        rc = delete_some(t, HASHES, id, s->most, &hashes);
+        rc = delete_some(t, HASHES, &all, DELETE_PIECES, &hashes);
         s->done = hashes > s->done ? hashes : s->done;
     }
     if (rc == 0 && s->kind != STEP_BLOCKS) {
@@ -250,14 +276,11 @@ run_step(struct db *d, struct step *s)
 }
 
 int
-db_delete(struct db *d, const struct db_record *rec, uint64_t block_size)
+db_delete(struct db *d, const struct db_record *rec)
 {
-    uint64_t most = DELETE_BYTES / block_size;
     struct step s = { .rec = rec, .kind = STEP_ALL };
 
-    most = most > DELETE_BLOCKS ? DELETE_BLOCKS : most;
-    s.most = most > 0 ? (int) most : 1;
-    if (rec->size <= (uint64_t) s.most * block_size) {
+    if (rec->size <= (uint64_t) DELETE_PIECES * DB_PIECE) {
         return run_step(d, &s);
     }
     s.kind = STEP_MARK;
@@ -265,7 +288,7 @@ db_delete(struct db *d, const struct db_record *rec, uint64_t block_size)
     s.kind = STEP_BLOCKS;
     do {
         err = err == 0 ? run_step(d, &s) : err;
-    } while (err == 0 && s.done == s.most);
+    } while (err == 0 && s.done == DELETE_PIECES);
     s.kind = STEP_RECORD;
     return err == 0 ? run_step(d, &s) : err;
 }
@@ -274,12 +297,12 @@ int
 db_delete_unknown(struct db *d, const uint8_t *id)
 {
     struct db_record rec = { .id = id };
-    struct step s = { .rec = &rec, .most = DELETE_FEW, .kind = STEP_BLOCKS };
+    struct step s = { .rec = &rec, .kind = STEP_BLOCKS };
     int err = 0;
 
     do {
         err = run_step(d, &s);
-    } while (err == 0 && s.done == s.most);
+    } while (err == 0 && s.done == DELETE_PIECES);
     s.kind = STEP_RECORD;
     return err == 0 ? run_step(d, &s) : err;
 }

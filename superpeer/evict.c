@@ -81,7 +81,7 @@ delete_stored(struct cache *c, struct cache_set *set)
     pthread_mutex_unlock(&c->lock);
     int err = view_keep(c, set, 0, UINT32_MAX);
     if (err == 0) {
-        err = db_delete(c->db, &rec, set->map.block_size);
+        err = db_delete(c->db, &rec);
     }
     pthread_mutex_lock(&c->lock);
     unlink_locked(&c->leaving, set);

@@ -11,7 +11,8 @@ enum {
     BUCKETS_MIN = 256,
     PAGE = 4096,           /* bytes, LMDB's on all that we know */
     VALUE_HEADER = 16,     /* bytes, of an overflow page */
-    BLOCK_ENTRIES = 192,   /* bytes, of a block's keys and hash in the trees */
+    PIECE = 65536,         /* bytes, of a block in one value: DB_PIECE */
+    PIECE_ENTRIES = 192,   /* bytes, of keys and hash in the trees */
     SET_ENTRIES = 4 * PAGE /* bytes, record and bitmap */
 };
 
@@ -49,18 +50,17 @@ sets_fini(struct sets *s)
 static uint64_t
 stored_size(uint64_t len)
 {
-    return (len + VALUE_HEADER + PAGE - 1) / PAGE * PAGE + BLOCK_ENTRIES;
+    return (len + VALUE_HEADER + PAGE - 1) / PAGE * PAGE + PIECE_ENTRIES;
 }
 
 /* What the set takes of LMDB's file when it is complete. */
 static uint64_t
 footprint(const struct blockmap *m)
 {
-    if (m->count == 0) {
-        return SET_ENTRIES;
-    }
-    return (m->count - 1) * stored_size(m->block_size)
-           + stored_size(blockmap_length(m, m->count - 1)) + SET_ENTRIES;
+    uint64_t rest = m->size % PIECE;
+
+    return m->size / PIECE * stored_size(PIECE)
+           + (rest > 0 ? stored_size(rest) : 0) + SET_ENTRIES;
 }
 
 /* The identity of URL and provider alone. */

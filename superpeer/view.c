@@ -44,20 +44,6 @@ begin_locked(const struct cache *c, struct cache_set *set,
     return true;
 }
 
-/* What is asked for of whole blocks. */
-static void
-trim(struct iovec *pieces, uint32_t n, uint64_t skip, uint64_t len)
-{
-    uint64_t sum = 0;
-
-    pieces[0].iov_base = (char *) pieces[0].iov_base + skip;
-    pieces[0].iov_len -= skip;
-    for (uint32_t i = 0; i < n; i++) {
-        sum += pieces[i].iov_len;
-    }
-    pieces[n - 1].iov_len -= sum - len;
-}
-
 unsigned
 view_map(void *ctx, struct serve_set *set, struct serve_view *view,
          uint64_t off, uint64_t len)
@@ -67,7 +53,9 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     uint64_t size = cs->map.block_size;
     struct db_hold *hold = NULL;
 
-    if (len == 0 || (off + len - 1) / size - off / size >= view->max) {
+    struct db_range range = { cs->resource.id, size, off, len };
+
+    if (len == 0) {
         return 0;
     }
     view->first = (uint32_t) (off / size);
@@ -78,14 +66,10 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     if (!begun) {
         return 0;
     }
-    uint32_t n = view->last - view->first + 1;
-    if (db_find(c->db, cs->resource.id, view->first, n, view->pieces,
-                &view->cold)
-        == 0)
-    {
-        trim(view->pieces, n, off % size, len);
+    int n = db_find(c->db, &range, view->pieces, view->max, &view->cold);
+    if (n > 0) {
         set->view = view;
-        return n;
+        return (unsigned) n;
     }
     pthread_mutex_lock(&c->lock);
     hold = view_end_locked(cs, view);

@@ -232,6 +232,69 @@ a_damaged_block(void **state)
     assert_int_equal(moved(), 0);
 }
 
+/* The first page of a block has a header that LMDB believes: a wrong one is
+ * the block's damage, or nobody's, and not the file's. Each byte of it, and
+ * the whole page. */
+static void
+a_damaged_header(void **state)
+{
+    static uint8_t data[BLOCK];
+    size_t at = 16;
+
+    (void) state;
+    make_block(&r[1], 5, data, BLOCK);
+    while (memcmp(whole + at, data, 64) != 0) {
+        at += PAGE;
+    }
+    for (size_t i = 0; i <= 16; i++) {
+        uint8_t page[PAGE];
+
+        memcpy(page, whole + at - 16, PAGE);
+        if (i < 16) {
+            whole[at - 16 + i] ^= 0x41;
+        } else {
+            memset(whole + at - 16, 0, PAGE);
+        }
+        store_file(whole, whole_len);
+        memcpy(whole + at - 16, page, PAGE);
+        struct cache *c = open_cache(64 * MIB);
+        assert_int_equal(all_right_blocks(c), BLOCKS - (i == 16));
+        cache_forget(c, r[1].id);
+        assert_int_equal(fill_all(c, &r[1]), 0);
+        assert_int_equal(all_right_blocks(c), BLOCKS);
+        cache_close(c);
+        c = open_cache(64 * MIB);
+        assert_int_equal(moved(), 0);
+        assert_int_equal(all_right_blocks(c), BLOCKS);
+        cache_close(c);
+    }
+}
+
+/* The disk cannot read the last blocks, as where the file is cut short behind
+ * LMDB's back: an error, and no signal. They are dropped, and fetched again. */
+static void
+pages_that_cannot_be_read(void **state)
+{
+    char name[128];
+
+    (void) state;
+    struct cache *c = open_cache(64 * MIB);
+    name_of("data.mdb", name);
+    assert_int_equal(truncate(name, (off_t) (whole_len / 2 / PAGE * PAGE)), 0);
+    unsigned right = all_right_blocks(c);
+    assert_true(right > 0 && right < BLOCKS);
+    assert_int_equal(all_right_blocks(c), right);
+    for (unsigned i = 0; i < SETS; i++) {
+        assert_int_equal(fill_all(c, &r[i]), 0);
+    }
+    assert_int_equal(all_right_blocks(c), BLOCKS);
+    cache_close(c);
+    c = open_cache(64 * MIB);
+    assert_int_equal(moved(), 0);
+    assert_int_equal(all_right_blocks(c), BLOCKS);
+    cache_close(c);
+}
+
 static void
 expect_anew(void)
 {
@@ -443,9 +506,14 @@ run(void)
 {
     static const struct CMUnitTest tests[] = {
         DAMAGE(after_a_kill), /* first: it forks */
-        DAMAGE(a_damaged_block),  DAMAGE(rubbish),
-        DAMAGE(cut_short),        DAMAGE(emptied),
-        DAMAGE(a_damaged_record), DAMAGE(damaged_pages),
+        DAMAGE(a_damaged_block),
+        DAMAGE(a_damaged_header),
+        DAMAGE(pages_that_cannot_be_read),
+        DAMAGE(rubbish),
+        DAMAGE(cut_short),
+        DAMAGE(emptied),
+        DAMAGE(a_damaged_record),
+        DAMAGE(damaged_pages),
         DAMAGE(damaged_anywhere),
     };
 
