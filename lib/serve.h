@@ -15,6 +15,7 @@ struct havelog;
 struct serve_view {
     struct serve_view *next, *prev; /* of the provider */
     uint32_t first, last;           /* blocks; of the provider */
+    bool kept;                      /* likewise */
     int fd;                         /* whose answer it is */
     struct iovec *pieces;
     unsigned max; /* pieces that there is room for */

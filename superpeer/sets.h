@@ -55,7 +55,8 @@ struct cache_set {
     struct cache_set *next_touched;       /* writer.c's */
     struct sets_list *list;               /* NULL: in none */
     struct serve_view *views; /* of blocks in LMDB's map (view.c) */
-    struct db_hold *hold;     /* while deleted ones are looked at */
+    unsigned kept;            /* of them, that look at deleted ones */
+    struct db_hold *hold;     /* as long as there are any of these */
 };
 
 struct sets_list {

@@ -35,6 +35,7 @@ begin_locked(const struct cache *c, struct cache_set *set,
             return false;
         }
     }
+    v->kept = false;
     v->prev = NULL;
     v->next = set->views;
     if (v->next != NULL) {
@@ -93,7 +94,8 @@ view_end_locked(struct cache_set *set, struct serve_view *view)
     if (view->next != NULL) {
         view->next->prev = view->prev;
     }
-    if (set->views == NULL) {
+    set->kept -= view->kept;
+    if (set->kept == 0) {
         hold = set->hold;
         set->hold = NULL;
     }
@@ -111,25 +113,27 @@ view_break_locked(struct cache_set *set, uint32_t first, uint32_t last)
     }
 }
 
-static bool
-is_looked_at_locked(const struct cache_set *set, uint32_t first, uint32_t last)
+static void
+mark_locked(struct cache_set *set, uint32_t first, uint32_t last)
 {
-    for (const struct serve_view *v = set->views; v != NULL; v = v->next) {
-        if (covers(v, first, last)) {
-            return true;
+    for (struct serve_view *v = set->views; v != NULL; v = v->next) {
+        if (!v->kept && covers(v, first, last)) {
+            v->kept = true;
+            set->kept++;
         }
     }
-    return false;
 }
 
 /* Nobody begins to look at these blocks any more: the set is gone, or they
- * are not held. One hold is enough, if it was there before. */
+ * are not held. One hold is enough, if it was there before; whoever comes
+ * later, to see other blocks, does not make it last longer. */
 int
 view_keep(struct cache *c, struct cache_set *set, uint32_t first,
           uint32_t last)
 {
     pthread_mutex_lock(&c->lock);
-    bool needed = set->hold == NULL && is_looked_at_locked(set, first, last);
+    mark_locked(set, first, last);
+    bool needed = set->kept > 0 && set->hold == NULL;
     pthread_mutex_unlock(&c->lock);
     if (!needed) {
         return 0;
@@ -139,7 +143,7 @@ view_keep(struct cache *c, struct cache_set *set, uint32_t first,
         return SHOAL_EFULL;
     }
     pthread_mutex_lock(&c->lock);
-    if (set->views != NULL && set->hold == NULL) {
+    if (set->kept > 0 && set->hold == NULL) {
         set->hold = hold;
         hold = NULL;
     }

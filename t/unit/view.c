@@ -293,6 +293,40 @@ a_dropped_block_stays_where_it_was(void **state)
     resource_fini(&other);
 }
 
+/* There is somebody who looks at the set at any time. That keeps what was
+ * dropped for those who saw it, and not for those who came later: else no page
+ * would be used again. */
+static void
+those_who_come_later_hold_nothing(void **state)
+{
+    struct cache *c = open_cache();
+    struct cache_stats stats;
+    struct resource r, other;
+    struct reader reader[2];
+
+    (void) state;
+    make_resource(&r, 1, 20 * BLOCK);
+    struct cache_set *set = fill(c, &r, 1);
+    look(c, &r, 5 * BLOCK, 5 * BLOCK, &reader[0]);
+    cache_drop(c, set, 7);
+    cache_fill_end(c, set);
+    for (unsigned i = 1; i < 20; i++) {
+        look(c, &r, 0, 2 * BLOCK, &reader[i % 2]);
+        assert_int_equal(reader[i % 2].n, 2);
+        look_away(c, &reader[(i + 1) % 2]);
+        make_resource(&other, 1 + i, 8 * MIB);
+        cache_fill_end(c, fill(c, &other, 1 + i));
+        cache_forget(c, other.id);
+        resource_fini(&other);
+    }
+    check_bytes(&reader[1], 1);
+    look_away(c, &reader[1]);
+    cache_get_stats(c, &stats);
+    assert_true(stats.file_bytes < 32 * MIB);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int
@@ -303,6 +337,7 @@ main(void)
         TEST(does_not_show_everything),
         TEST(a_deleted_set_stays_where_it_was),
         TEST(a_dropped_block_stays_where_it_was),
+        TEST(those_who_come_later_hold_nothing),
     };
 
     if (mkdtemp(folder) == NULL) {
