@@ -86,7 +86,8 @@ db_fail(struct db *d, const uint8_t *id, const char *what, int rc)
         atomic_store(&d->map_full, true);
     }
     if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_PANIC
-        || rc == MDB_CURSOR_FULL || rc == MDB_PAGE_FULL)
+        || rc == MDB_CURSOR_FULL || rc == MDB_PAGE_FULL
+        || rc == MDB_BAD_TXN) /* after an error that LMDB passed over */
     {
         db_break(d, mdb_strerror(rc));
     }

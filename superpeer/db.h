@@ -140,7 +140,8 @@ struct db_range {
  * in memory, by a look at both ends.
  *
  * Errors:  SHOAL_EIO: one is missing, or so short that it lies among others
- *          and moves with them; SHOAL_EFULL: more than ${most}; not logged.
+ *          and moves with them; SHOAL_EFULL: more than ${most}. Neither is
+ *          logged.
  */
 int db_find(struct db *d, const struct db_range *range, struct iovec *out,
             unsigned most, bool *cold);

@@ -43,8 +43,8 @@ is_cold(const struct db *d, const struct iovec *pieces, uint32_t n)
 
 /* The piece of a block that lies at `off` of the set: from there on. */
 static int
-find_piece(const struct db *d, MDB_txn *txn, const struct db_range *r,
-           uint64_t off, struct iovec *out)
+find_piece(struct db *d, MDB_txn *txn, const struct db_range *r, uint64_t off,
+           struct iovec *out)
 {
     uint64_t in_block = off % r->block_size;
     size_t skip = (size_t) (in_block % DB_PIECE);
@@ -52,9 +52,11 @@ find_piece(const struct db *d, MDB_txn *txn, const struct db_range *r,
                                       (uint32_t) (in_block / DB_PIECE));
     MDB_val key = db_val(&k, sizeof(k)), data;
 
-    if (mdb_get(txn, d->table[BLOCKS], &key, &data) != 0
-        || !db_has_pages(d, &data) || data.mv_size <= skip)
-    {
+    int rc = mdb_get(txn, d->table[BLOCKS], &key, &data);
+    if (rc != 0 && rc != MDB_NOTFOUND) {
+        return db_fail(d, r->id, "find a block", rc);
+    }
+    if (rc != 0 || !db_has_pages(d, &data) || data.mv_size <= skip) {
         return SHOAL_EIO;
     }
     out->iov_base = (char *) data.mv_data + skip;
@@ -65,7 +67,7 @@ find_piece(const struct db *d, MDB_txn *txn, const struct db_range *r,
 /* Only the last one may be short. The pages are not looked at, which would
  * wait for each. */
 static int
-find_pieces(const struct db *d, MDB_txn *txn, const struct db_range *r,
+find_pieces(struct db *d, MDB_txn *txn, const struct db_range *r,
             struct iovec *out, unsigned most)
 {
     uint64_t off = r->off, end = r->off + r->len;
