@@ -13,9 +13,10 @@ enum {
     HAVE_MAX_MS = 2000, /* while nothing new comes */
     HAVE_FAILED_MS = 1000,
     HASHES_MS = 500,
-    SMALL_MS = 5000, /* bitmap and hashes must come within */
-    RENEW_MS = 5000, /* a URL with a new ticket may take that long */
-    OWN_TICKET_S = 3600
+    SMALL_MS = 5000,    /* bitmap and hashes must come within */
+    RENEW_MS = 5000,    /* a URL with a new ticket may take that long */
+    OWN_TICKET_S = 300, /* for what is under way */
+    CLOCKS_S = 60       /* that the other's clock may be ahead */
 };
 
 /* They can be checked only where a root is known. */
@@ -123,17 +124,29 @@ swarm_lost(struct transfer *t, struct source *s)
     swarm_refresh(t, s);
 }
 
-/* A super peer that has keys needs no tracker for that. */
+/* A tracker gave leave, with a ticket of our keys, whose time is over? */
+static bool
+has_expired(const struct transfer *t, const char *ticket, uint64_t now)
+{
+    return *ticket != '\0'
+           && ticket_check(t->o.tickets, t->id, ticket, 0) == NULL
+           && ticket_check(t->o.tickets, t->id, ticket, now + CLOCKS_S)
+                  != NULL;
+}
+
+/* A super peer that has keys needs no tracker for that; but nobody gets a
+ * ticket of it who just says 403. */
 static bool
 renew_alone(struct transfer *t, struct source *s)
 {
     int bare = (int) ask_bare_len(s->url);
+    const char *old = s->url + bare;
+    uint64_t now = (uint64_t) time(NULL);
     char ticket[TICKET_TEXT_MAX], *url;
 
-    if (t->o.tickets == NULL
-        || ticket_make(t->o.tickets, t->id,
-                       (uint64_t) time(NULL) + OWN_TICKET_S, ticket)
-               != 0
+    old += *old != '\0' ? strlen("?t=") : 0;
+    if (t->o.tickets == NULL || !has_expired(t, old, now)
+        || ticket_make(t->o.tickets, t->id, now + OWN_TICKET_S, ticket) != 0
         || asprintf(&url, "%.*s%ct=%s", bare, s->url,
                     memchr(s->url, '?', (size_t) bare) != NULL ? '&' : '?',
                     ticket)

@@ -66,6 +66,9 @@ is($got->{super}, 0, 'no ticket: nothing from the holder');
 cmp_ok($denied, '>=', 1, 'which refused it');
 
 ($got, $denied) = copy('keys', '', %keyed);
-cmp_ok($got->{super}, '>', 0, 'no ticket, and keys: it makes its own');
+is($got->{super}, 0, 'no ticket, and keys: it makes none for anybody');
+
+($got, $denied) = copy('other', 't=' . ticket('77' x 32, $id, time - 1), %keyed);
+is($got->{super}, 0, 'nor where it did not get one of its keys');
 
 finish();
