@@ -218,6 +218,12 @@ struct cache_info {
 int cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out);
 void cache_info_fini(struct cache_info *info);
 
+/** cache_pin_complete(c, id, out): a complete set is pinned, as cache_pin()
+ *  does, and cannot go between that and its information. SHOAL_ENOTFOUND,
+ *  SHOAL_ENOMEM. */
+int cache_pin_complete(struct cache *c, const uint8_t id[20],
+                       struct cache_info *out);
+
 /**
  * cache_list_some(c, cursor, most, out, n):
  * Some sets, about ${most}, under a short lock; ${*cursor} is 0 at first and

@@ -183,17 +183,43 @@ cache_remove(struct cache *c, const uint8_t id[20])
     return err;
 }
 
+static void
+pin_locked(struct cache *c, struct cache_set *set)
+{
+    if (c->pin_ms > 0) {
+        set->last_use_us = cache_now_us();
+        sets_pin(&c->sets, set, clock_ms() + c->pin_ms);
+        cache_touch_locked(c, set);
+    }
+}
+
 void
 cache_pin(struct cache *c, const uint8_t id[20])
 {
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
-    if (set != NULL && c->pin_ms > 0) {
-        set->last_use_us = cache_now_us();
-        sets_pin(&c->sets, set, clock_ms() + c->pin_ms);
-        cache_touch_locked(c, set);
+    if (set != NULL) {
+        pin_locked(c, set);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+int
+cache_pin_complete(struct cache *c, const uint8_t id[20],
+                   struct cache_info *out)
+{
+    int err = SHOAL_ENOTFOUND;
+
+    pthread_mutex_lock(&c->lock);
+    struct cache_set *set = sets_find(&c->sets, id);
+    if (set != NULL && set->complete) {
+        err = cache_info_locked(set, out);
+    }
+    if (err == 0) {
+        pin_locked(c, set);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return err;
 }
 
 int

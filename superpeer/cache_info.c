@@ -9,8 +9,8 @@ enum {
     LIST_SETS = 64 /* copied while the lock is held */
 };
 
-static int
-fill_info(const struct cache_set *set, struct cache_info *out)
+int
+cache_info_locked(const struct cache_set *set, struct cache_info *out)
 {
     memset(out, 0, sizeof(*out));
     memcpy(out->id, set->resource.id, sizeof(out->id));
@@ -51,7 +51,7 @@ cache_info(struct cache *c, const uint8_t id[20], struct cache_info *out)
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL) {
-        err = fill_info(set, out);
+        err = cache_info_locked(set, out);
     }
     pthread_mutex_unlock(&c->lock);
     return err;
@@ -76,7 +76,7 @@ add_one(struct some *s, const struct cache_set *set)
         s->list = list;
         s->room = room;
     }
-    int err = fill_info(set, &s->list[s->n]);
+    int err = cache_info_locked(set, &s->list[s->n]);
     s->n += err == 0;
     return err;
 }
@@ -141,7 +141,7 @@ list_one(struct cache_set *set, void *ctx)
         l->cap = cap;
     }
     if (l->err == 0) {
-        l->err = fill_info(set, &l->list[l->n]);
+        l->err = cache_info_locked(set, &l->list[l->n]);
         l->n += l->err == 0;
     }
 }

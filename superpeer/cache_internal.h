@@ -81,6 +81,9 @@ void cache_unuse_locked(struct cache *c, struct cache_set *set);
  *  minute. */
 void cache_touch_locked(struct cache *c, struct cache_set *set);
 
+/** cache_info_locked(set, out): as cache_info(). */
+int cache_info_locked(const struct cache_set *set, struct cache_info *out);
+
 /** cache_record_locked(set, state): its strings are the set's. */
 struct db_record cache_record_locked(const struct cache_set *set,
                                      enum db_state state);

@@ -24,19 +24,15 @@ report_complete(struct prefetch *p, const uint8_t id[20])
     struct news_item item = { .kind = NEWS_HELD };
     struct cache_info info;
 
-    if (cache_info(p->cache, id, &info) != 0) {
+    if (cache_pin_complete(p->cache, id, &info) != 0) {
         return false;
     }
-    bool complete = info.complete;
     item.empty = info.blocks == 0;
     item.copy = info.copy;
     memcpy(item.root, info.root, sizeof(item.root));
     cache_info_fini(&info);
-    if (complete) {
-        cache_pin(p->cache, id);
-        report_item(p, id, &item);
-    }
-    return complete;
+    report_item(p, id, &item);
+    return true;
 }
 
 void
