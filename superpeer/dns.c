@@ -120,13 +120,14 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 
     (void) timeouts;
     pthread_mutex_lock(&d->lock);
+    bool counts = status != ARES_EDESTRUCTION && !d->changed;
     f->asked = false;
-    if (status == ARES_SUCCESS) {
+    if (counts && status == ARES_SUCCESS) {
         take_answer(q->name, q->family, info);
-    } else if (status != ARES_EDESTRUCTION) {
+    } else if (counts) {
         f->why = ares_strerror(status);
     }
-    f->answered = status != ARES_EDESTRUCTION; /* else it is asked again */
+    f->answered = counts; /* else it is asked again */
     if (f->n > 0 && q->name->grace_ms == 0) {
         q->name->grace_ms = clock_ms() + GRACE_MS;
     }

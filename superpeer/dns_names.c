@@ -179,6 +179,10 @@ names_forget(struct names *n)
             name->fresh_ms = 0;
         }
     }
+    for (struct name *name = n->waited; name != NULL; name = name->next_waited)
+    {
+        name_begin(name); /* what other servers answered is no answer now */
+    }
 }
 
 void

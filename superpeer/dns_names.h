@@ -67,7 +67,8 @@ struct name *names_waited(const struct names *n);
 /** names_unwait(n, name): nobody any more; the list of who did, taken. */
 struct waiter *names_unwait(struct names *n, struct name *name);
 
-/** names_forget(n): nothing is known from now on. */
+/** names_forget(n): nothing is known from now on, nor of those that are waited
+ *  for. */
 void names_forget(struct names *n);
 
 /** name_begin(name): forget what the families said. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../superpeer/dns_names.h"
 #include "../../superpeer/origins.h"
 #include "../../superpeer/prefetch_internal.h"
 
@@ -186,7 +187,40 @@ test_rate(void **state)
     origins_free(o);
 }
 
+static void
+no_answer(void *arg, int err, const char *why, const struct node_addr *addrs,
+          size_t n)
+{
+    (void) arg;
+    (void) err;
+    (void) why;
+    (void) addrs;
+    (void) n;
+}
+
+/* What one family was told by servers that are not asked any more. */
+static void
+test_names_forget(void **state)
+{
+    struct names *n = names_create();
+    struct name *name = names_get(n, "cdn.example.com", 1);
+
+    (void) state;
+    name_begin(name);
+    assert_int_equal(names_wait(n, name, no_answer, NULL), 0);
+    name->deadline_ms = 1000;
+    name->families[DNS_V4].answered = name->families[DNS_V6].asked = true;
+    name->grace_ms = 5;
+    names_forget(n);
+    assert_false(name->families[DNS_V4].answered);
+    assert_true(name->families[DNS_V6].asked); /* its query has to end */
+    assert_false(name_is_done(name, 6));
+    free(names_unwait(n, name));
+    names_free(n);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_names_forget),
     cmocka_unit_test(test_remembered_for_a_while),
     cmocka_unit_test(test_an_id_once),
     cmocka_unit_test(test_bounded),
