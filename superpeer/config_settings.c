@@ -163,8 +163,8 @@ const struct setting config_settings[] = {
       .expected = "HOST:PORT:ADDR[,ADDR]...",
       .flags = LIST,
       .reload = true,
-      .help = "Addresses of CDN nodes to use instead of the resolver's, as "
-              "the client's `--resolve`." },
+      .help = "Addresses of CDN nodes and trackers to use instead of the "
+              "resolver's, as the client's `--resolve`." },
     { .key = "tickets.key_file",
       .take = take_key_file,
       .expected = "a path",
