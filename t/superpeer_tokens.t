@@ -96,4 +96,22 @@ like($shown, qr{/big\b}, 'URLs are shown');
 like($out, qr/^[0-9a-f]{12} /m, 'the list of sets');
 unlike($shown, qr/SECRET/, 'and tokens nowhere');
 
+# A full cache: what is being filled keeps its room.
+$sp->stop;
+$cdn->file($_, 8_000_000) for qw(full1 full2);
+$cdn->set(limit_rate => '300k');
+$t->forget_commands->clear;
+my $small = superpeer(trackers => [ $t->conf ], cdn => $cdn, name => 'small',
+    cache_size => '16MiB');
+$id = $t->prepare($cdn->url('full1') . '?t=SECRET-1', 8_000_000,
+    'mtime:1700000000');
+$t->wait_line(qr/^~$id [1-9]/, 20);
+$id = $t->prepare($cdn->url('full2') . '?t=SECRET-2', 8_000_000,
+    'mtime:1700000000');
+is($t->wait_line(qr/^[+?]$id /, 20), "?$id busy", 'no room');
+$shown = http(GET => $small->status_url('/status'))->{body};
+like($shown, qr{/full2\b}, 'its refusal is shown');
+unlike($shown . $small->stderr, qr/SECRET/, 'without the token');
+$small->stop;
+
 finish();
