@@ -21,9 +21,11 @@ enum {
     CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
     IDLE_PEER_MS = 50,
-    IDLE_MS = 10,     /* until one without work is looked at again */
-    MEASURE_MS = 300, /* without a byte: known to be slow */
-    PIPELINE = 2      /* requests at a super peer or peer: the next one
+    IDLE_MS = 10,      /* until one without work is looked at again */
+    MEASURE_MS = 300,  /* without a byte: known to be slow */
+    RECENT_MS = 1000,  /* our own limit made it slow */
+    SLOW_RATE = 16384, /* bytes a second; a node below that is slow */
+    PIPELINE = 2       /* requests at a super peer or peer: the next one
                                is there when the first ends */
 };
 
@@ -161,6 +163,7 @@ take_block(struct job *job, uint32_t block)
     }
     if (err == SHOAL_EVERIFY) {
         s->wasted += job->len;
+        s->wrong++;
         return 0; /* noted; the block stays missing */
     }
     if (err == 0 && s->kind != SOURCE_CDN) {
@@ -486,9 +489,16 @@ measure(struct source *s, uint64_t elapsed_ms, uint64_t now)
 
     s->tick_bytes = 0;
     if (s->active == 0) {
+        s->slow_ms = 0;
         return;
     }
     s->rate = s->rate > 0 ? s->rate + SMOOTHING * (rate - s->rate) : rate;
+    bool slow = s->rate < SLOW_RATE && now >= s->limited_ms + RECENT_MS;
+    if (!slow) {
+        s->slow_ms = 0;
+    } else if (s->slow_ms == 0) {
+        s->slow_ms = now;
+    }
     if (s->rate < 1 && now - s->active_ms >= MEASURE_MS) {
         s->rate = 1;
     }

@@ -14,6 +14,7 @@ enum {
     ALONE_MS = 10000, /* without CDN nodes and without a block: given up */
     ASIDE_MS = 500,   /* a wanted file's node without an answer gets company */
     STUCK_MS = 1000,  /* likewise one that stands still, or has to wait */
+    SLOW_MS = 10000,  /* and one that gives next to nothing */
     SPARE_NODES = 2,  /* fewer usable ones: a further node is asked */
     NODES_MAX = 4     /* read from at once, unless told otherwise */
 };
@@ -408,7 +409,9 @@ others_can_give(const struct transfer *t)
 static bool
 is_stuck(const struct transfer *t, const struct source *s, uint64_t now)
 {
-    if (s->retry_ms > now + STUCK_MS) {
+    if (s->retry_ms > now + STUCK_MS
+        || (s->slow_ms != 0 && now - s->slow_ms > SLOW_MS))
+    {
         return true;
     }
     for (const struct job *job = t->jobs; job != NULL; job = job->next) {

@@ -279,6 +279,7 @@ job_took(struct job *job, size_t len)
 
     if (wait > 0 && job->http != NULL) {
         job->resume_ms = clock_ms() + wait;
+        job->source->limited_ms = job->resume_ms;
         http_pause(job->http);
     }
 }
@@ -610,6 +611,7 @@ transfer_source(const struct transfer *t, size_t i, struct source_stats *out)
         .state = s->state[0] != '\0' ? s->state : "ok",
         .used = s->used,
         .wasted = s->wasted,
+        .wrong = s->wrong,
         .banned = s->banned,
         .result = result_of(s),
     };

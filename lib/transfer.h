@@ -42,6 +42,7 @@ struct source_stats {
     const char *state; /* "ok", or why it is not used: "size 123" */
     uint64_t used;     /* bytes that ended up in the file */
     uint64_t wasted;   /* bytes taken and thrown away */
+    uint64_t wrong;    /* blocks of it that failed their check */
     bool banned;
     enum source_result result; /* CDN nodes */
 };

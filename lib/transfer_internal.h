@@ -61,6 +61,9 @@ struct source {
     unsigned active;       /* works under way */
     uint64_t active_ms;    /* since when */
     double rate;           /* bytes a second, smoothed */
+    uint64_t slow_ms;      /* since when that is next to nothing; 0: not */
+    uint64_t limited_ms;   /* when the limits last made it wait */
+    uint64_t wrong;        /* blocks that failed their check */
     uint64_t tick_bytes;   /* since the last tick */
     uint64_t used, wasted; /* bytes */
 

@@ -141,6 +141,10 @@ prefetch_bytes(struct metrics_page *p, const struct prefetch_stats *s)
                   "Of these, bytes that were thrown away.");
     metrics_sample(p, "source", "cdn", s->wasted[SOURCE_CDN]);
     metrics_sample(p, "source", "super", s->wasted[SOURCE_SUPER]);
+    metrics_begin(p, PREFIX "wrong_blocks_total", "counter",
+                  "Blocks that were fetched and failed their check.");
+    metrics_sample(p, "source", "cdn", s->wrong[SOURCE_CDN]);
+    metrics_sample(p, "source", "super", s->wrong[SOURCE_SUPER]);
 }
 
 static void

@@ -170,6 +170,7 @@ struct prefetch_stats {
     uint64_t bytes;     /* taken, of all kinds */
     uint64_t got[3];    /* of them, by kind of source */
     uint64_t wasted[3]; /* of these, thrown away */
+    uint64_t wrong[3];  /* blocks that failed their check, likewise */
     uint64_t probes[PREFETCH_PROBES];
     uint64_t refused[PREFETCH_REASONS];
     uint64_t remembered; /* of them, answered from memory */

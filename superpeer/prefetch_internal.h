@@ -132,7 +132,7 @@ size_t refusals_latest(const struct refusals *f, struct prefetch_refusal *out);
 
 /** What of one transfer is counted already. */
 struct counted {
-    uint64_t got[3], wasted[3], retries;
+    uint64_t got[3], wasted[3], wrong[3], retries;
 };
 
 /** stats_bytes(p, t, before): what came in since. */

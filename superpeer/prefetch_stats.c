@@ -41,12 +41,14 @@ stats_bytes(struct prefetch *p, const struct transfer *t,
         transfer_source(t, i, &s);
         now.got[s.kind] += s.used + s.wasted;
         now.wasted[s.kind] += s.wasted;
+        now.wrong[s.kind] += s.wrong;
     }
     uint64_t retries = transfer_retries(t);
     pthread_mutex_lock(&p->lock);
     for (int i = 0; i < 3; i++) {
         p->stats.got[i] += grown(now.got[i], &before->got[i]);
         p->stats.wasted[i] += grown(now.wasted[i], &before->wasted[i]);
+        p->stats.wrong[i] += grown(now.wrong[i], &before->wrong[i]);
     }
     p->stats.retries += grown(retries, &before->retries);
     pthread_mutex_unlock(&p->lock);

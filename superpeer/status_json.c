@@ -200,6 +200,7 @@ add_prefetch(json_t *root, struct prefetch *p)
     json_object_set_new(o, "bytes", number(s->bytes));
     json_object_set_new(o, "got", kinds_part(s->got));
     json_object_set_new(o, "wasted", kinds_part(s->wasted));
+    json_object_set_new(o, "wrong", kinds_part(s->wrong));
     json_object_set_new(root, "prefetch", o);
     json_object_set_new(root, "refusals", refusals_part(s));
     free(s);

@@ -58,6 +58,10 @@ is(scalar $fake->requests, 0, 'nobody but CDN nodes was asked');
 like($line, qr/^\+/, 'wrong blocks under the true root: ready');
 cmp_ok($fake->requests, '>', 0, 'it was asked');
 cmp_ok($got->{cdn}, '>=', $size, 'all of it from the CDN in the end');
+cmp_ok($sp->status->{prefetch}{wrong}{super}, '>', 0, 'wrong ones are counted');
+like(http(GET => $sp->status_url('/metrics'))->{body},
+    qr/^shoal_superpeer_wrong_blocks_total\{source="super"\} [1-9]/m,
+    'also for Prometheus');
 
 ($line, $fake, $got) = play('layer', layer => $wrong_layer,
     content => $wrong, told => layer_for($cdn->file('layer', $size, 'layer')));

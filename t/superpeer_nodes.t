@@ -60,6 +60,12 @@ cmp_ok($first, '<', deadline(3), 'one after the other');
     [ { bad => { stall => 1_500_000, each => sub ($q) {
         $q->{before} ? () : (stall => undef) } } }, {} ]);
 cmp_ok($all, '<', deadline(8), 'it is replaced');
+($cdn, $first, $all) = case('a node that gives next to nothing',
+    [ { bad => { each => sub ($q) {
+        $q->{method} eq 'GET' && $q->{before} ? (rate => 2000) : () } } },
+      {} ]);
+cmp_ok($all, '>', 8, 'it has its time');
+cmp_ok($cdn->node(1)->bytes, '>', $size / 2, 'the other one gives the rest');
 case('a node breaks off in mid-download',
     [ { bad => { truncate => 700_000 } }, {} ]);
 ($cdn) = case('a node that goes away', [ { bad => { each => sub ($q) {

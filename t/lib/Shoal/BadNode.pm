@@ -267,7 +267,10 @@ sub _body($self, $c, $q, $path, $from, $to, $chunked) {
     my $start = time;
     while ($from <= $to && $q->{sent} < $stop) {
         my $want = $to - $from + 1;
-        $want = 65536 if $want > 65536;
+        # Evenly: a slow one drips, and does not stand still.
+        my $most = $self->{rate} ? int $self->{rate} / 8 : 65536;
+        $most = $most < 256 ? 256 : $most > 65536 ? 65536 : $most;
+        $want = $most if $want > $most;
         $want = $stop - $q->{sent} if $want > $stop - $q->{sent};
         my $n = read $f, (my $data), $want;
         # Beyond the file's end: a size that is a lie needs some bytes.
