@@ -11,6 +11,10 @@
 
 struct havelog;
 
+enum {
+    SERVE_WARM = 4 << 20 /* bytes that are waited for in one go */
+};
+
 /** Where the bytes of one answer lie in the provider's memory. */
 struct serve_view {
     struct serve_view *next, *prev; /* of the provider */
@@ -65,9 +69,10 @@ struct serve_ops {
 
     /**
      * Fill ${view->pieces} with where ${len} bytes at ${off}, all held, lie;
-     * their number, or 0: read() them. They stay there until close(), which
-     * must come soon when ${view->fd} is shut down: the blocks have to go.
-     * NULL where blocks are in no memory.
+     * their number, or 0: read() them, as one must where more than SERVE_WARM
+     * bytes are not all in memory. They stay there until close(), which must
+     * come soon when ${view->fd} is shut down: the blocks have to go.
+     * NULL, as the next two, where blocks are in no memory.
      *
      * Ownership:  ${view} is the caller's and stays where it is; its pieces
      *             are looked at during the call only.
@@ -75,8 +80,14 @@ struct serve_ops {
     unsigned (*map)(void *ctx, struct serve_set *set, struct serve_view *view,
                     uint64_t off, uint64_t len);
 
-    /** Wait until the first MiB of them are in memory. */
-    void (*warm)(void *ctx, const struct iovec *pieces, unsigned n);
+    /** Would who read() or sent these bytes, at most SERVE_WARM, all held,
+     *  wait for the disk? */
+    bool (*cold)(void *ctx, const struct serve_set *set, uint64_t off,
+                 uint64_t len);
+
+    /** Do that waiting, in a thread that may. */
+    void (*warm)(void *ctx, const struct serve_set *set, uint64_t off,
+                 uint64_t len);
 };
 
 struct ticket_keys;
@@ -171,7 +182,8 @@ void serve_expect(struct serve *s, uint16_t port);
 /**
  * serve_reload(s, options, why, cap):
  * Limits and deadlines of ${options} instead of those from before, for
- * connections that are there too; nobody is disconnected because of it.
+ * connections that are there too; nobody is disconnected because of it. An
+ * answer that was begun without a rate may go on without one to its end.
  * Where to listen and whose blocks stay as they are, whatever is said there.
  * The certificate's files are read again, for connections from now on.
  *

@@ -10,6 +10,13 @@
 #include "serve_internal.h"
 #include "shoal.h"
 
+/* Bytes that are waited for before they are sent. */
+struct warming {
+    struct aside_job job; /* first */
+    struct body *body;
+    uint64_t off, len; /* in the set */
+};
+
 /* The body of one answer: a piece of a set, or bytes in memory. */
 struct body {
     struct pace_waiter waiter; /* first: see serve_pace_ops */
@@ -18,23 +25,17 @@ struct body {
     struct conn *conn;
     struct serve_set set; /* handle NULL: from memory */
     uint8_t *memory;
-    uint64_t off;           /* of the body's first byte */
+    uint64_t off, len; /* in the set */
+    uint64_t looked;   /* bytes that need not be waited for, as far as was
+                               looked */
+    struct warming warming;
     struct serve_view view; /* of a body that is sent from where it lies */
-    uint64_t len;           /* of such a body */
     uint64_t acked;         /* bytes of the connection, before it */
-    struct warming *warming;
-};
-
-/* Pieces that are waited for before they are sent. */
-struct warming {
-    struct aside_job job; /* first */
-    struct body *body;
-    unsigned n;
-    struct iovec pieces[];
 };
 
 enum {
-    PIECES_MAX = 512, /* of one answer */
+    PIECES_MAX = 512,    /* of one answer */
+    LOOK_STEP = 1 << 20, /* bytes of a body that is copied */
     VALUE_BYTES = 80 /* of the connection's memory, for a header or argument */
 };
 
@@ -68,6 +69,61 @@ copy_out(const struct body *b, uint64_t pos, char *buf, size_t len)
     return b->serve->ops->read(b->serve->ctx, &b->set, b->off + pos, buf, len);
 }
 
+static void
+warm(struct aside_job *j)
+{
+    struct warming *w = (struct warming *) j;
+    struct serve *s = w->body->serve;
+
+    s->ops->warm(s->ctx, &w->body->set, w->off, w->len);
+}
+
+/* From here on the body may be freed at any time. */
+static void
+warmed(struct aside_job *j)
+{
+    resume(&((struct warming *) j)->body->waiter);
+}
+
+/* What is not in memory is waited for by another thread, so that this one can
+ * serve others. */
+static void
+wait_until_warm(struct body *b, uint64_t pos, uint64_t len)
+{
+    b->warming = (struct warming){ .job = { .run = warm, .done = warmed },
+                                   .body = b,
+                                   .off = b->off + pos,
+                                   .len = len };
+    suspend(&b->waiter);
+    aside_add(b->serve->aside, &b->warming.job);
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Looks at the next piece, not far ahead: of one who reads slowly it may be
+ * out of memory again. false: it is waited for. */
+static bool
+is_warm(struct body *b, uint64_t pos)
+{
+    struct serve *s = b->serve;
+    uint64_t left = b->len - pos;
+
+    if (b->set.handle == NULL || s->aside == NULL || pos < b->looked) {
+        return true;
+    }
+    uint64_t step = least(left, LOOK_STEP);
+    b->looked = pos + step;
+    if (!s->ops->cold(s->ctx, &b->set, b->off + pos, step)) {
+        return true;
+    }
+    wait_until_warm(b, pos, least(left, SERVE_WARM));
+    return false;
+}
+
 /* Returns 0 only when the connection was suspended: else it would spin. While
  * it is, nobody looks whether its client is still there; what was granted to
  * one who has left is for the next (body_free()). */
@@ -80,6 +136,12 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
 
     if (b->waiter.grant > 0 && stall_has_left(&b->conn->stall)) {
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (!is_warm(b, pos)) {
+        return 0;
+    }
+    if (b->looked > pos && max > b->looked - pos) {
+        max = (size_t) (b->looked - pos);
     }
     if (pace_take(s->pace, &b->waiter, max, &n) != 0) {
         return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -120,8 +182,7 @@ sent_bytes(const struct body *b)
     if (!b->conn->cut_off) {
         return b->len;
     }
-    uint64_t n = acked_bytes(b->view.fd) - b->acked;
-    return n < b->len ? n : b->len;
+    return least(acked_bytes(b->view.fd) - b->acked, b->len);
 }
 
 static void
@@ -140,7 +201,6 @@ body_free(void *cls)
         atomic_fetch_sub(&b->serve->active, 1);
     }
     free(b->memory);
-    free(b->warming);
     free(b);
 }
 
@@ -168,51 +228,6 @@ room_for_pieces(struct MHD_Connection *c)
     return n < PIECES_MAX ? (unsigned) n : PIECES_MAX;
 }
 
-static void
-warm(struct aside_job *j)
-{
-    struct warming *w = (struct warming *) j;
-    struct serve *s = w->body->serve;
-
-    s->ops->warm(s->ctx, w->pieces, w->n);
-}
-
-/* From here on the body may be freed at any time. */
-static void
-warmed(struct aside_job *j)
-{
-    struct body *b = ((struct warming *) j)->body;
-
-    stall_pause(&b->conn->stall, false);
-    MHD_resume_connection(b->connection);
-}
-
-/* What is not in memory is waited for by another thread, so that this one can
- * serve others. Without memory it waits itself. */
-static void
-note_cold(struct body *b, const struct iovec *pieces, unsigned n)
-{
-    struct warming *w = malloc(sizeof(*w) + n * sizeof(*pieces));
-
-    if (w != NULL) {
-        w->job.run = warm;
-        w->job.done = warmed;
-        w->body = b;
-        w->n = n;
-        memcpy(w->pieces, pieces, n * sizeof(*pieces));
-    }
-    b->warming = w;
-}
-
-/* The answer is queued; it begins when the connection is resumed. */
-static void
-wait_until_warm(struct body *b)
-{
-    stall_pause(&b->conn->stall, true);
-    MHD_suspend_connection(b->connection);
-    aside_add(b->serve->aside, &b->warming->job);
-}
-
 /* A body that is sent from where it lies, as large as the socket takes it:
  * half the work of copies, and no buffer while a reader stalls. What has to be
  * paced is copied. NULL: it has to be. */
@@ -238,10 +253,6 @@ create_view(struct MHD_Connection *c, struct body *b,
     if (n == 0) {
         return NULL;
     }
-    if (b->view.cold && s->aside != NULL) {
-        note_cold(b, pieces, n);
-    }
-    b->len = part->len;
     b->acked = acked_bytes(b->view.fd);
     b->conn->cut_off = true; /* until it is known to be whole */
     return MHD_create_response_from_iovec((const struct MHD_IoVec *) pieces, n,
@@ -256,6 +267,8 @@ send_body(struct MHD_Connection *c, struct body *b,
     struct serve *s = b->serve;
     char value[80];
 
+    b->off = part->off;
+    b->len = part->len;
     struct MHD_Response *r = create_view(c, b, part);
     if (r == NULL && b->set.view == NULL) {
         r = MHD_create_response_from_callback(
@@ -266,7 +279,7 @@ send_body(struct MHD_Connection *c, struct body *b,
         body_free(b);
         return MHD_NO;
     }
-    bool is_cold = b->warming != NULL;
+    bool is_cold = b->set.view != NULL && b->view.cold && s->aside != NULL;
     MHD_add_response_header(r, "Content-Type", "application/octet-stream");
     MHD_add_response_header(r, "Accept-Ranges", "bytes");
     if (part->partial) {
@@ -278,7 +291,7 @@ send_body(struct MHD_Connection *c, struct body *b,
     enum MHD_Result ok =
         serve_send(s, c, part->partial ? MHD_HTTP_PARTIAL_CONTENT : 200, r);
     if (ok == MHD_YES && is_cold) {
-        wait_until_warm(b);
+        wait_until_warm(b, 0, part->len); /* it begins when that is over */
     }
     return ok;
 }
@@ -307,7 +320,6 @@ serve_body_blocks(struct serve *s, struct MHD_Connection *c,
         return serve_say_busy(s, c);
     }
     b->set = *set;
-    b->off = part->off;
     atomic_fetch_add(&s->active, 1);
     return send_body(c, b, part);
 }

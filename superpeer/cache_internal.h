@@ -122,10 +122,14 @@ void queue_hashes_locked(const struct cache *c, const struct cache_set *set,
 /** writer_sync(c): what was committed is on the disk afterwards. */
 int writer_sync(struct cache *c);
 
-/** view_map, view_warm: map() and warm() of the block server's operations. */
+/** view_map, view_cold, view_warm: map(), cold() and warm() of the block
+ *  server's operations. */
 unsigned view_map(void *ctx, struct serve_set *set, struct serve_view *view,
                   uint64_t off, uint64_t len);
-void view_warm(void *ctx, const struct iovec *pieces, unsigned n);
+bool view_cold(void *ctx, const struct serve_set *set, uint64_t off,
+               uint64_t len);
+void view_warm(void *ctx, const struct serve_set *set, uint64_t off,
+               uint64_t len);
 
 /** view_end_locked(set, view): NULL, or what is to be released without the
  *  lock: nobody looks at deleted blocks of the set any more. */

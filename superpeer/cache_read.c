@@ -314,6 +314,6 @@ serve_unlog(void *ctx, const struct serve_set *set)
 }
 
 const struct serve_ops cache_serve_ops = {
-    serve_open,   serve_close, serve_held,  serve_read, serve_have,
-    serve_hashes, serve_log,   serve_unlog, view_map,   view_warm
+    serve_open, serve_close, serve_held, serve_read, serve_have, serve_hashes,
+    serve_log,  serve_unlog, view_map,   view_cold,  view_warm
 };

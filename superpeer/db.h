@@ -136,8 +136,8 @@ struct db_range {
  * db_find(d, range, out, most, cold):
  * Where they lie in the map of the file: how many pieces, at most ${most}. They
  * stay there, as they are, until they are deleted or written anew; and until
- * db_release() for whoever called db_hold() before that. ${*cold}: some are not
- * in memory, by a look at both ends.
+ * db_release() for whoever called db_hold() before that. ${*cold}: not all of
+ * them are in memory.
  *
  * Errors:  SHOAL_EIO: one is missing, or so short that it lies among others
  *          and moves with them; SHOAL_EFULL: more than ${most}. Neither is
@@ -146,8 +146,7 @@ struct db_range {
 int db_find(struct db *d, const struct db_range *range, struct iovec *out,
             unsigned most, bool *cold);
 
-/** db_read_in(d, pieces, n): wait until the first MiB are in memory, or cannot
- *  be. */
+/** db_read_in(d, pieces, n): wait until they are in memory, or cannot be. */
 void db_read_in(const struct db *d, const struct iovec *pieces, uint32_t n);
 
 /** db_hold(d): from now on nothing that is deleted is overwritten; must be

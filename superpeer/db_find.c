@@ -6,22 +6,14 @@
 #include "shoal.h"
 
 enum {
-    READ_IN_MAX = 4 << 20, /* bytes, of one answer, before it begins */
-    READ_AHEAD = 256 << 10 /* bytes: behind a block mostly lies the next one */
+    RUN_MAX = 4 << 20,   /* bytes that are waited for at once */
+    ASK_MAX = 128 << 10, /* likewise, that are asked for */
+    LOOK_PAGES = 1024    /* that are looked at in one go */
 };
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* since Linux 5.14 */
 #endif
-
-static bool
-is_in_memory(const struct db *d, const char *p)
-{
-    uintptr_t page = (uintptr_t) p / d->page_size * d->page_size;
-    unsigned char in = 1;
-
-    return mincore((void *) page, 1, &in) != 0 || (in & 1) != 0;
-}
 
 static void
 advise(const struct db *d, const struct iovec *piece, int advice)
@@ -32,13 +24,72 @@ advise(const struct db *d, const struct iovec *piece, int advice)
     madvise((void *) from, to - from, advice);
 }
 
+/* How many pieces lie together, as those that were written together do. */
+static uint32_t
+run_of(const struct db *d, const struct iovec *pieces, uint32_t n,
+       struct iovec *out)
+{
+    uint32_t i;
+
+    *out = pieces[0];
+    for (i = 1; i < n && out->iov_len < RUN_MAX; i++) {
+        const char *end = (const char *) out->iov_base + out->iov_len;
+        const char *next = pieces[i].iov_base;
+
+        if (next < end || (size_t) (next - end) > d->page_size) {
+            break;
+        }
+        out->iov_len += (size_t) (next - end) + pieces[i].iov_len;
+    }
+    return i;
+}
+
+static bool
+are_all_in(const unsigned char *in, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && (in[i] & 1) != 0) {
+        i++;
+    }
+    return i == n;
+}
+
+/* All pages are looked at: any of them may have gone. */
+static bool
+is_run_cold(const struct db *d, const struct iovec *run)
+{
+    uintptr_t at = (uintptr_t) run->iov_base / d->page_size * d->page_size;
+    uintptr_t end = (uintptr_t) run->iov_base + run->iov_len;
+    unsigned char in[LOOK_PAGES];
+
+    while (at < end) {
+        size_t n = (end - at + d->page_size - 1) / d->page_size;
+
+        n = n < LOOK_PAGES ? n : LOOK_PAGES;
+        if (mincore((void *) at, n * d->page_size, in) != 0) {
+            return false;
+        }
+        if (!are_all_in(in, n)) {
+            return true;
+        }
+        at += n * d->page_size;
+    }
+    return false;
+}
+
 static bool
 is_cold(const struct db *d, const struct iovec *pieces, uint32_t n)
 {
-    const struct iovec *last = &pieces[n - 1];
-    const char *end = (const char *) last->iov_base + last->iov_len;
+    struct iovec run;
 
-    return !is_in_memory(d, pieces[0].iov_base) || !is_in_memory(d, end - 1);
+    for (uint32_t i = 0; i < n;) {
+        i += run_of(d, pieces + i, n - i, &run);
+        if (is_run_cold(d, &run)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The piece of a block that lies at `off` of the set: from there on. */
@@ -109,24 +160,17 @@ db_find(struct db *d, const struct db_range *range, struct iovec *out,
     return n;
 }
 
-/* How many pieces lie together, as those that were written together do. */
-static uint32_t
-run_of(const struct db *d, const struct iovec *pieces, uint32_t n,
-       struct iovec *out)
+/* The system takes no more at once than its read-ahead, 128 KiB mostly. */
+static void
+ask_for(const struct db *d, const struct iovec *run)
 {
-    uint32_t i;
+    for (size_t done = 0; done < run->iov_len; done += ASK_MAX) {
+        size_t left = run->iov_len - done;
+        struct iovec part = { (char *) run->iov_base + done,
+                              left < ASK_MAX ? left : ASK_MAX };
 
-    *out = pieces[0];
-    for (i = 1; i < n && out->iov_len < READ_IN_MAX; i++) {
-        const char *end = (const char *) out->iov_base + out->iov_len;
-        const char *next = pieces[i].iov_base;
-
-        if (next < end || (size_t) (next - end) > d->page_size) {
-            break;
-        }
-        out->iov_len += (size_t) (next - end) + pieces[i].iov_len;
+        advise(d, &part, MADV_WILLNEED);
     }
-    return i;
 }
 
 /* A kernel that cannot populate leaves the waiting to whoever sends. */
@@ -134,11 +178,10 @@ void
 db_read_in(const struct db *d, const struct iovec *pieces, uint32_t n)
 {
     struct iovec run;
-    size_t bytes = 0;
 
-    for (uint32_t i = 0; i < n && bytes < READ_IN_MAX; bytes += run.iov_len) {
+    for (uint32_t i = 0; i < n;) {
         i += run_of(d, pieces + i, n - i, &run);
-        advise(d, &run, MADV_WILLNEED);
+        ask_for(d, &run);
         advise(d, &run, MADV_POPULATE_READ);
     }
 }

@@ -7,6 +7,16 @@
 #include "cache_internal.h"
 #include "shoal.h"
 
+enum {
+    WARM_PIECES = SERVE_WARM / DB_PIECE + 1
+};
+
+struct found {
+    struct iovec *pieces;
+    unsigned max; /* that there is room for */
+    bool cold;    /* not all of them are in memory */
+};
+
 static bool
 covers(const struct serve_view *v, uint32_t first, uint32_t last)
 {
@@ -45,6 +55,18 @@ begin_locked(const struct cache *c, struct cache_set *set,
     return true;
 }
 
+/* Where they lie; how many pieces, or 0. */
+static unsigned
+find(const struct cache *c, const struct cache_set *set, uint64_t off,
+     uint64_t len, struct found *out)
+{
+    struct db_range range = { set->resource.id, set->map.block_size, off,
+                              len };
+    int n = db_find(c->db, &range, out->pieces, out->max, &out->cold);
+
+    return n > 0 ? (unsigned) n : 0;
+}
+
 unsigned
 view_map(void *ctx, struct serve_set *set, struct serve_view *view,
          uint64_t off, uint64_t len)
@@ -52,9 +74,8 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     struct cache *c = ctx;
     struct cache_set *cs = set->handle;
     uint64_t size = cs->map.block_size;
+    struct found found = { view->pieces, view->max, false };
     struct db_hold *hold = NULL;
-
-    struct db_range range = { cs->resource.id, size, off, len };
 
     if (len == 0) {
         return 0;
@@ -67,10 +88,11 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     if (!begun) {
         return 0;
     }
-    int n = db_find(c->db, &range, view->pieces, view->max, &view->cold);
-    if (n > 0) {
+    unsigned n = find(c, cs, off, len, &found);
+    if (n > 0 && (!found.cold || len <= SERVE_WARM)) { /* else: read() */
+        view->cold = found.cold;
         set->view = view;
-        return (unsigned) n;
+        return n;
     }
     pthread_mutex_lock(&c->lock);
     hold = view_end_locked(cs, view);
@@ -79,11 +101,100 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     return 0;
 }
 
-void
-view_warm(void *ctx, const struct iovec *pieces, unsigned n)
+/* ---- into memory ---- */
+
+/* Where the bytes of a block are. */
+enum place {
+    QUEUED,    /* in memory */
+    UNCHECKED, /* on the disk, and all of it is read before it is served */
+    STORED     /* there, or in memory */
+};
+
+static enum place
+place_of_locked(const struct cache *c, const struct cache_set *set,
+                uint32_t block)
 {
-    db_read_in(((struct cache *) ctx)->db, pieces, n);
+    if (set->queued > 0 && queue_find_locked(c, set, block) != NULL) {
+        return QUEUED;
+    }
+    return blockmap_has(&set->checked, block) ? STORED : UNCHECKED;
 }
+
+/* How many of the bytes are of one place. */
+static uint64_t
+run_of(struct cache *c, const struct cache_set *set, uint64_t off,
+       uint64_t len, enum place *out)
+{
+    uint64_t size = set->map.block_size, n = 0;
+
+    pthread_mutex_lock(&c->lock);
+    *out = place_of_locked(c, set, (uint32_t) (off / size));
+    do {
+        n += size - (off + n) % size;
+    } while (n < len
+             && place_of_locked(c, set, (uint32_t) ((off + n) / size))
+                    == *out);
+    pthread_mutex_unlock(&c->lock);
+    return n < len ? n : len;
+}
+
+bool
+view_cold(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
+{
+    struct iovec pieces[WARM_PIECES];
+    struct found found = { pieces, WARM_PIECES, false };
+    enum place place;
+
+    while (len > 0) {
+        uint64_t n = run_of(ctx, set->handle, off, len, &place);
+
+        if (place == UNCHECKED
+            || (place == STORED && find(ctx, set->handle, off, n, &found) > 0
+                && found.cold))
+        {
+            return true;
+        }
+        off += n;
+        len -= n;
+    }
+    return false;
+}
+
+/* What is wrong with a block, its reader will see. */
+static void
+check_blocks(struct cache *c, struct cache_set *set, uint64_t off,
+             uint64_t len)
+{
+    uint64_t size = set->map.block_size;
+    uint32_t last = (uint32_t) ((off + len - 1) / size);
+
+    for (uint32_t i = (uint32_t) (off / size); i <= last; i++) {
+        check_block(c, set, i);
+    }
+}
+
+void
+view_warm(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
+{
+    struct cache *c = ctx;
+    struct iovec pieces[WARM_PIECES];
+    struct found found = { pieces, WARM_PIECES, false };
+    enum place place;
+
+    while (len > 0) {
+        uint64_t n = run_of(c, set->handle, off, len, &place);
+
+        if (place == UNCHECKED) {
+            check_blocks(c, set->handle, off, n);
+        } else if (place == STORED) {
+            db_read_in(c->db, pieces, find(c, set->handle, off, n, &found));
+        }
+        off += n;
+        len -= n;
+    }
+}
+
+/* ---- the end ---- */
 
 struct db_hold *
 view_end_locked(struct cache_set *set, struct serve_view *view)

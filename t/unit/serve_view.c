@@ -5,13 +5,16 @@
 #include <stdatomic.h>
 
 enum {
-    VIEW_SIZE = 10 * BLOCK,
+    VIEW_SIZE = 160 * BLOCK,
     MANY = 40 /* more than there are threads that wait */
 };
 
 static uint8_t store[VIEW_SIZE];
-static atomic_bool cold; /* what map() says */
+static atomic_bool cold;  /* what map() says */
+static atomic_bool shown; /* map() says where they lie */
 static atomic_uint mapped, ended, warmed;
+static atomic_uint_fast64_t warm_until; /* what warm() has brought */
+static atomic_uint waits;               /* reads that had to wait */
 
 static atomic_bool disk_stands; /* warm() waits meanwhile */
 
@@ -20,6 +23,9 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
          uint64_t off, uint64_t len)
 {
     (void) ctx;
+    if (!shown) {
+        return 0;
+    }
     assert_true(view->max >= 2);
     view->pieces[0].iov_base = store + off;
     view->pieces[0].iov_len = (size_t) (len / 2);
@@ -31,16 +37,34 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     return 2;
 }
 
-static void
-view_warm(void *ctx, const struct iovec *pieces, unsigned n)
+static bool
+view_cold(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
 {
     (void) ctx;
-    assert_int_equal(n, 2);
-    assert_non_null(pieces[1].iov_base);
+    (void) set;
+    assert_true(len > 0 && len <= SERVE_WARM);
+    return cold && off + len > warm_until;
+}
+
+static void
+view_warm(void *ctx, const struct serve_set *set, uint64_t off, uint64_t len)
+{
+    (void) ctx;
+    (void) set;
+    assert_true(len > 0 && len <= SERVE_WARM);
     atomic_fetch_add(&warmed, 1);
     while (disk_stands) {
         usleep(1000);
     }
+    warm_until = off + len;
+}
+
+static long
+view_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
+          size_t len)
+{
+    atomic_fetch_add(&waits, cold && off + len > warm_until);
+    return mem_ops.read(ctx, set, off, buf, len);
 }
 
 static void
@@ -67,9 +91,14 @@ start_views(struct memory *m, uint64_t rate)
 
     ops = mem_ops;
     ops.map = view_map;
+    ops.cold = view_cold;
     ops.warm = view_warm;
+    ops.read = view_read;
     ops.close = view_close;
-    mapped = ended = warmed = 0;
+    mapped = ended = warmed = waits = 0;
+    warm_until = 0;
+    cold = false;
+    shown = true;
     for (size_t i = 0; i < sizeof(store); i++) {
         store[i] = byte_at(i);
     }
@@ -208,6 +237,60 @@ stops_while_some_wait(void **state)
     }
 }
 
+/* Larger than what is waited for at once: nothing is read that is not in
+ * memory, and others are served. */
+static void
+check_long(uint64_t rate)
+{
+    enum {
+        LENGTH = 9 << 20
+    };
+    struct memory m;
+    struct serve *s = start_views(&m, rate);
+    static char text[LENGTH + 1000];
+    size_t len = 0;
+
+    cold = true;
+    shown = false;
+    disk_stands = true;
+    int slow = dial(serve_port(s));
+    const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n"
+                          "Range: bytes=0-9437183\r\n\r\n";
+    send(slow, request, strlen(request), 0);
+    while (warmed < 1) {
+        usleep(1000);
+    }
+    cold = false;
+    int quick = dial(serve_port(s));
+    send_get(quick, "");
+    read_answer(quick);
+    close(quick);
+    cold = true;
+    disk_stands = false;
+    for (size_t want = sizeof(text); len < want;) {
+        ssize_t n = recv(slow, text + len, want - len, 0);
+
+        assert_true(n > 0);
+        len += (size_t) n;
+        const char *end = memmem(text, len, "\r\n\r\n", 4);
+        want = end != NULL ? (size_t) (end - text) + 4 + LENGTH : want;
+    }
+    assert_memory_equal(text, "HTTP/1.1 206 ", 13);
+    assert_memory_equal(text + len - LENGTH, store, LENGTH);
+    close(slow);
+    assert_int_equal(waits, 0);
+    assert_int_equal(warmed, 3);
+    stop_views(&m, s);
+}
+
+static void
+long_ones_do_not_wait_either(void **state)
+{
+    (void) state;
+    check_long(0);
+    check_long(200 << 20);
+}
+
 static void
 what_is_paced_is_copied(void **state)
 {
@@ -253,6 +336,7 @@ main(void)
         cmocka_unit_test(one_after_the_other),
         cmocka_unit_test(others_go_on),
         cmocka_unit_test(stops_while_some_wait),
+        cmocka_unit_test(long_ones_do_not_wait_either),
         cmocka_unit_test(what_is_paced_is_copied),
         cmocka_unit_test(counts_what_was_sent),
     };

@@ -1,7 +1,9 @@
 /* Blocks that are sent from where they lie in LMDB's map. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -228,6 +230,116 @@ does_not_show_everything(void **state)
     resource_fini(&r);
 }
 
+static void
+put_out_of_memory(void)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), "%s/data.mdb", folder);
+    int fd = open(name, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(fdatasync(fd), 0);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
+static unsigned
+how_many(struct cache *c, const struct resource *r, uint64_t len)
+{
+    struct reader reader;
+
+    look(c, r, 0, len, &reader);
+    unsigned n = reader.n;
+    look_away(c, &reader);
+    return n;
+}
+
+/* As who serves many does: without a wait for the disk. */
+static void
+read_all(struct cache *c, const struct serve_set *set, uint64_t off,
+         uint64_t len)
+{
+    static uint8_t buf[BLOCK];
+    struct rusage before, after;
+
+    getrusage(RUSAGE_THREAD, &before);
+    for (uint64_t end = off + len; off < end; off += BLOCK) {
+        assert_int_equal(cache_serve_ops.read(c, set, off, buf, BLOCK), BLOCK);
+        assert_int_equal(buf[7], byte_at(1, off + 7));
+    }
+    getrusage(RUSAGE_THREAD, &after);
+    assert_int_equal(after.ru_majflt, before.ru_majflt);
+}
+
+static void
+bring_some(struct cache *c, const struct resource *r, struct serve_set *set)
+{
+    const struct serve_ops *ops = &cache_serve_ops;
+
+    assert_int_equal(how_many(c, r, SERVE_WARM), SERVE_WARM / BLOCK);
+    assert_int_equal(how_many(c, r, SERVE_WARM + 1), 0);
+    for (uint64_t off = 0; off < 20 * MIB; off += 8 * MIB) {
+        ops->warm(c, set, off, SERVE_WARM);
+        assert_false(ops->cold(c, set, off, SERVE_WARM));
+        read_all(c, set, off, SERVE_WARM);
+    }
+    assert_true(ops->cold(c, set, 7 * MIB, 100));
+    assert_int_equal(how_many(c, r, 20 * MIB), 0); /* not in its middle */
+    ops->warm(c, set, 4 * MIB, SERVE_WARM);
+    ops->warm(c, set, 12 * MIB, SERVE_WARM);
+    assert_int_equal(how_many(c, r, 20 * MIB), 20 * MIB / BLOCK);
+}
+
+/* What is not in memory is told, wherever it lies, and brought when asked. */
+static void
+cold_ones_are_brought(void **state)
+{
+    struct cache *c = open_cache();
+    struct serve_set set = { .size = 0 };
+    struct resource r;
+
+    (void) state;
+    make_resource(&r, 1, 20 * MIB);
+    cache_fill_end(c, fill(c, &r, 1));
+    put_out_of_memory();
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &set), 0);
+    bool can_be_cold = cache_serve_ops.cold(c, &set, 0, SERVE_WARM);
+    if (can_be_cold) {
+        bring_some(c, &r, &set);
+    }
+    cache_serve_ops.close(c, &set);
+    cache_close(c);
+    resource_fini(&r);
+    if (!can_be_cold) {
+        skip(); /* the file system is memory */
+    }
+}
+
+/* Of an earlier run: compared at the same time. */
+static void
+unchecked_ones_are_cold(void **state)
+{
+    struct cache *c = open_cache();
+    struct serve_set set = { .size = 0 };
+    struct resource r;
+
+    (void) state;
+    make_resource(&r, 1, 4 * MIB);
+    cache_fill_end(c, fill(c, &r, 1));
+    cache_close(c);
+    c = open_cache();
+    assert_int_equal(cache_serve_ops.open(c, r.id, NULL, &set), 0);
+    assert_true(cache_serve_ops.cold(c, &set, MIB + 100, MIB));
+    assert_int_equal(how_many(c, &r, 2 * MIB), 0);
+    cache_serve_ops.warm(c, &set, 100, 2 * MIB - 100);
+    assert_false(cache_serve_ops.cold(c, &set, 0, 2 * MIB));
+    assert_true(cache_serve_ops.cold(c, &set, 0, 2 * MIB + 1));
+    assert_int_equal(how_many(c, &r, 2 * MIB), 2 * MIB / BLOCK);
+    cache_serve_ops.close(c, &set);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 /* As much as the deleted set had room for is written, and not over it. */
 static void
 a_deleted_set_stays_where_it_was(void **state)
@@ -335,6 +447,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(shows_bytes_where_they_lie),
         TEST(does_not_show_everything),
+        TEST(cold_ones_are_brought),
+        TEST(unchecked_ones_are_cold),
         TEST(a_deleted_set_stays_where_it_was),
         TEST(a_dropped_block_stays_where_it_was),
         TEST(those_who_come_later_hold_nothing),
