@@ -131,4 +131,27 @@ like($t->wait_line(qr/^[+?]$slow[$_] /, 20), qr/^\+/, 'a job that ran goes on')
 is($t->wait_line(qr/^[+?]$slow[2] /), "?$slow[2] origin",
    'one that waited is refused by the new origins');
 
+# A later command for a file that is queued has a URL that is signed anew.
+$sp->stop;
+$t->forget_commands->clear;
+$sp = superpeer(trackers => [ $t->conf ], cdn => $cdn, name => 'one',
+    settings => { limits => { prefetch_jobs => 1 } });
+$cdn->set(limit_rate => '1m');
+$cdn->file("signed$_.bin", $size, $_) for 1, 2;
+my $first = $t->prepare($cdn->url('signed1.bin'), $size, 'mtime:1700000000');
+$t->wait_line(qr/^~$first [1-9]/);
+my $signed = $t->prepare($cdn->url('signed2.bin') . '?sig=old', $size,
+    'mtime:1700000000');
+wait_for { prefetch()->{queued} == 1 } 5, 'the command';
+my $again = $t->prepare($cdn->url('signed2.bin') . '?sig=new', $size,
+    'mtime:1700000000', id => $signed);
+my $after = $t->prepare($cdn->url('signed1.bin') . '?x', $size, 'etag:"x"');
+wait_for { prefetch()->{queued} == 2 } 5, 'the commands after it';
+$cdn->set(limit_rate => '100m');
+$t->wait_line(qr/^\+$signed /, 20);
+my @uris = map { $_->{uri} } grep { $_->{uri} =~ /signed2/ }
+    $cdn->node(0)->requests;
+cmp_ok(scalar @uris, '>', 0, 'it was asked for');
+is(scalar(grep { !/sig=new/ } @uris), 0, 'with the URL of the later command');
+
 finish();
