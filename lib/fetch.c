@@ -8,29 +8,18 @@
 #include "transfer_internal.h"
 
 enum {
-    STALL_ALONE_MS = 30000, /* the only source */
-    OPEN_STALL_MS = 60000,  /* a first GET without an answer */
-    WANT_STALL_MS = 10000,  /* of a wanted file: others want the place */
-    STALL_MS = 4000,        /* without a byte: given up */
-    PLAIN_STALL_MS = 60000, /* where there is no other source */
-    BUSY_MS = 50,           /* until a connection may be allowed */
-    BACKOFF_MS = 250,       /* doubled at each failure in a row */
+    BUSY_MS = 50,     /* until a connection may be allowed */
+    BACKOFF_MS = 250, /* doubled at each failure in a row */
     BACKOFF_MAX_MS = 10000,
     RETRY_AFTER_MAX_MS = 10000, /* what a server may make us wait */
     RETRY_WANT_MAX_MS = 30000,  /* likewise, where nobody sits and waits */
     CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
     IDLE_PEER_MS = 50,
-    IDLE_MS = 10,      /* until one without work is looked at again */
-    MEASURE_MS = 300,  /* without a byte: known to be slow */
-    RECENT_MS = 1000,  /* our own limit made it slow */
-    SLOW_RATE = 16384, /* bytes a second; a node below that is slow */
-    PIPELINE = 2       /* requests at a super peer or peer: the next one
+    IDLE_MS = 10, /* until one without work is looked at again */
+    PIPELINE = 2  /* requests at a super peer or peer: the next one
                                is there when the first ends */
 };
-
-/* Rates follow within half a second, yet one slow tick changes little. */
-#define SMOOTHING 0.3
 
 void
 fetch_forget(struct transfer *t, uint32_t block)
@@ -62,8 +51,8 @@ fetch_disown(struct transfer *t, const struct source *s)
     }
 }
 
-static void
-fail_source(struct transfer *t, struct source *s, int err, const char *why)
+void
+fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
 {
     unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
     uint64_t wait = BACKOFF_MS;
@@ -266,7 +255,7 @@ fetch_done(struct job *job, int err, const char *why)
     }
     if (err == 0) {
         if (job->pos < job->end) {
-            fail_source(job->t, s, SHOAL_ENET, "closed early");
+            fetch_failed(job->t, s, SHOAL_ENET, "closed early");
         }
         return;
     }
@@ -288,7 +277,7 @@ fetch_done(struct job *job, int err, const char *why)
         snprintf(text, sizeof(text), "HTTP %u", job->answer.status);
         why = text;
     }
-    fail_source(job->t, s, err, words(job, err, why));
+    fetch_failed(job->t, s, err, words(job, err, why));
     if (job->answered && job->answer.retry_after > 0 && !s->drop) {
         unsigned wait = job->answer.retry_after * 1000;
         unsigned most =
@@ -415,107 +404,4 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         job->paused = false;
         http_resume(job->http);
     }
-}
-
-/* Is there anybody else to turn to? */
-static bool
-is_alone(const struct transfer *t, const struct source *s)
-{
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *other = t->sources[i];
-
-        if (other != s && other->usable && other->scheduled >= 0
-            && trust_allows(t, other))
-        {
-            return false;
-        }
-    }
-    return true;
-}
-
-static unsigned
-open_stall_ms(const struct transfer *t)
-{
-    return t->o.want != NULL ? WANT_STALL_MS : OPEN_STALL_MS;
-}
-
-static void
-end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
-{
-    struct source *s = job->source;
-
-    switch (job->kind) {
-    case JOB_DATA:
-        if (idle > (is_alone(t, s) ? STALL_ALONE_MS : STALL_MS)) {
-            job_end(job);
-            fail_source(t, s, SHOAL_ENET, "stalled");
-        }
-        break;
-    case JOB_OPEN:
-        if (!job->answered && idle > open_stall_ms(t)) {
-            node_failed(s, SHOAL_ENET, "no answer for %u seconds",
-                        open_stall_ms(t) / 1000);
-        }
-        break;
-    case JOB_PLAIN:
-        if (idle > PLAIN_STALL_MS) {
-            transfer_fail(t, SHOAL_ENET, "%s: no data for %d seconds", s->name,
-                          PLAIN_STALL_MS / 1000);
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-static void
-end_stalled(struct transfer *t, uint64_t now)
-{
-    struct job *next;
-
-    for (struct job *job = t->jobs; job != NULL; job = next) {
-        next = job->next;
-        if (job->resume_ms == 0) {
-            end_if_stalled(t, job, now - job->moved_ms);
-        }
-    }
-}
-
-/* Bytes a second, smoothed; above 0 once it had the time to give some. */
-static void
-measure(struct source *s, uint64_t elapsed_ms, uint64_t now)
-{
-    double rate = (double) s->tick_bytes * 1000 / (double) elapsed_ms;
-
-    s->tick_bytes = 0;
-    if (s->active == 0) {
-        s->slow_ms = 0;
-        return;
-    }
-    s->rate = s->rate > 0 ? s->rate + SMOOTHING * (rate - s->rate) : rate;
-    bool slow = s->rate < SLOW_RATE && now >= s->limited_ms + RECENT_MS;
-    if (!slow) {
-        s->slow_ms = 0;
-    } else if (s->slow_ms == 0) {
-        s->slow_ms = now;
-    }
-    if (s->rate < 1 && now - s->active_ms >= MEASURE_MS) {
-        s->rate = 1;
-    }
-}
-
-void
-fetch_tick(struct transfer *t, uint64_t elapsed_ms)
-{
-    uint64_t now = clock_ms();
-
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        measure(s, elapsed_ms, now);
-        if (s->scheduled >= 0 && t->schedule != NULL) {
-            schedule_rate(t->schedule, s->scheduled, s->rate);
-        }
-    }
-    end_stalled(t, now);
 }

@@ -1,7 +1,7 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
- * (the loop), search.c (which CDN nodes there are), node.c (asking them),
- * standard.c (which version counts), begin.c (the store and the nodes),
- * fetch.c (blocks), trust.c (whom to believe), ask.c (trackers), published.c
+ * (the loop), job.c (requests), search.c (which CDN nodes there are), node.c
+ * (asking them), standard.c (which version counts), begin.c (the store and the
+ * nodes), fetch.c (blocks), fetch_tick.c (rates and stalls), trust.c (whom to believe), ask.c (trackers), published.c
  * (piece layers), swarm.c (what super peers and peers have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
@@ -266,6 +266,8 @@ void source_state(struct source *s, const char *format, ...)
 /** source_drop(s): not used any more; its works are ended. */
 void source_drop(struct source *s);
 
+/* job.c */
+
 /**
  * job_start(t, kind, source, options): ${options} need only what differs
  * from the usual: url, range, head, addr, total_ms. NULL: failed.
@@ -279,6 +281,10 @@ struct job *job_create(struct transfer *t, enum job_kind kind,
 
 /** job_took(job, len): bytes of a CDN node came in; it may have to wait. */
 void job_took(struct job *job, size_t len);
+
+/** job_resume_due(t): those whose time has come go on. Milliseconds until the
+ *  next one's. */
+int job_resume_due(struct transfer *t);
 
 /** job_end(job): cancel the request and free the job. */
 void job_end(struct job *job);
@@ -400,9 +406,16 @@ unsigned standard_usable(const struct transfer *t);
  *  when too few are left, fail when there is nobody left. */
 void standard_more(struct transfer *t);
 
+/* fetch_tick.c */
+void fetch_tick(struct transfer *t, uint64_t elapsed_ms);
+
 /* fetch.c */
 void fetch_dispatch(struct transfer *t);
-void fetch_tick(struct transfer *t, uint64_t elapsed_ms);
+
+/** fetch_failed(t, s, err, why): a request at it did: later again, or given
+ *  up. */
+void fetch_failed(struct transfer *t, struct source *s, int err,
+                  const char *why);
 
 /** fetch_adopt(t, s, job): blocks from what the first GET brought so far;
  *  ${job} (NULL when it is over) goes on as a DATA job. */
