@@ -267,10 +267,11 @@ on_close_socket(void *ctx, curl_socket_t fd)
     while (*p != NULL && (*p)->fd != fd) {
         p = &(*p)->next;
     }
+    int rc = close(fd); /* first: another one may be opened for it */
     if (*p != NULL) {
         uncount(h, p);
     }
-    return close(fd);
+    return rc;
 }
 
 static int
