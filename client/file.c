@@ -575,4 +575,4 @@ serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
 const struct serve_ops file_serve = { serve_open, held_close, held_from,
                                       held_read,  held_have,  held_hashes,
                                       held_log,   held_unlog, NULL,
-                                      NULL,       NULL };
+                                      NULL,       NULL,       NULL };

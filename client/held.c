@@ -98,8 +98,10 @@ held_open(struct held *h, struct serve_set *set)
     pthread_mutex_lock(&h->lock);
     h->refs++;
     pthread_mutex_unlock(&h->lock);
-    *set = (struct serve_set){ h, h->map.size, h->map.block_size, h->map.count,
-                               NULL };
+    *set = (struct serve_set){ .handle = h,
+                               .size = h->map.size,
+                               .block_size = h->map.block_size,
+                               .count = h->map.count };
 }
 
 void

@@ -33,6 +33,8 @@ struct serve_set {
     uint64_t block_size;     /* bytes */
     uint32_t count;          /* blocks */
     struct serve_view *view; /* that map() filled, or NULL */
+    uint64_t reader;         /* who has it open; of the provider */
+    bool idle;               /* likewise: after idle() */
 };
 
 /** Who provides blocks. Called from several threads at once. */
@@ -88,6 +90,10 @@ struct serve_ops {
     /** Do that waiting, in a thread that may. */
     void (*warm)(void *ctx, const struct serve_set *set, uint64_t off,
                  uint64_t len);
+
+    /** Until close() it is only waited for what becomes of it: the set need not
+     *  stay for that. NULL where nothing is evicted. */
+    void (*idle)(void *ctx, struct serve_set *set);
 };
 
 struct ticket_keys;

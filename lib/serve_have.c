@@ -342,6 +342,9 @@ follow(struct serve *s, struct MHD_Connection *c, struct serve_set *set,
         s->ops->close(s->ctx, set);
         return result;
     }
+    if (s->ops->idle != NULL) {
+        s->ops->idle(s->ctx, set);
+    }
     struct poll *p = poll_create(s, c, set, w);
     if (p == NULL || poll_wait(p) != 0) {
         free(p);

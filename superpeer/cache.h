@@ -263,7 +263,7 @@ struct cache_stats {
     uint64_t turns;         /* of the writer; it moves once a second, */
     uint64_t sync_turns;    /* and so does who syncs */
     uint64_t syncs;         /* since the start */
-    uint64_t commit_errors; /* transactions that failed, likewise */
+    uint64_t commit_errors; /* transactions and syncs that failed, likewise */
     uint64_t map_full;      /* of those, as there was no page left */
     uint64_t map_bytes;     /* the map's size */
     uint64_t file_bytes;    /* the file's */

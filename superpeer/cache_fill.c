@@ -129,7 +129,9 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
     pthread_mutex_lock(&c->lock);
     queue_wait_locked(c, set);
     int err = set->error;
-    if (err == 0 && !blockmap_complete(&set->stored)) {
+    if (err == 0
+        && (!blockmap_complete(&set->stored) || !blockmap_complete(&set->map)))
+    {
         err = SHOAL_EIO;
     }
     if (err != 0) {
@@ -149,8 +151,10 @@ cache_finish(struct cache *c, struct cache_set *set, const uint8_t *root,
     }
     pthread_mutex_lock(&c->lock);
     set->finished = false;
-    sets_mark(&c->sets, set, err == 0 && blockmap_complete(&set->map),
-              set->filling);
+    if (err == 0 && !blockmap_complete(&set->map)) {
+        err = SHOAL_EIO; /* one was dropped meanwhile */
+    }
+    sets_mark(&c->sets, set, err == 0, set->filling);
     pthread_mutex_unlock(&c->lock);
     return err;
 }

@@ -57,6 +57,7 @@ struct cache {
     struct write *head, **tail;
     struct write *pending[QUEUE_BUCKETS]; /* queued, or being committed */
     size_t queue_bytes;
+    struct write *undone; /* drops that could not be committed */
 
     /* writer.c */
     pthread_t writer, syncer;
@@ -76,6 +77,11 @@ void cache_unref_locked(struct cache_set *set);
  *  between. */
 void cache_use_locked(struct cache *c, struct cache_set *set);
 void cache_unuse_locked(struct cache *c, struct cache_set *set);
+
+/** cache_note_reader_locked(c, set, reader): bytes of it go to that address,
+ *  as serve_set has it. */
+void cache_note_reader_locked(struct cache *c, struct cache_set *set,
+                              uint64_t reader);
 
 /** cache_touch_locked(c, set): its record has changed; stored within a
  *  minute. */
@@ -113,6 +119,12 @@ void queue_unref_locked(struct write *w);
 /** queue_done_locked(c, w): it was committed, or has failed; its reference is
  *  taken. */
 void queue_done_locked(struct cache *c, struct write *w);
+
+/** queue_keep_drop_locked(c, w): a drop that could not be committed, before
+ *  queue_done_locked(); queue_retry_drops_locked(c): those that are still
+ *  needed are queued once more. */
+void queue_keep_drop_locked(struct cache *c, struct write *w);
+void queue_retry_drops_locked(struct cache *c);
 
 /** queue_hashes_locked(c, set, layer): the hashes of blocks that are not
  *  committed yet; the others are left as they are. */

@@ -167,8 +167,9 @@ address_key(const struct sockaddr *from)
 }
 
 /* Once two have read it, more will. */
-static void
-note_reader_locked(struct cache *c, struct cache_set *set, uint64_t reader)
+void
+cache_note_reader_locked(struct cache *c, struct cache_set *set,
+                         uint64_t reader)
 {
     if (!set->probation || reader == 0 || reader == set->reader) {
         return;
@@ -190,8 +191,9 @@ serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
     struct cache_set *set = sets_find(&c->sets, id);
     if (set != NULL) {
         cache_use_locked(c, set);
-        note_reader_locked(c, set, address_key(from));
         out->view = NULL;
+        out->reader = address_key(from);
+        out->idle = false;
         out->handle = set;
         out->size = set->map.size;
         out->block_size = set->map.block_size;
@@ -211,11 +213,28 @@ serve_close(void *ctx, struct serve_set *set)
     if (set->view != NULL) {
         hold = view_end_locked(set->handle, set->view);
     }
-    cache_unuse_locked(c, set->handle);
+    if (set->idle) {
+        cache_unref_locked(set->handle);
+    } else {
+        cache_unuse_locked(c, set->handle);
+    }
     pthread_mutex_unlock(&c->lock);
     db_release(c->db, hold);
     set->handle = NULL;
     set->view = NULL;
+}
+
+/* A reference stays. */
+static void
+serve_idle(void *ctx, struct serve_set *set)
+{
+    struct cache *c = ctx;
+
+    pthread_mutex_lock(&c->lock);
+    sets_unuse(&c->sets, set->handle, cache_now_us());
+    cache_touch_locked(c, set->handle);
+    pthread_mutex_unlock(&c->lock);
+    set->idle = true;
 }
 
 static uint64_t
@@ -266,6 +285,9 @@ serve_read(void *ctx, const struct serve_set *set, uint64_t off, void *buf,
     }
     pthread_mutex_lock(&c->lock);
     bool gone = cs->gone;
+    if (!gone && n > 0) {
+        cache_note_reader_locked(c, cs, set->reader);
+    }
     pthread_mutex_unlock(&c->lock);
     return gone ? SHOAL_EIO : n;
 }
@@ -315,5 +337,5 @@ serve_unlog(void *ctx, const struct serve_set *set)
 
 const struct serve_ops cache_serve_ops = {
     serve_open, serve_close, serve_held, serve_read, serve_have, serve_hashes,
-    serve_log,  serve_unlog, view_map,   view_cold,  view_warm
+    serve_log,  serve_unlog, view_map,   view_cold,  view_warm,  serve_idle
 };

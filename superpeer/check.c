@@ -154,19 +154,39 @@ enum {
     KEYS = 512 /* of one read transaction */
 };
 
+static bool
+is_known(struct cache *c, const uint8_t id[20])
+{
+    pthread_mutex_lock(&c->lock);
+    bool known = sets_find(&c->sets, id) != NULL || evict_knows_locked(c, id);
+    pthread_mutex_unlock(&c->lock);
+    return known;
+}
+
+/* A set that was deleted since the keys were listed is no longer known, nor
+ * are its blocks there. */
+static bool
+is_nobodys(struct cache *c, const struct db_block *k)
+{
+    char byte;
+
+    return !is_known(c, k->id)
+           && db_read(c->db, k->id, k->block, 0, &byte, 1) != SHOAL_ENOTFOUND
+           && !is_known(c, k->id);
+}
+
 /* What the file has beyond the bitmap of its set. */
 static bool
 is_astray(struct cache *c, const struct db_block *k)
 {
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, k->id);
-    bool known = set != NULL || evict_knows_locked(c, k->id);
     if (set != NULL) {
         set->refs++;
     }
     pthread_mutex_unlock(&c->lock);
     if (set == NULL) {
-        return !known;
+        return is_nobodys(c, k);
     }
     bool astray =
         k->block >= set->map.count || is_settled(c, set, k->block, false);

@@ -119,7 +119,8 @@ db_folder_leave(struct db *d)
 {
     char mark[MARK_MAX];
 
-    if (!db_is_broken(d) && clean_mark(d, mark) == 0) {
+    if (!db_is_broken(d) && !atomic_load(&d->unsynced)
+        && clean_mark(d, mark) == 0) {
         write_mark(d, mark);
     }
 }

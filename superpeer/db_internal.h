@@ -49,6 +49,7 @@ struct db {
     uint64_t limit_pages; /* for blocks; the others are for deletions */
     uint32_t format;      /* that the file has */
     atomic_bool map_full, broken;
+    atomic_bool unsynced;       /* a sync has failed, ever: no clean end */
     pthread_mutex_t lock;       /* of the pool */
     MDB_txn *pool[DB_POOL_MAX]; /* reset read transactions */
     unsigned pooled;

@@ -200,11 +200,16 @@ db_del_block(struct db_txn *t, const uint8_t *id, uint32_t block)
     return rc == 0 ? 0 : db_fail(t->db, id, "drop a block", rc);
 }
 
+/* Linux says once that it could not write something, and forgets it: another
+ * sync that succeeds means nothing then. */
 int
 db_sync(struct db *d)
 {
     int rc = mdb_env_sync(d->env, 1);
 
+    if (rc != 0) {
+        atomic_store(&d->unsynced, true);
+    }
     return rc == 0 ? 0 : db_fail(d, NULL, "sync", rc);
 }
 

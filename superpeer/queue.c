@@ -88,7 +88,7 @@ append_locked(struct cache *c, struct write *w)
 {
     struct write **p = bucket(c, w->set, w->block);
 
-    w->refs = 1;
+    w->refs++;
     w->same = *p;
     *p = w;
     *c->tail = w;
@@ -97,6 +97,48 @@ append_locked(struct cache *c, struct write *w)
     w->set->refs++;
     w->set->queued++;
     pthread_cond_signal(&c->queued);
+}
+
+void
+queue_keep_drop_locked(struct cache *c, struct write *w)
+{
+    w->refs++;
+    w->set->refs++;
+    w->next = c->undone;
+    c->undone = w;
+}
+
+/* What is queued of the block decides. */
+static void
+retry_drop_locked(struct cache *c, struct write *w)
+{
+    struct cache_set *set = w->set;
+
+    if (queue_find_locked(c, set, w->block) != NULL) {
+        w->next = c->undone;
+        c->undone = w;
+        return;
+    }
+    if (!set->gone && !blockmap_has(&set->map, w->block)) {
+        append_locked(c, w);
+    }
+    queue_unref_locked(w); /* the list's */
+    cache_unref_locked(set);
+}
+
+void
+queue_retry_drops_locked(struct cache *c)
+{
+    struct write *list = c->undone;
+
+    c->undone = NULL;
+    while (list != NULL) {
+        struct write *w = list;
+
+        list = w->next;
+        w->next = NULL;
+        retry_drop_locked(c, w);
+    }
 }
 
 static int
@@ -109,7 +151,7 @@ enqueue(struct cache *c, struct write *w)
     while (c->queue_bytes > 0 && c->queue_bytes + weight > QUEUE_BYTES) {
         pthread_cond_wait(&c->done, &c->lock);
     }
-    int err = set->gone ? SHOAL_EIO : set->error;
+    int err = set->gone ? SHOAL_EIO : w->drop ? 0 : set->error;
     if (err == 0) {
         append_locked(c, w);
         if (w->drop) {
@@ -149,8 +191,9 @@ cache_write(struct cache *c, struct cache_set *set, uint32_t block,
     return err;
 }
 
-/* Where the drop cannot be stored, the set has an error from now on, and so
- * is neither completed nor gone on with. */
+/* Where the drop cannot be stored, the set has an error from now on, and is not
+ * completed; it is tried again (queue_retry_drops_locked), as another run would
+ * take the block for a good one. */
 void
 cache_drop(struct cache *c, struct cache_set *set, uint32_t block)
 {

@@ -84,6 +84,9 @@ view_map(void *ctx, struct serve_set *set, struct serve_view *view,
     view->last = (uint32_t) ((off + len - 1) / size);
     pthread_mutex_lock(&c->lock);
     bool begun = begin_locked(c, cs, view);
+    if (begun) {
+        cache_note_reader_locked(c, cs, set->reader);
+    }
     pthread_mutex_unlock(&c->lock);
     if (!begun) {
         return 0;

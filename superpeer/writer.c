@@ -6,6 +6,7 @@
 
 #include "cache_internal.h"
 #include "clock.h"
+#include "log.h"
 #include "shoal.h"
 
 enum {
@@ -79,6 +80,21 @@ commit_batch(struct cache *c, const struct write *batch)
 /* A failed write takes its block back, unless a newer one of the same block
  * is queued. */
 static void
+take_back_locked(struct cache *c, struct write *w)
+{
+    struct cache_set *set = w->set;
+
+    if (queue_find_locked(c, set, w->block) != w) {
+        return;
+    }
+    sets_block_lost(set, w->block);
+    blockmap_clear(&set->checked, w->block);
+    if (w->drop) {
+        queue_keep_drop_locked(c, w);
+    }
+}
+
+static void
 written_locked(struct cache *c, struct write *w, int err)
 {
     struct cache_set *set = w->set;
@@ -88,10 +104,7 @@ written_locked(struct cache *c, struct write *w, int err)
         memcpy(set->writing.bits, set->stored.bits,
                blockmap_bytes(&set->stored));
         set->writing.held = set->stored.held;
-        if (queue_find_locked(c, set, w->block) == w) {
-            sets_block_lost(set, w->block);
-            blockmap_clear(&set->checked, w->block);
-        }
+        take_back_locked(c, w);
     } else if (w->drop) {
         blockmap_clear(&set->stored, w->block);
     } else {
@@ -153,7 +166,10 @@ writer_sync(struct cache *c)
         err = db_sync(c->db);
     }
     if (err != 0) {
-        writer_mark_dirty(c);
+        pthread_mutex_lock(&c->lock);
+        c->dirty = true;
+        c->commit_errors++;
+        pthread_mutex_unlock(&c->lock);
     }
     pthread_mutex_unlock(&c->sync_lock);
     return err;
@@ -247,6 +263,26 @@ tell_broken(struct cache *c)
     }
 }
 
+/* Once more before the end; what cannot be dropped now comes back with the next
+ * run. */
+static void
+last_drops_locked(struct cache *c)
+{
+    queue_retry_drops_locked(c);
+    while (c->head != NULL) {
+        write_batch(c);
+    }
+    while (c->undone != NULL) {
+        struct write *w = c->undone;
+
+        c->undone = w->next;
+        log_line(LOG_LEVEL_ERROR, w->set->resource.id,
+                 "cache: block %u could not be dropped", (unsigned) w->block);
+        cache_unref_locked(w->set);
+        queue_unref_locked(w);
+    }
+}
+
 static void *
 write_loop(void *arg)
 {
@@ -275,7 +311,9 @@ write_loop(void *arg)
         tell_broken(c);
         looked = now;
         pthread_mutex_lock(&c->lock);
+        queue_retry_drops_locked(c);
     }
+    last_drops_locked(c);
     pthread_mutex_unlock(&c->lock);
     while (store_some(c)) {
     }

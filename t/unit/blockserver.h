@@ -157,7 +157,7 @@ mem_unlog(void *ctx, const struct serve_set *set)
 static const struct serve_ops mem_ops = { mem_open, mem_close, mem_held,
                                           mem_read, mem_have,  mem_hashes,
                                           mem_log,  mem_unlog, NULL,
-                                          NULL,     NULL };
+                                          NULL,     NULL,      NULL };
 
 static inline void
 mem_init(struct memory *m, uint64_t size)

@@ -3,12 +3,10 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
-#include <lmdb.h>
-
 #include "../../superpeer/db.h"
+#include "holder.h"
 
 static void
 expect_open_error(const char *path, const char *words)
@@ -148,61 +146,6 @@ reads_what_is_queued(void **state)
     resource_fini(&r);
 }
 
-/* Another process holds LMDB's writer lock until it is let go. */
-struct holder {
-    pid_t pid;
-    int pipe[2];
-};
-
-static void
-hold(const struct holder *h, int ready)
-{
-    MDB_env *env;
-    MDB_txn *txn;
-    char byte = 0;
-
-    if (mdb_env_create(&env) != 0 || mdb_env_set_maxdbs(env, 8) != 0
-        || mdb_env_open(env, folder, MDB_NOTLS | MDB_NOSYNC, 0600) != 0
-        || mdb_txn_begin(env, NULL, 0, &txn) != 0
-        || write(ready, &byte, 1) != 1)
-    {
-        _exit(1);
-    }
-    byte = read(h->pipe[0], &byte, 1) == 0;
-    mdb_txn_abort(txn);
-    _exit(0);
-}
-
-static void
-hold_writer(struct holder *h)
-{
-    int ready[2];
-    char byte;
-
-    assert_int_equal(pipe(h->pipe), 0);
-    assert_int_equal(pipe(ready), 0);
-    h->pid = fork();
-    assert_true(h->pid >= 0);
-    if (h->pid == 0) {
-        close(h->pipe[1]);
-        hold(h, ready[1]);
-    }
-    close(h->pipe[0]);
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-}
-
-static void
-let_go(struct holder *h)
-{
-    int status = 1;
-
-    close(h->pipe[1]);
-    assert_int_equal(waitpid(h->pid, &status, 0), h->pid);
-    assert_int_equal(status, 0);
-}
-
 /* Nothing can be committed, and yet it is served: bits, hashes and bytes. */
 static void
 serves_what_is_queued(void **state)
@@ -246,51 +189,6 @@ serves_what_is_queued(void **state)
     cache_close(c);
     c = open_cache(64 * MIB);
     assert_int_equal(check_blocks(c, &r), 6);
-    cache_close(c);
-    resource_fini(&r);
-}
-
-/* What was served out of the queue is not held any more when it could not be
- * committed; what is committed stays. */
-static void
-a_failed_commit_takes_blocks_back(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    struct rlimit unlimited, small;
-    struct cache_stats stats;
-    struct cache_set *set;
-    struct resource r;
-    struct holder h;
-
-    (void) state;
-    signal(SIGXFSZ, SIG_IGN);
-    make_resource(&r, 1, 200 * BLOCK);
-    assert_int_equal(cache_fill(c, &r, &set), 0);
-    for (uint32_t i = 0; i < 20; i++) {
-        assert_int_equal(write_block(c, set, &r, i), 0);
-    }
-    cache_fill_end(c, set);
-    assert_int_equal(cache_fill(c, &r, &set), 0);
-    hold_writer(&h);
-    for (uint32_t i = 100; i < 200; i++) {
-        assert_int_equal(write_block(c, set, &r, i), 0);
-    }
-    assert_int_equal(check_blocks(c, &r), 120);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    small = unlimited;
-    cache_get_stats(c, &stats);
-    small.rlim_cur = stats.file_bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    let_go(&h);
-    assert_int_not_equal(cache_finish(c, set, root, false), 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    assert_int_equal(check_blocks(c, &r), 20);
-    cache_get_stats(c, &stats);
-    assert_true(stats.commit_errors >= 1);
-    assert_int_equal(stats.damaged, 0);
-    cache_fill_end(c, set);
-    assert_int_equal(fill_all(c, &r), 0);
-    assert_int_equal(check_blocks(c, &r), 200);
     cache_close(c);
     resource_fini(&r);
 }
@@ -424,44 +322,6 @@ survives_kill(void **state)
         cache_close(c);
     }
     resource_fini(&r);
-}
-
-/* As when the disk is full: the set fails, and the cache goes on. */
-static void
-survives_a_full_disk(void **state)
-{
-    struct cache *c = open_cache(64 * MIB);
-    struct rlimit unlimited, small;
-    struct resource one, two;
-    struct cache_set *set;
-    int err = 0;
-
-    (void) state;
-    signal(SIGXFSZ, SIG_IGN);
-    make_resource(&one, 1, 4 * MIB);
-    make_resource(&two, 2, 30 * MIB);
-    assert_int_equal(fill_all(c, &one), 0);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    small = unlimited;
-    small.rlim_cur = 10 * MIB;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    assert_int_equal(cache_fill(c, &two, &set), 0);
-    for (uint32_t i = 0; err == 0 && i < 480; i++) {
-        err = write_block(c, set, &two, i);
-    }
-    if (err == 0) {
-        err = cache_finish(c, set, root, false);
-    }
-    cache_fill_end(c, set);
-    assert_true(err == SHOAL_EFULL || err == SHOAL_EIO);
-    assert_int_equal(check_blocks(c, &one), 64);
-    check_blocks(c, &two);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    assert_int_equal(fill_all(c, &two), 0);
-    assert_int_equal(check_blocks(c, &two), 480);
-    cache_close(c);
-    resource_fini(&one);
-    resource_fini(&two);
 }
 
 /* The size was lowered: what is held stays until something new comes. */
@@ -616,14 +476,12 @@ run(void)
         TEST(goes_on),
         TEST(reads_what_is_queued),
         TEST(serves_what_is_queued),
-        TEST(a_failed_commit_takes_blocks_back),
         TEST(drops_blocks),
         TEST(replaces_other_versions),
         TEST(a_deleted_set_reads_as_an_error),
         TEST(a_set_comes_back_while_it_goes),
         TEST(a_reader_of_a_set_that_came_back),
         TEST(a_deletion_that_was_cut_short),
-        TEST(survives_a_full_disk),
         TEST(survives_a_smaller_size),
     };
 

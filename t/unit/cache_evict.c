@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "../../superpeer/db.h"
 
@@ -67,6 +68,31 @@ keeps_what_is_in_use(void **state)
     resource_fini(&other);
 }
 
+/* Who only waits for what becomes of it hears that it goes. */
+static void
+a_poll_keeps_nothing(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct resource big, other;
+    struct serve_set poll;
+    struct cache_set *set = NULL;
+
+    (void) state;
+    make_resource(&big, 1, 45 * MIB);
+    make_resource(&other, 2, 20 * MIB);
+    assert_int_equal(fill_all(c, &big), 0);
+    assert_int_equal(cache_serve_ops.open(c, big.id, NULL, &poll), 0);
+    cache_serve_ops.idle(c, &poll);
+    assert_int_equal(cache_fill(c, &other, &set), 0);
+    cache_fill_end(c, set);
+    assert_int_equal(n_left, 1);
+    assert_null(cache_serve_ops.log(c, &poll));
+    cache_serve_ops.close(c, &poll);
+    cache_close(c);
+    resource_fini(&big);
+    resource_fini(&other);
+}
+
 /* What must go anyway is not enough: then nothing goes. */
 static void
 evicts_nothing_in_vain(void **state)
@@ -105,7 +131,8 @@ knows_what_is_too_large(void **state)
     cache_close(c);
 }
 
-/* What a block of it reads as to the host with this number. */
+/* The host with this number reads a byte of it, or sees where it lies; others
+ * only look for what there is. */
 static void
 read_from(struct cache *c, const struct resource *r, unsigned host, bool v6)
 {
@@ -113,7 +140,10 @@ read_from(struct cache *c, const struct resource *r, unsigned host, bool v6)
                               .sin_addr.s_addr = htonl(0xc0000200 + host) };
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
     const struct sockaddr *from = (struct sockaddr *) &in;
+    struct iovec piece;
+    struct serve_view view = { .fd = -1, .pieces = &piece, .max = 1 };
     struct serve_set set;
+    char byte;
 
     if (v6) { /* of one /64 each */
         in6.sin6_addr.s6_addr[0] = 0x20;
@@ -122,6 +152,26 @@ read_from(struct cache *c, const struct resource *r, unsigned host, bool v6)
         from = (struct sockaddr *) &in6;
     }
     assert_int_equal(cache_serve_ops.open(c, r->id, from, &set), 0);
+    if (v6) {
+        assert_int_equal(cache_serve_ops.map(c, &set, &view, 0, 1), 1);
+    } else {
+        assert_int_equal(cache_serve_ops.read(c, &set, 0, &byte, 1), 1);
+    }
+    cache_serve_ops.close(c, &set);
+}
+
+static void
+look_from(struct cache *c, const struct resource *r, unsigned host)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(0xc0000200 + host) };
+    struct serve_set set;
+    uint8_t bits[40];
+    uint64_t cursor;
+
+    assert_int_equal(
+        cache_serve_ops.open(c, r->id, (struct sockaddr *) &in, &set), 0);
+    assert_int_equal(cache_serve_ops.have(c, &set, bits, &cursor), 0);
     cache_serve_ops.close(c, &set);
 }
 
@@ -148,8 +198,11 @@ those_on_probation_go_first(void **state)
     (void) state;
     make_resource(&proven, 100, 20 * MIB);
     assert_int_equal(fill_all(c, &proven), 0);
+    look_from(c, &proven, 1);
+    look_from(c, &proven, 2);
     read_from(c, &proven, 1, false);
     read_from(c, &proven, 1, false);
+    look_from(c, &proven, 2);
     assert_true(on_probation(c, &proven));
     read_from(c, &proven, 2, false);
     assert_false(on_probation(c, &proven));
@@ -358,6 +411,7 @@ run(void)
     static const struct CMUnitTest tests[] = {
         TEST(evicts_the_least_recently_used),
         TEST(keeps_what_is_in_use),
+        TEST(a_poll_keeps_nothing),
         TEST(evicts_nothing_in_vain),
         TEST(knows_what_is_too_large),
         TEST(those_on_probation_go_first),

@@ -146,6 +146,37 @@ large_blocks(void **state)
     resource_fini(&r);
 }
 
+/* Between a list of keys and the look at what they are. */
+static bool
+forget(void *ctx, const struct cache_verified *so_far)
+{
+    struct resource r;
+
+    (void) so_far;
+    make_resource(&r, 1, 10 * BLOCK);
+    cache_forget(ctx, r.id);
+    resource_fini(&r);
+    return false;
+}
+
+static void
+a_set_goes_while_keys_are_looked_at(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct cache_verify_ops ops = { forget, c };
+    struct cache_verified v = { 0 };
+    struct resource r;
+
+    (void) state;
+    make_resource(&r, 1, 10 * BLOCK);
+    assert_int_equal(fill_all(c, &r), 0);
+    assert_int_equal(cache_verify_astray(c, &ops, &v), 0);
+    assert_int_equal(n_left, 1);
+    assert_int_equal(v.astray, 0);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 /* ---- the file, when sets come and go ---- */
 
 enum {
@@ -361,6 +392,7 @@ run(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(large_blocks),
+        TEST(a_set_goes_while_keys_are_looked_at),
         TEST(holes_are_filled),
         TEST(another_format),
     };

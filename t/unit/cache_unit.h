@@ -132,7 +132,7 @@ write_block(struct cache *c, struct cache_set *set, const struct resource *r,
 static inline int
 fill_all(struct cache *c, const struct resource *r)
 {
-    struct cache_set *set;
+    struct cache_set *set = NULL;
     uint32_t count = (uint32_t) ((r->size + BLOCK - 1) / BLOCK);
 
     int err = cache_fill(c, r, &set);
@@ -142,7 +142,7 @@ fill_all(struct cache *c, const struct resource *r)
     if (err == 0) {
         err = cache_finish(c, set, root, false);
     }
-    if (set != NULL && err != SHOAL_EFULL) {
+    if (err != SHOAL_EFULL) {
         cache_fill_end(c, set);
     }
     return err;
