@@ -329,7 +329,7 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
                                                           STALL_END_SLOW };
 
     memset(out, 0, sizeof(*out));
-    out->bytes = atomic_load(&s->bytes);
+    out->bytes = atomic_load(&s->bytes) + stall_taken(s->stall);
     out->busy = atomic_load(&s->busy);
     out->handshakes_failed = atomic_load(&s->handshakes_failed);
     out->denied = atomic_load(&s->denied);

@@ -150,7 +150,7 @@ enum serve_deadline {
 
 /** Counters since the start, where nothing else is said. */
 struct serve_stats {
-    uint64_t bytes; /* of blocks, handed to the sockets */
+    uint64_t bytes; /* of blocks, handed to the sockets or taken from there */
     uint64_t requests;
     uint64_t busy;               /* answered 503 */
     uint64_t denied;             /* 403: no good ticket */

@@ -1,8 +1,6 @@
 /* serve_body.c - bodies of answers: sent from where they lie in the provider's
  * memory, or copied piece by piece. */
 #include <inttypes.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +28,6 @@ struct body {
                                looked */
     struct warming warming;
     struct serve_view view; /* of a body that is sent from where it lies */
-    uint64_t acked;         /* bytes of the connection, before it */
 };
 
 enum {
@@ -162,36 +159,13 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
     return (ssize_t) got;
 }
 
-static uint64_t
-acked_bytes(int fd)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof(info);
-
-    memset(&info, 0, sizeof(info));
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0
-               ? info.tcpi_bytes_acked
-               : 0;
-}
-
-/* Of a body that was sent from where it lies; of one that was cut off, what
- * the client has of it, give or take the header. */
-static uint64_t
-sent_bytes(const struct body *b)
-{
-    if (!b->conn->cut_off) {
-        return b->len;
-    }
-    return least(acked_bytes(b->view.fd) - b->acked, b->len);
-}
-
 static void
 body_free(void *cls)
 {
     struct body *b = cls;
 
     if (b->set.view != NULL) {
-        atomic_fetch_add(&b->serve->bytes, sent_bytes(b));
+        stall_counted(b->serve->stall, &b->conn->stall, !b->conn->cut_off);
     }
     if (b->waiter.grant > 0) {
         pace_return(b->serve->pace, &b->waiter, 0);
@@ -253,7 +227,7 @@ create_view(struct MHD_Connection *c, struct body *b,
     if (n == 0) {
         return NULL;
     }
-    b->acked = acked_bytes(b->view.fd);
+    stall_count(s->stall, &b->conn->stall, part->len);
     b->conn->cut_off = true; /* until it is known to be whole */
     return MHD_create_response_from_iovec((const struct MHD_IoVec *) pieces, n,
                                           body_free, b);

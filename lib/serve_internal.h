@@ -42,7 +42,7 @@ struct serve {
     atomic_uint expected; /* port of a connection that is not counted */
     char epoch[17];       /* of /have; random at each start */
     atomic_uint active;
-    atomic_uint_fast64_t bytes;
+    atomic_uint_fast64_t bytes; /* that were copied */
     atomic_uint_fast64_t asked[SERVE_KINDS];
     atomic_uint_fast64_t answered[6];
     atomic_uint_fast64_t busy;

@@ -24,6 +24,7 @@ struct stall {
     pthread_t thread;
     struct stall_limits limits;
     struct stall_conn *first;
+    uint64_t taken; /* by those that are not counted any more */
     bool stopped;
     atomic_uint_fast64_t ended[STALL_ENDS];
 };
@@ -287,6 +288,56 @@ stall_has_left(const struct stall_conn *c)
 
     return tcp_info_of(c, &info) && info.tcpi_state != ESTABLISHED
            && info.tcpi_state != CLOSE_WAIT;
+}
+
+void
+stall_count(struct stall *s, struct stall_conn *c, uint64_t most)
+{
+    struct tcp_info info;
+
+    tcp_info_of(c, &info);
+    pthread_mutex_lock(&s->lock);
+    c->counted_from = info.tcpi_bytes_acked;
+    c->counted_most = most;
+    c->counted = 0;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void
+count_locked(struct stall_conn *c)
+{
+    struct tcp_info info;
+
+    if (c->counted_most > 0 && tcp_info_of(c, &info)) {
+        uint64_t n = info.tcpi_bytes_acked - c->counted_from;
+
+        c->counted = n < c->counted_most ? n : c->counted_most;
+    }
+}
+
+void
+stall_counted(struct stall *s, struct stall_conn *c, bool whole)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!whole) {
+        count_locked(c);
+    }
+    s->taken += whole ? c->counted_most : c->counted;
+    c->counted_most = 0;
+    pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t
+stall_taken(struct stall *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t sum = s->taken;
+    for (struct stall_conn *c = s->first; c != NULL; c = c->next) {
+        count_locked(c);
+        sum += c->counted_most > 0 ? c->counted : 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return sum;
 }
 
 void

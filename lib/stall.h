@@ -52,6 +52,11 @@ struct stall_conn {
     uint64_t from_ms;    /* of the window, or of the request; 0: none */
     uint64_t from_paused_ms;
     uint64_t from_bytes;
+
+    /* of stall_count() */
+    uint64_t counted_from; /* of all that it took */
+    uint64_t counted_most; /* 0: it is not counted */
+    uint64_t counted;
 };
 
 /** stall_create(limits): NULL: out of memory or threads. */
@@ -75,6 +80,15 @@ void stall_pause(struct stall_conn *c, bool paused);
 /** stall_has_left(c): its connection is no more, by a reset or by us. A client
  *  that only sends no more has not left: it may wait for its answer. */
 bool stall_has_left(const struct stall_conn *c);
+
+/** stall_count(s, c, most): what its client takes from now on counts, up to
+ *  ${most} bytes. stall_counted(s, c, whole): to its end, or as far as it came,
+ *  give or take a header; it counts no further. */
+void stall_count(struct stall *s, struct stall_conn *c, uint64_t most);
+void stall_counted(struct stall *s, struct stall_conn *c, bool whole);
+
+/** stall_taken(s): bytes in all that counted, those under way too. */
+uint64_t stall_taken(struct stall *s);
 
 /** stall_ended(s, why): how many, since the start. */
 uint64_t stall_ended(const struct stall *s, enum stall_end why);

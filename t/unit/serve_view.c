@@ -329,6 +329,39 @@ counts_what_was_sent(void **state)
     stop_views(&m, s);
 }
 
+/* Its reader takes some of it, and no more. */
+static void
+counts_what_is_under_way(void **state)
+{
+    struct memory m;
+    struct serve *s = start_views(&m, 0);
+    struct serve_stats stats;
+    static char some[2 << 20];
+    const char *request = "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n\r\n";
+    double begun = now();
+    uint64_t before = 0;
+
+    (void) state;
+    int fd = dial(serve_port(s));
+    send(fd, request, strlen(request), 0);
+    assert_int_equal(recv(fd, some, sizeof(some), MSG_WAITALL), sizeof(some));
+    do {
+        serve_get_stats(s, &stats);
+        assert_true(stats.bytes >= before && stats.bytes < VIEW_SIZE);
+        before = stats.bytes;
+        usleep(1000);
+    } while (stats.bytes < sizeof(some) - 1000 && now() < begun + 10);
+    assert_true(stats.bytes >= sizeof(some) - 1000);
+    assert_int_equal(ended, 0);
+    close(fd);
+    while (ended < 1) {
+        usleep(1000);
+    }
+    serve_get_stats(s, &stats);
+    assert_true(stats.bytes >= before && stats.bytes < VIEW_SIZE);
+    stop_views(&m, s);
+}
+
 int
 main(void)
 {
@@ -339,6 +372,7 @@ main(void)
         cmocka_unit_test(long_ones_do_not_wait_either),
         cmocka_unit_test(what_is_paced_is_copied),
         cmocka_unit_test(counts_what_was_sent),
+        cmocka_unit_test(counts_what_is_under_way),
     };
 
     signal(SIGPIPE, SIG_IGN);
