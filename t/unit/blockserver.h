@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -287,7 +288,7 @@ struct reader {
     pthread_t thread;
     uint16_t port;
     double until;
-    uint64_t bytes;
+    atomic_uint_fast64_t bytes;
 };
 
 /* Of the body, as far as it came in time. */
