@@ -58,6 +58,7 @@ struct db {
 struct db_txn {
     struct db *db;
     MDB_txn *txn;
+    uint64_t old_pages; /* that the file had before */
 };
 
 MDB_val db_val(const void *data, size_t len);

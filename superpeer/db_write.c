@@ -17,6 +17,7 @@ struct db_txn *
 db_begin(struct db *d, int *err)
 {
     struct db_txn *t = calloc(1, sizeof(*t));
+    MDB_envinfo info;
 
     if (t == NULL) {
         *err = SHOAL_ENOMEM;
@@ -29,6 +30,9 @@ db_begin(struct db *d, int *err)
     }
     t->db = d;
     int rc = mdb_txn_begin(d->env, NULL, 0, &t->txn);
+    if (rc == 0 && mdb_env_info(d->env, &info) == 0) {
+        t->old_pages = info.me_last_pgno + 1;
+    }
     if (rc != 0) {
         *err = db_fail(d, NULL, "begin to write", rc);
         free(t);
@@ -144,8 +148,19 @@ reserve(const struct db_txn *t, MDB_val *key, MDB_val *data)
     return rc == 0 ? mdb_put(t->txn, blocks, key, data, MDB_RESERVE) : rc;
 }
 
-/* Blocks leave the map's last pages to deletions, which need some, too. LMDB
- * has no such limit; but where it has put a value, its first page tells. */
+/* Blocks leave the map's last pages to deletions, which need some, too: the
+ * file does not grow there for them. LMDB has no such limit; but where it has
+ * put a value, its first page tells. Pages there that deletions have left are
+ * taken: LMDB would offer the same ones again and again. */
+static bool
+is_beyond(const struct db_txn *t, const MDB_val *data)
+{
+    uint64_t end = db_overflow(data) + data->mv_size / t->db->page_size + 1;
+
+    return data->mv_size >= t->db->page_size && end > t->db->limit_pages
+           && end > t->old_pages;
+}
+
 static int
 put_piece(const struct db_txn *t, const struct piece_key *k, const void *data,
           size_t len)
@@ -153,10 +168,7 @@ put_piece(const struct db_txn *t, const struct piece_key *k, const void *data,
     MDB_val key = db_val(k, sizeof(*k)), whole = db_val(NULL, len);
 
     int rc = reserve(t, &key, &whole);
-    if (rc == 0 && len >= t->db->page_size
-        && db_overflow(&whole) + len / t->db->page_size + 1
-               > t->db->limit_pages)
-    {
+    if (rc == 0 && is_beyond(t, &whole)) {
         return MDB_MAP_FULL;
     }
     if (rc == 0) {

@@ -142,9 +142,7 @@ fill_all(struct cache *c, const struct resource *r)
     if (err == 0) {
         err = cache_finish(c, set, root, false);
     }
-    if (err != SHOAL_EFULL) {
-        cache_fill_end(c, set);
-    }
+    cache_fill_end(c, set);
     return err;
 }
 
