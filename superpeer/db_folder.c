@@ -29,7 +29,8 @@
 #include "shoal.h"
 
 enum {
-    MARK_MAX = 256 /* characters */
+    MARK_MAX = 256,        /* characters */
+    TOLD_BYTES = 256 << 20 /* so large a file takes a while to be checked */
 };
 
 static void
@@ -201,6 +202,12 @@ check_trees(struct db *d, char *why, size_t cap)
             close(fd);
         }
         return SHOAL_EIO;
+    }
+    if (st.st_size >= TOLD_BYTES) {
+        log_line(LOG_LEVEL_INFO, NULL,
+                 "cache %s: was not closed well: data.mdb is checked, which "
+                 "may take minutes",
+                 d->path);
     }
     int err = st.st_size == 0 ? 0 : db_check(fd, why, cap);
     close(fd);

@@ -144,7 +144,7 @@ sub check_resumed($held, $since) {
     }
 }
 
-my ($read, $rounds, $partial) = (0, 0, 0);
+my ($read, $rounds, $partial, $evicted) = (0, 0, 0, 0);
 my $began = now;
 while ($rounds < $kills) {
     $rounds++;
@@ -170,12 +170,14 @@ while ($rounds < $kills) {
     waitpid $killer, 0;
     $sp->kill9; # notes that it was to be
     check_resumed($held, $since);
+    $evicted += () = $sp->stderr =~ / cache: deleted: the least recently/g;
 }
 note(sprintf '%d kills in %.1f s, %d MiB read, %d sets gone on with',
     $rounds, now() - $began, $read / 1048576, $resumed);
 is_deeply(\@bad, [], "nothing wrong after $kills kills");
 cmp_ok($resumed, '>=', $kills / 10, 'sets were gone on with');
 cmp_ok($partial, '>=', $kills / 30, 'some were found incomplete');
+cmp_ok($evicted, '>=', $kills / 10, 'and evicted for others');
 cmp_ok($read, '>=', $kills * 65536, 'and served');
 
 # In peace everything can be had.
