@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-#include "clock.h"
 #include "digest.h"
 #include "listen.h"
+#include "mhd_end.h"
 #include "serve_internal.h"
 #include "shoal.h"
 
@@ -23,8 +22,7 @@ enum {
     IDLE_MS = 60000,        /* this and the next three by default */
     HEADER_MS = 10000,
     WINDOW_MS = 30000,
-    DISCONNECT_MS = 1000, /* at the end */
-    THREADS_MAX = 32      /* more do not help one block server */
+    THREADS_MAX = 32 /* more do not help one block server */
 };
 
 /* The context of a request: NULL, then this, or a poll that waits. */
@@ -351,32 +349,17 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
     out->waiting = hold_count(s->hold);
 }
 
-/* Nobody comes any more, and who is there sees the end of its connection. */
-static void
-disconnect_all(struct serve *s)
-{
-    uint64_t end = clock_ms() + DISCONNECT_MS;
-
-    do {
-        stall_end_all(s->stall);
-        usleep(2000);
-    } while (crowd_count(s->crowd) > 0 && clock_ms() < end);
-}
-
-/* Sleepers are woken first: the daemon aborts when one is left. And it crashes
- * (0.9.75) when it has to refuse a request while it is being stopped: so there
- * is to be no connection then. */
+/* Sleepers are woken first: the daemon aborts when one is left. */
 void
 serve_stop(struct serve *s)
 {
     if (s == NULL) {
         return;
     }
-    crowd_close(s->crowd); /* MHD_quiesce_daemon() may abort (0.9.75) */
+    crowd_close(s->crowd);
     pace_stop(s->pace);
     hold_stop(s->hold);
     aside_stop(s->aside);
-    disconnect_all(s);
-    MHD_stop_daemon(s->daemon);
+    mhd_end(s->daemon, s->crowd, s->stall);
     free_all(s);
 }

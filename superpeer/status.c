@@ -11,20 +11,31 @@
 #include "agent.h"
 #include "clock.h"
 #include "config.h"
+#include "crowd.h"
 #include "listen.h"
+#include "mhd_end.h"
 #include "shoal.h"
+#include "stall.h"
 #include "status_internal.h"
 #include "watch.h"
 
 enum {
     CONNECTIONS_MAX = 32,
     MEMORY_LIMIT = 8192, /* bytes a connection */
-    TIMEOUT_S = 10
+    TIMEOUT_MS = 10000
 };
 
 struct status {
     struct MHD_Daemon *daemon;
+    struct crowd *crowd;
+    struct stall *stall;
     struct status_sources sources;
+};
+
+/* A connection. */
+struct status_conn {
+    struct stall_conn stall;
+    struct crowd_address *address;
 };
 
 static bool
@@ -153,6 +164,14 @@ answer(struct status *s, struct MHD_Connection *c, const char *url)
                      MHD_RESPMEM_PERSISTENT);
 }
 
+/* NULL: there was no memory for it. */
+static struct status_conn *
+conn_of(struct MHD_Connection *c)
+{
+    return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
+}
+
 static enum MHD_Result
 /* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's parameters */
 handle(void *cls, struct MHD_Connection *c, const char *url,
@@ -169,13 +188,104 @@ handle(void *cls, struct MHD_Connection *c, const char *url,
     }
     if (*context == NULL) {
         *context = &seen;
-        return MHD_YES;
+        return conn_of(c) != NULL ? MHD_YES : MHD_NO;
     }
     if (*upload_data_size != 0) {
         *upload_data_size = 0;
         return MHD_YES;
     }
+    stall_enter(&conn_of(c)->stall, STALL_ANSWER);
     return answer(cls, c, url);
+}
+
+/* ---- connections ---- */
+
+static enum MHD_Result
+let_in(void *cls, const struct sockaddr *sa, socklen_t len)
+{
+    (void) len;
+    return crowd_room(((struct status *) cls)->crowd, sa) == CROWD_IN ? MHD_YES
+                                                                      : MHD_NO;
+}
+
+static struct status_conn *
+conn_create(struct status *s, struct MHD_Connection *c)
+{
+    struct status_conn *conn = calloc(1, sizeof(*conn));
+
+    if (conn != NULL) {
+        crowd_enter(
+            s->crowd,
+            MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                ->client_addr,
+            &conn->address);
+        stall_add(s->stall, &conn->stall,
+                  MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
+                      ->connect_fd,
+                  0);
+    }
+    return conn;
+}
+
+static void
+connection_changed(void *cls, struct MHD_Connection *c, void **context,
+                   enum MHD_ConnectionNotificationCode what)
+{
+    struct status *s = cls;
+    struct status_conn *conn = *context;
+
+    if (what != MHD_CONNECTION_NOTIFY_CLOSED) {
+        *context = conn_create(s, c);
+    } else if (conn != NULL) {
+        stall_del(s->stall, &conn->stall);
+        crowd_leave(s->crowd, conn->address);
+        free(conn);
+        *context = NULL;
+    }
+}
+
+static void
+request_done(void *cls, struct MHD_Connection *c, void **context,
+             enum MHD_RequestTerminationCode why)
+{
+    struct status_conn *conn = conn_of(c);
+
+    (void) cls;
+    (void) context;
+    (void) why;
+    if (conn != NULL) {
+        stall_enter(&conn->stall, STALL_IDLE);
+    }
+}
+
+static void
+free_all(struct status *s)
+{
+    stall_free(s->stall);
+    crowd_free(s->crowd);
+    free(s);
+}
+
+static struct status *
+create(const struct status_sources *sources)
+{
+    const struct stall_limits limits = { .idle_ms = TIMEOUT_MS,
+                                         .header_ms = TIMEOUT_MS,
+                                         .window_ms = TIMEOUT_MS };
+    struct status *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->sources = *sources;
+    s->sources.started_ms = clock_ms();
+    s->crowd = crowd_create(CONNECTIONS_MAX, 0);
+    s->stall = stall_create(&limits);
+    if (s->crowd == NULL || s->stall == NULL) {
+        free_all(s);
+        return NULL;
+    }
+    return s;
 }
 
 int
@@ -183,29 +293,28 @@ status_start(const struct config_address *address,
              const struct status_sources *sources, struct status **out,
              char *why, size_t cap)
 {
-    struct status *s = calloc(1, sizeof(*s));
+    struct status *s = create(sources);
 
     if (s == NULL) {
         snprintf(why, cap, "out of memory");
         return SHOAL_ENOMEM;
     }
-    s->sources = *sources;
-    s->sources.started_ms = clock_ms();
     int fd = listen_open(address->host, address->port, why, cap);
     if (fd < 0) {
-        free(s);
+        free_all(s);
         return SHOAL_ENET;
     }
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, s,
+        MHD_USE_EPOLL_INTERNAL_THREAD, 0, let_in, s, handle, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) MEMORY_LIMIT, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned) CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned) TIMEOUT_S, MHD_OPTION_END);
+        (unsigned) CONNECTIONS_MAX, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_changed, s, MHD_OPTION_NOTIFY_COMPLETED, request_done, s,
+        MHD_OPTION_END);
     if (s->daemon == NULL) {
         snprintf(why, cap, "cannot start the status listener: %s",
                  strerror(errno));
-        free(s);
+        free_all(s);
         return SHOAL_ENET;
     }
     *out = s;
@@ -218,6 +327,6 @@ status_stop(struct status *s)
     if (s == NULL) {
         return;
     }
-    MHD_stop_daemon(s->daemon);
-    free(s);
+    mhd_end(s->daemon, s->crowd, s->stall);
+    free_all(s);
 }
