@@ -96,6 +96,9 @@ sub try($text) {
     return ($st, $err =~ s/\Q$file\E/F/gr);
 }
 is_deeply([ try($example) ], [ 0, '' ], 'the example loads');
+my ($short) = slurp(top() . '/README.md') =~ /^```yaml\n(.*?)^```/ms;
+is_deeply([ try($short =~ s{/etc/shoal}{$etc}gr =~ s{/var/cache/shoal}{$folder}r) ],
+    [ 0, '' ], "the README's too");
 my $whole = $example =~ s/^#(?! \S)//gmr;
 is_deeply([ try($whole) ], [ 0, '' ], 'and with all that stands behind a #');
 my %there;
