@@ -275,12 +275,27 @@ branch_node(struct walk *w, const struct node *n, const uint8_t *key,
     return err == 0 ? check_page(w, child, level + 1) : err;
 }
 
+/* Nodes fill the page from its end on: a length that is wrong makes LMDB move
+ * others when it deletes one. */
+static size_t
+node_size(const struct page_header *h, const struct node *n)
+{
+    size_t len = 0;
+
+    if (h->flags == IS_LEAF) {
+        len = (n->flags & VALUE_BIG) != 0 ? sizeof(uint64_t)
+                                          : n->low | (size_t) n->high << 16;
+    }
+    return (NODE + n->key_len + len + 1) / 2 * 2;
+}
+
 static int
 check_nodes(struct walk *w, const uint8_t *page, const struct page_header *h,
             unsigned level)
 {
     struct check *c = w->c;
     unsigned count = (h->lower - HEADER) / 2u;
+    size_t bytes = 0;
     int err = 0;
 
     if (h->flags == IS_BRANCH) {
@@ -300,9 +315,14 @@ check_nodes(struct walk *w, const uint8_t *page, const struct page_header *h,
                            n.key_len);
         }
         const uint8_t *key = page + at + NODE;
+        bytes += node_size(h, &n);
         err = h->flags == IS_BRANCH
                   ? branch_node(w, &n, key, i, level)
                   : leaf_node(w, &n, key, c->psize - at - NODE - n.key_len);
+    }
+    if (err == 0 && bytes != c->psize - h->upper) {
+        return damaged(c, "page %" PRIu64 ": nodes of %zu bytes", h->pgno,
+                       bytes);
     }
     return err;
 }
