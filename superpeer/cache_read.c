@@ -181,6 +181,16 @@ cache_note_reader_locked(struct cache *c, struct cache_set *set,
     }
 }
 
+/* What others gave and no CDN node has borne out: whoever fills it knows what
+ * it is checked against. It is begun anew (prefetch_job.c), and until then
+ * nobody gets it. */
+static bool
+is_doubtful(const struct cache_set *set)
+{
+    return set->copy && !set->complete && !set->filling
+           && digest_is_zero(set->root);
+}
+
 static int
 serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
            struct serve_set *out)
@@ -189,6 +199,9 @@ serve_open(void *ctx, const uint8_t id[20], const struct sockaddr *from,
 
     pthread_mutex_lock(&c->lock);
     struct cache_set *set = sets_find(&c->sets, id);
+    if (set != NULL && is_doubtful(set)) {
+        set = NULL;
+    }
     if (set != NULL) {
         cache_use_locked(c, set);
         out->view = NULL;

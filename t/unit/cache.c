@@ -61,6 +61,47 @@ keeps_sets(void **state)
     resource_fini(&r);
 }
 
+static int
+try_open(struct cache *c, const struct resource *r)
+{
+    struct serve_set s;
+
+    int err = cache_serve_ops.open(c, r->id, NULL, &s);
+    if (err == 0) {
+        cache_serve_ops.close(c, &s);
+    }
+    return err;
+}
+
+/* Blocks of others that nobody vouches for any more after a crash. */
+static void
+serves_no_doubtful_copy(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct cache_set *set;
+    struct resource r;
+
+    (void) state;
+    make_resource(&r, 1, 3 * BLOCK);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    assert_int_equal(cache_mark_copy(c, set), 0);
+    assert_int_equal(write_block(c, set, &r, 1), 0);
+    assert_int_equal(try_open(c, &r), 0);
+    cache_fill_end(c, set);
+    assert_int_equal(try_open(c, &r), SHOAL_ENOTFOUND);
+    cache_close(c);
+    c = open_cache(64 * MIB);
+    assert_int_equal(try_open(c, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    assert_int_equal(write_block(c, set, &r, 0), 0);
+    assert_int_equal(write_block(c, set, &r, 2), 0);
+    assert_int_equal(cache_finish(c, set, root, true), 0);
+    cache_fill_end(c, set);
+    assert_int_equal(try_open(c, &r), 0);
+    cache_close(c);
+    resource_fini(&r);
+}
+
 static void
 empty_file(void **state)
 {
@@ -472,6 +513,7 @@ run(void)
         TEST(survives_kill),
         TEST(refuses_bad_folders),
         TEST(keeps_sets),
+        TEST(serves_no_doubtful_copy),
         TEST(empty_file),
         TEST(goes_on),
         TEST(reads_what_is_queued),
