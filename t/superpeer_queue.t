@@ -116,7 +116,8 @@ sub reload(%settings) {
     $sp->process->signal('HUP');
     wait_for { (() = $sp->stderr =~ /reload: done/g) > $n } 5, 'the reload';
 }
-$cdn->set(limit_rate => '2m');
+# (nginx's rate is of a connection, and what it allows for a second goes at once.)
+$cdn->set(limit_rate => '700k');
 $cdn->file("$_.bin", $size, $_) for qw(p q r);
 my @slow = map { $t->prepare($cdn->url("$_.bin"), $size) } qw(p q r);
 $t->wait_line(qr/^~$slow[0] [1-9]/);
