@@ -46,11 +46,21 @@ my $known = sub () { scalar @{ $t->ask(%held, event => 'stopped')
     ->json->{super} } };
 is($known->(), 2, 'known');
 
+# What a super peer is told next; a poll is also answered, with nothing, where a
+# command came up that it has carried out meanwhile.
+sub told($sp) {
+    for (1 .. 3) {
+        my @told = $sp->told($sp->poll);
+        return @told if @told;
+    }
+    return;
+}
+
 # Polls that wait, and an asker that does; the answer to what polls were told.
 my $n = 0;
 sub parked() {
     my $q = $t->ask_start(url => 'http://cdn.example.com/' . ++$n, size => 1);
-    my @p = map { $_->told($_->poll) } @sp;
+    my @p = map { told($_) } @sp;
     is(@p, 2, 'told');
     my @poll = map { $_->poll } @sp;
     $_->say for @sp;
