@@ -7,7 +7,7 @@ use Shoal::Test;
 use Shoal::FakeTracker qw(fake_tracker);
 
 my $size = 4_000_000;
-my $cdn  = cdn(nodes => 1, limit_rate => '1m');
+my $cdn  = cdn(nodes => 1, limit_rate => '500k');
 $cdn->file("$_.bin", $size, $_) for 1 .. 9;
 my $t  = fake_tracker();
 my $sp = superpeer(trackers => [ $t->conf ], cdn => $cdn,
@@ -54,7 +54,7 @@ my $refused = $t->prepare($cdn->url('x.bin'), 1000);
 $t->wait_line(qr/^\?$refused busy/);
 pass('the next one is refused');
 $cdn->set(limit_rate => '100m');
-$t->wait_line(qr/^\+$_ /) for @more;
+$t->wait_line(qr/^\+$_ /, 30) for @more;
 is(begun($sp->stderr), "$running 6 $last 7 8 9", 'first come, first served');
 is((grep { $_->{url} =~ m{/x\.bin$} } @{ $sp->status->{refusals} })[0]{reason},
    'busy', 'status');
