@@ -7,6 +7,7 @@
 #include "admin.h"
 #include "cache.h"
 #include "clock.h"
+#include "describe.h"
 #include "digest.h"
 #include "log.h"
 #include "resource.h"
@@ -48,40 +49,13 @@ put_error(struct run *r, const char *name, const char *words)
 }
 
 static json_t *
-number(uint64_t n)
-{
-    return json_integer((json_int_t) n);
-}
-
-/* URLs without their queries, which hold tokens. */
-static json_t *
 describe(const struct cache_info *i)
 {
-    char id[RESOURCE_ID_HEX], root[DIGEST_HEX], plain[LOG_URL_MAX];
-    json_t *o = json_object();
+    json_t *o = describe_set(i);
 
-    resource_id_hex(i->id, id);
-    json_object_set_new(o, "id", json_string(id));
-    json_t *url = json_string(log_url(i->url, plain));
-    json_object_set_new(o, "url",
-                        url != NULL ? url : json_string("(not UTF-8)"));
-    json_object_set_new(o, "size", number(i->size));
-    json_object_set_new(o, "version", json_string(i->version));
     json_object_set_new(o, "provider", json_string(i->provider));
-    json_object_set_new(o, "blocks", number(i->blocks));
-    json_object_set_new(o, "held", number(i->held));
-    json_object_set_new(o, "state",
-                        json_string(i->complete  ? "complete"
-                                    : i->filling ? "filling"
-                                                 : "incomplete"));
-    if (i->complete && i->blocks > 0) {
-        hex_encode(i->root, DIGEST_LEN, root);
-        json_object_set_new(o, "root", json_string(root));
-    }
-    json_object_set_new(o, "copy", json_boolean(i->copy));
     json_object_set_new(o, "probation", json_boolean(i->probation));
-    json_object_set_new(o, "room", number(i->room));
-    json_object_set_new(o, "last_use", number(i->last_use));
+    json_object_set_new(o, "room", describe_number(i->room));
     return o;
 }
 
@@ -243,7 +217,7 @@ verify_one(struct run *r, const struct cache_info *set)
     if (v->sum.wrong > wrong) {
         json_t *o = describe(set);
 
-        json_object_set_new(o, "wrong", number(v->sum.wrong - wrong));
+        json_object_set_new(o, "wrong", describe_number(v->sum.wrong - wrong));
         put(r, "set", o);
     }
 }

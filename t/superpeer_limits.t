@@ -110,15 +110,15 @@ my $few = superpeer(trackers => [ $t->conf ], name => 'few',
     settings => { limits => { origin_connections => 3, prefetch_jobs => 6 } });
 my @ids = map { prepare("c$_", 3_000_000) } 1 .. 6;
 my ($most, $done) = (0, 0);
-while ($done < @ids) {
+wait_for {
     my $open = grep { /^\s*\d+: 0[BCD]00007F:[0-9A-F]{4} [0-9A-F]{8}:[0-9A-F]{4} 01 /
         && hex((split /[: ]+/, s/^\s+//r)[2]) == $port }
         split /\n/, slurp('/proc/net/tcp');
     $most = $open if $open > $most;
     my @lines = $t->lines;
     $done = grep { my $id = $_; grep { /^[+?]$id / } @lines } @ids;
-    Time::HiRes::sleep(0.005);
-}
+    $done == @ids;
+} 60, 'six files';
 is(scalar(grep { /^\+/ } map { my $id = $_; grep { /^[+?]$id / } $t->lines }
     @ids), 6, 'six files with three connections');
 cmp_ok($most, '<=', 3, 'never more of them, as the system sees it');

@@ -323,4 +323,13 @@ read_for_a_while(void *arg)
     return NULL;
 }
 
+static inline struct serve_stats
+stats_of(const struct serve *s)
+{
+    struct serve_stats stats;
+
+    serve_get_stats(s, &stats);
+    return stats;
+}
+
 #endif

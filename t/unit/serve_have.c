@@ -9,15 +9,6 @@ enum {
     WAITERS = 50
 };
 
-static struct serve_stats
-stats_of(const struct serve *s)
-{
-    struct serve_stats stats;
-
-    serve_get_stats(s, &stats);
-    return stats;
-}
-
 static void
 wait_for_waiting(const struct serve *s, unsigned n)
 {

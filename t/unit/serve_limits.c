@@ -1,18 +1,10 @@
 /* Whom the block server does not let in, and whom it ends. */
 #include "blockserver.h"
+#include "flood.h"
 
 #include <stdatomic.h>
 
 #define REQUEST "GET /blocks/" ID " HTTP/1.1\r\nHost: x\r\n"
-
-static struct serve_stats
-stats_of(const struct serve *s)
-{
-    struct serve_stats stats;
-
-    serve_get_stats(s, &stats);
-    return stats;
-}
 
 static void
 wait_for_connections(const struct serve *s, unsigned n)
@@ -342,28 +334,6 @@ enum {
     FLOODERS = 100
 };
 
-struct flood {
-    pthread_t thread;
-    int fds[FLOODERS];
-    atomic_bool stop;
-};
-
-/* A request that has no end, over and over. */
-static void *
-flood(void *arg)
-{
-    struct flood *f = arg;
-    char junk[20000];
-
-    memset(junk, 'X', sizeof(junk));
-    while (!f->stop) {
-        for (int i = 0; i < FLOODERS; i++) {
-            send(f->fds[i], junk, sizeof(junk), MSG_DONTWAIT | MSG_NOSIGNAL);
-        }
-    }
-    return NULL;
-}
-
 /* libmicrohttpd 0.9.75 crashes when it has to refuse a request while its
  * daemon is being stopped. */
 static void
@@ -373,7 +343,7 @@ stops_while_requests_are_refused(void **state)
     for (int round = 0; round < 100; round++) {
         struct memory m;
         struct serve *s = start(&m, SIZE, 0, 0);
-        struct flood f = { .stop = false };
+        struct flood f = { .n = FLOODERS };
 
         for (int i = 0; i < FLOODERS; i++) {
             f.fds[i] = dial(serve_port(s));

@@ -194,15 +194,6 @@ start_tls(struct memory *m, uint64_t size, struct serve_options *o)
     return start_as(m, size, o);
 }
 
-static struct serve_stats
-stats_of(const struct serve *s)
-{
-    struct serve_stats stats;
-
-    serve_get_stats(s, &stats);
-    return stats;
-}
-
 static void
 wait_for_end(const struct serve *s)
 {

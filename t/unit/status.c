@@ -1,6 +1,8 @@
 /* The listener for the operator is stopped while requests come. */
 #include "unit.h"
 
+#include "flood.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -83,28 +85,6 @@ answers(void **state)
     close(fd);
 }
 
-struct flood {
-    pthread_t thread;
-    int fds[FLOODERS];
-    atomic_bool stop;
-};
-
-/* A request that has no end, over and over. */
-static void *
-flood(void *arg)
-{
-    struct flood *f = arg;
-    char junk[20000];
-
-    memset(junk, 'X', sizeof(junk));
-    while (!f->stop) {
-        for (int i = 0; i < FLOODERS; i++) {
-            send(f->fds[i], junk, sizeof(junk), MSG_DONTWAIT | MSG_NOSIGNAL);
-        }
-    }
-    return NULL;
-}
-
 /* libmicrohttpd 0.9.75 crashes when it has to refuse a request while its
  * daemon is being stopped. */
 static void
@@ -114,7 +94,7 @@ stops_while_requests_are_refused(void **state)
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint16_t port = free_port();
         struct status *s = start_at(port);
-        struct flood f = { .stop = false };
+        struct flood f = { .n = FLOODERS };
 
         for (int i = 0; i < FLOODERS; i++) {
             f.fds[i] = dial(port);
