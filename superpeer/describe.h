@@ -16,7 +16,7 @@ json_t *describe_id(const uint8_t id[20]);
  *  JSON is UTF-8: one that is not is said to be so. */
 json_t *describe_url(const char *url);
 
-/** describe_set(info): an object. */
-json_t *describe_set(const struct cache_info *info);
+/** describe_set(i): an object. */
+json_t *describe_set(const struct cache_info *i);
 
 #endif

@@ -109,15 +109,16 @@ my $few = superpeer(trackers => [ $t->conf ], name => 'few',
     resolve => [ "$host:$port:" . join ',', @addrs ],
     settings => { limits => { origin_connections => 3, prefetch_jobs => 6 } });
 my @ids = map { prepare("c$_", 3_000_000) } 1 .. 6;
-my ($most, $done) = (0, 0);
-wait_for {
-    my $open = grep { /^\s*\d+: 0[BCD]00007F:[0-9A-F]{4} [0-9A-F]{8}:[0-9A-F]{4} 01 /
+my $most = 0;
+sub open_connections() {
+    return scalar grep { /^\s*\d+: 0[BCD]00007F:[0-9A-F]{4} [0-9A-F]{8}:[0-9A-F]{4} 01 /
         && hex((split /[: ]+/, s/^\s+//r)[2]) == $port }
         split /\n/, slurp('/proc/net/tcp');
-    $most = $open if $open > $most;
+}
+wait_for {
+    $most = max($most, map { open_connections() } 1 .. 6);
     my @lines = $t->lines;
-    $done = grep { my $id = $_; grep { /^[+?]$id / } @lines } @ids;
-    $done == @ids;
+    @ids == grep { my $id = $_; grep { /^[+?]$id / } @lines } @ids;
 } 60, 'six files';
 is(scalar(grep { /^\+/ } map { my $id = $_; grep { /^[+?]$id / } $t->lines }
     @ids), 6, 'six files with three connections');
