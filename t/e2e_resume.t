@@ -8,7 +8,7 @@ my $cdn = cdn(nodes => 2);
 my $path = $cdn->file('res.bin', $size, 1);
 my $dir;
 
-# How many bytes a control file knows of (client/control.c has its format).
+# How many bytes a control file knows of (lib/control.c has its format).
 sub known($control) {
     return 0 if !-e $control;
     my $text = slurp($control);

@@ -33,7 +33,8 @@ my $r = http(GET => $sp->base . "/blocks/$id",
 my $got = eval { $r->{body} } // '';
 is($got, substr($data, 19 * 65536, length $got), 'no wrong byte is served');
 cmp_ok(length $got, '<=', 65536, 'nothing of the damaged block');
-like($sp->stderr, qr/ $id cache: block 20 is damaged/, 'the log says so');
+wait_for { $sp->stderr =~ / $id cache: block 20 is damaged/ } 10,
+    'the log to say so';
 $t->wait_line(qr/^~$id 63$/);
 wait_for { $sp->holds('a.bin') } 10, 'the block to be fetched again';
 ok(http(GET => $sp->base . "/blocks/$id")->{body} eq $data, 'all is right');
@@ -46,8 +47,9 @@ sub begins_anew($how, $why) {
     $cdn->clear_logs;
     $t->clear;
     $sp->start;
-    like($sp->stderr, qr/ error - cache \S+: data\.mdb is damaged: $why; moved/,
-         "$how: the log says so");
+    wait_for {
+        $sp->stderr =~ / error - cache \S+: data\.mdb is damaged: $why; moved/
+    } 10, "$how: the log to say so";
     my @aside = glob $sp->cache . '/data.mdb.damaged-*';
     is(scalar @aside, 1, "$how: moved aside");
     $t->wait_line(qr/^\+$id /);

@@ -7,17 +7,10 @@
 
 #include "blockmap.h"
 #include "digest.h"
+#include "file.h"
+#include "resource.h"
 #include "shoal.h"
-
-/* The client is a program, not a library: its files are taken as they are.
- * NOLINTBEGIN(bugprone-suspicious-include) */
-#include "../../client/control.c"
-#include "../../client/file.c"
-#include "../../client/held.c"
-#include "../../client/io.c"
-#include "../../client/name.c"
-#include "../../client/part.c"
-/* NOLINTEND(bugprone-suspicious-include) */
+#include "store.h"
 
 enum {
     BLOCK = 65536

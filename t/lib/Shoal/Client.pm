@@ -43,7 +43,7 @@ sub shoal(@args) {
 }
 
 # How many bytes of a file of $size the control file beside $part knows of
-# (client/control.c has its format).
+# (lib/control.c has its format).
 sub part_bytes($part, $size) {
     my $text = slurp("$part.ctl");
     my $block = 65536;
