@@ -3,6 +3,8 @@
 # SAN=1 builds with sanitizers.
 
 BUILD   ?= build
+# Most tests wait for something: three at once keep two cores busy.
+PROVE_FLAGS ?= -j3
 PREFIX  ?= /usr/local
 DESTDIR ?=
 NGINX_SRC ?= /usr/share/nginx/src
