@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "callers.h"
 #include "clock.h"
 #include "file.h"
 #include "layer.h"
@@ -29,6 +30,7 @@ struct download {
     const atomic_bool *stop;
     char *url; /* encoded */
     struct file *file;
+    struct callers *callers; /* peers that ask our server */
     struct serve *serve;
     struct transfer *transfer;
     struct progress progress;
@@ -236,6 +238,8 @@ create_transfer(struct download *d)
         .checksum = o->has_checksum ? &o->checksum : NULL,
         .resuming = file_promising(d->file),
         .port = d->serve != NULL ? serve_port(d->serve) : 0,
+        .client = d->serve != NULL ? serve_epoch(d->serve) : NULL,
+        .callers = d->callers,
         .stop = d->stop,
         .ops = &ops,
         .ctx = d,
@@ -256,7 +260,9 @@ download_url(const struct options *o, const char *url, const atomic_bool *stop)
     int err = prepare(&d, url);
 
     if (err == 0) {
-        err = share_start(o, d.file, &d.serve);
+        d.callers = callers_create();
+        err = d.callers == NULL ? SHOAL_ENOMEM
+                                : share_start(o, d.file, d.callers, &d.serve);
     }
     if (err == 0) {
         err = create_transfer(&d);
@@ -266,6 +272,7 @@ download_url(const struct options *o, const char *url, const atomic_bool *stop)
     }
     serve_stop(d.serve);
     transfer_free(d.transfer);
+    callers_free(d.callers);
     file_free(d.file);
     free(d.url);
     return exit_status(err);

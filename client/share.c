@@ -53,7 +53,8 @@ has_public_address(void)
 }
 
 int
-share_start(const struct options *o, struct file *f, struct serve **out)
+share_start(const struct options *o, struct file *f, struct callers *callers,
+            struct serve **out)
 {
     struct serve_options so = {
         .address = o->bind_address,
@@ -64,6 +65,7 @@ share_start(const struct options *o, struct file *f, struct serve **out)
         .min_rate = SHARE_MIN_RATE,
         .ops = &file_serve,
         .ctx = f,
+        .callers = callers,
     };
     char why[256];
 

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct callers;
 struct file;
 struct options;
 struct serve;
@@ -14,13 +15,14 @@ enum {
 };
 
 /**
- * share_start(o, f, out):
+ * share_start(o, f, callers, out):
  * Serve ${f} if the user's options allow it and others could hear of it and
  * reach us: a --listen-port was given, or a tracker was and this host has a
  * public address. Said in one line on standard error. *out is NULL when
  * nothing is served.
  * Errors:  SHOAL_ENET: the port that was asked for cannot be had.
  */
-int share_start(const struct options *o, struct file *f, struct serve **out);
+int share_start(const struct options *o, struct file *f,
+                struct callers *callers, struct serve **out);
 
 #endif

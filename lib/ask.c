@@ -217,7 +217,7 @@ ask_take(struct transfer *t, enum source_kind kind, const char *url,
         }
         s->scheduled = schedule_add(t->schedule, kind);
         bool ready =
-            s->scheduled >= 0 && blockmap_init(&s->have, t->map.size) == 0;
+            s->scheduled >= 0 && followed_init(&s->its, t->map.size) == 0;
         s->lookup = ready ? transfer_lookup(t, url) : NULL;
         if (s->lookup == NULL) {
             node_failed(s, SHOAL_EINVAL, "bad URL");

@@ -249,6 +249,32 @@ take_retry_after(struct answer *a, const char *value)
     }
 }
 
+static void
+take_have(struct answer *a, const char *value)
+{
+    a->has_events = strcmp(value, "events") == 0;
+}
+
+static void
+take_epoch(struct answer *a, const char *value)
+{
+    if (strlen(value) == sizeof(a->epoch) - 1
+        && strspn(value, "0123456789abcdef") == sizeof(a->epoch) - 1)
+    {
+        memcpy(a->epoch, value, sizeof(a->epoch));
+    }
+}
+
+static void
+take_cursor(struct answer *a, const char *value)
+{
+    uint64_t n;
+
+    if (parse_u64(&value, &n) == 0 && *value == '\0' && n <= INT64_MAX) {
+        a->cursor = n;
+    }
+}
+
 static const struct {
     const char *name;
     void (*take)(struct answer *a, const char *value);
@@ -266,6 +292,9 @@ static const struct {
     { "Digest", take_digest },
     { "Date", take_date },
     { "Retry-After", take_retry_after },
+    { "Shoal-Have", take_have },
+    { "Shoal-Epoch", take_epoch },
+    { "Shoal-Cursor", take_cursor },
 };
 
 void

@@ -250,6 +250,7 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
     }
     s->ops = options->ops;
     s->ctx = options->ctx;
+    s->callers = options->callers;
     if (getrandom(random, sizeof(random), 0) == sizeof(random)) {
         hex_encode(random, sizeof(random), s->epoch);
     }
@@ -291,6 +292,12 @@ uint16_t
 serve_port(const struct serve *s)
 {
     return s->port;
+}
+
+const char *
+serve_epoch(const struct serve *s)
+{
+    return s->epoch;
 }
 
 void

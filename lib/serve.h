@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct callers;
 struct havelog;
 
 enum {
@@ -104,6 +105,8 @@ struct serve_options {
     unsigned threads;    /* 0: one a core */
     const struct serve_ops *ops;
     void *ctx;
+    struct callers *callers; /* hear of who follows a set and serves blocks
+                                itself; NULL: nobody does */
 
     /* What follows, serve_reload() takes too. */
 
@@ -180,6 +183,9 @@ int serve_start(const struct serve_options *options, struct serve **out,
 
 /** serve_port(s): where it listens. */
 uint16_t serve_port(const struct serve *s);
+
+/** serve_epoch(s): 16 hex digits, random at each start; as in answers. */
+const char *serve_epoch(const struct serve *s);
 
 /** serve_expect(s, port): the next connection of this machine to itself from
  *  that port only asks whether the server answers: not in the figures. */

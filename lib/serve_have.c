@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callers.h"
 #include "clock.h"
 #include "havelog.h"
 #include "serve_internal.h"
@@ -25,6 +26,7 @@ struct wish {
     bool same_epoch;
     uint64_t since;
     uint64_t wait_ms;
+    uint64_t port; /* where the asker serves blocks; 0: nowhere */
 };
 
 struct poll {
@@ -63,21 +65,36 @@ argument(struct MHD_Connection *c, const char *name)
     return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* NULL, or what is wrong, a line. Who asks is not looked at any further:
- * peers are found by the tracker. */
+/* NULL, or what is wrong, a line. */
 static const char *
-parse_asker(struct MHD_Connection *c)
+parse_asker(struct serve *s, struct MHD_Connection *c, struct wish *out)
 {
     const char *port = argument(c, "port"), *client = argument(c, "client");
-    uint64_t n;
 
-    if (port != NULL && !parse_number(port, 1, 65535, &n)) {
+    if (port != NULL && !parse_number(port, 1, 65535, &out->port)) {
         return "port: not a number from 1 to 65535\n";
     }
     if (client != NULL && !is_hex16(client)) {
         return "client: not 16 hex digits\n";
     }
+    if (client == NULL || strcmp(client, s->epoch) == 0) {
+        out->port = 0; /* nobody, or we ourselves */
+    }
     return NULL;
+}
+
+/* Once a connection: who follows asks again and again. The address is the
+ * connection's: nobody can name another's. */
+static void
+introduce(struct serve *s, struct MHD_Connection *c, const struct wish *w)
+{
+    struct conn *conn = serve_conn_of(c);
+    const struct sockaddr *from = serve_address_of(c);
+
+    if (s->callers != NULL && w->port != 0 && from != NULL && !conn->known) {
+        conn->known = true;
+        callers_put(s->callers, from, (uint16_t) w->port);
+    }
 }
 
 static const char *
@@ -98,7 +115,7 @@ parse_wish(struct serve *s, struct MHD_Connection *c, struct wish *out)
     }
     out->follows = epoch != NULL || since != NULL || wait != NULL;
     out->same_epoch = epoch != NULL && strcmp(epoch, s->epoch) == 0;
-    return parse_asker(c);
+    return parse_asker(s, c, out);
 }
 
 /* ---- answers ---- */
@@ -364,6 +381,7 @@ serve_have(struct serve *s, struct MHD_Connection *c, struct serve_set *set,
 
     const char *fault = parse_wish(s, c, &w);
     if (fault == NULL && w.follows) {
+        introduce(s, c, &w);
         return follow(s, c, set, &w, poll);
     }
     if (fault != NULL) {

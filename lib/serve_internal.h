@@ -38,6 +38,7 @@ struct serve {
     struct tls *tls;     /* NULL: HTTP without it */
     const struct serve_ops *ops;
     void *ctx;
+    struct callers *callers;
     uint16_t port;
     atomic_uint expected; /* port of a connection that is not counted */
     char epoch[17];       /* of /have; random at each start */
@@ -60,6 +61,7 @@ struct conn {
     bool above_limit;
     bool uncounted; /* serve_expect()'s */
     bool head;      /* the request is a HEAD */
+    bool known;     /* who it is was told to the callers */
     bool cut_off;   /* the last answer did not get to its end */
 };
 

@@ -4,16 +4,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "callers.h"
 #include "shoal.h"
 #include "ticket.h"
 #include "transfer_internal.h"
 
 enum {
-    HAVE_MS = 250,      /* how often a source that fills is asked */
-    HAVE_MAX_MS = 2000, /* while nothing new comes */
-    HAVE_FAILED_MS = 1000,
     HASHES_MS = 500,
-    SMALL_MS = 5000,    /* bitmap and hashes must come within */
+    SMALL_MS = 5000,    /* hashes must come within */
     RENEW_MS = 5000,    /* a URL with a new ticket may take that long */
     OWN_TICKET_S = 300, /* for what is under way */
     CLOCKS_S = 60       /* that the other's clock may be ahead */
@@ -71,7 +69,7 @@ swarm_refresh(struct transfer *t, struct source *s)
     }
     if (all && !s->refused) {
         if (schedule_have(t->schedule, s->scheduled,
-                          s->complete ? NULL : s->have.bits)
+                          s->complete ? NULL : s->its.have.bits)
             != 0)
         {
             node_failed(s, SHOAL_ENOMEM, "out of memory");
@@ -83,7 +81,7 @@ swarm_refresh(struct transfer *t, struct source *s)
     }
     bool some = s->hashes != NULL && !s->refused;
     for (uint32_t i = 0; some && i < can.count; i++) {
-        if ((s->complete || blockmap_has(&s->have, i))
+        if ((s->complete || blockmap_has(&s->its.have, i))
             && !digest_is_zero(s->hashes + (size_t) i * DIGEST_LEN))
         {
             blockmap_set(&can, i);
@@ -117,11 +115,7 @@ swarm_url(const struct transfer *t, const struct source *s, const char *what)
 void
 swarm_lost(struct transfer *t, struct source *s)
 {
-    s->complete = false;
-    memset(s->have.bits, 0, blockmap_bytes(&s->have));
-    s->have.held = 0;
-    s->have_ms = 0;
-    swarm_refresh(t, s);
+    follow_lost(t, s);
 }
 
 /* A tracker gave leave, with a ticket of our keys, whose time is over? */
@@ -202,28 +196,25 @@ swarm_renew(struct source *s, const char *url)
     return was;
 }
 
-/* Its answer to a small request; true: it wants another ticket. */
-static bool
-is_refusal(const struct job *job, int err)
+bool
+swarm_is_refusal(const struct job *job, int err)
 {
     return err == 0 && job->source->kind == SOURCE_SUPER
            && job->answer.status == 403;
 }
 
 static bool
-ask_small(struct transfer *t, struct source *s, enum job_kind kind)
+ask_hashes(struct transfer *t, struct source *s)
 {
-    bool hashes = kind == JOB_HASHES;
-    char *url = swarm_url(t, s, hashes ? "/hashes" : "/have");
+    char *url = swarm_url(t, s, "/hashes");
     struct http_options o = { .url = url, .total_ms = SMALL_MS };
-    struct job *job = url != NULL ? job_start(t, kind, s, &o) : NULL;
+    struct job *job = url != NULL ? job_start(t, JOB_HASHES, s, &o) : NULL;
 
     free(url);
     if (job == NULL) {
         return false;
     }
-    job->body_max =
-        hashes ? (size_t) t->map.count * DIGEST_LEN : blockmap_bytes(&t->map);
+    job->body_max = (size_t) t->map.count * DIGEST_LEN;
     return true;
 }
 
@@ -232,7 +223,7 @@ ask_small(struct transfer *t, struct source *s, enum job_kind kind)
 static bool
 wants_hashes(const struct transfer *t, const struct source *s)
 {
-    uint32_t held = s->complete ? t->map.count : s->have.held;
+    uint32_t held = s->complete ? t->map.count : s->its.have.held;
 
     if (t->trusted != NULL || s->asked_hashes || held <= s->hashes_held
         || clock_ms() < s->hashes_ms)
@@ -287,18 +278,31 @@ tick_source(struct transfer *t, struct source *s)
     if (s->kind == SOURCE_CDN || !s->usable) {
         return;
     }
-    if (!s->complete && !s->asked_have && now >= s->have_ms) {
-        s->asked_have = ask_small(t, s, JOB_HAVE);
-    }
+    follow_tick(t, s, now);
     if (wants_hashes(t, s)) {
-        s->asked_hashes = ask_small(t, s, JOB_HASHES);
+        s->asked_hashes = ask_hashes(t, s);
         s->hashes_ms = now + HASHES_MS;
+    }
+}
+
+/* They know of us, so they have the file's id. */
+static void
+take_callers(struct transfer *t)
+{
+    char addr[96], url[128];
+
+    while (t->has_id && t->o.callers != NULL
+           && callers_take(t->o.callers, addr, sizeof(addr)) == 0)
+    {
+        snprintf(url, sizeof(url), "http://%s", addr);
+        ask_take(t, SOURCE_PEER, url, false);
     }
 }
 
 void
 swarm_tick(struct transfer *t)
 {
+    take_callers(t);
     published_tick(t);
     ask_tick(t);
     for (size_t i = 0; i < t->n_sources; i++) {
@@ -320,52 +324,6 @@ swarm_data(struct job *job, const uint8_t *data, size_t len)
 }
 
 static void
-have_done(struct job *job, int err)
-{
-    struct source *s = job->source;
-    struct transfer *t = job->t;
-    uint32_t before = s->have.held;
-
-    s->asked_have = false;
-    if ((err == SHOAL_ENET || err == SHOAL_ECONNECT) && !job->answered) {
-        bool last = ++s->failures >= STRIKES_MAX;
-
-        blame_dead(s, err, last);
-        if (last) {
-            node_failed(s, err, "no answer");
-            return;
-        }
-    }
-    if (is_refusal(job, err)) {
-        swarm_refused(job);
-        return;
-    }
-    if (err != 0 || job->answer.status != 200
-        || blockmap_load(&s->have, job->buf, job->len) != 0)
-    {
-        if (err == 0 && job->answer.status != 200) {
-            source_state(s, "HTTP %u", job->answer.status);
-        }
-        s->have_ms = clock_ms() + HAVE_FAILED_MS;
-        return;
-    }
-    if (s->have.held != before || s->have_wait == 0) {
-        s->have_wait = HAVE_MS;
-    } else if (s->have_wait < HAVE_MAX_MS) {
-        s->have_wait *= 2; /* nothing new */
-    }
-    s->have_ms = clock_ms() + s->have_wait;
-    s->state[0] = '\0';
-    s->refusals = 0;
-    if (blockmap_complete(&s->have)) {
-        s->complete = true;
-    }
-    if (s->have.held != before) {
-        swarm_refresh(t, s);
-    }
-}
-
-static void
 hashes_done(struct job *job, int err)
 {
     struct source *s = job->source;
@@ -373,7 +331,7 @@ hashes_done(struct job *job, int err)
     uint32_t known = 0;
 
     s->asked_hashes = false;
-    if (is_refusal(job, err)) {
+    if (swarm_is_refusal(job, err)) {
         swarm_refused(job);
     }
     if (err != 0 || job->answer.status != 200 || job->len != job->body_max) {
@@ -398,7 +356,7 @@ swarm_done(struct job *job, int err, const char *why)
         ask_done(job, err, why);
         break;
     case JOB_HAVE:
-        have_done(job, err);
+        follow_done(job, err);
         break;
     case JOB_HASHES:
         hashes_done(job, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "callers.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 
@@ -101,7 +102,7 @@ sweep(struct transfer *t)
 static void
 source_free(struct source *s)
 {
-    blockmap_fini(&s->have);
+    followed_fini(&s->its);
     free(s->hashes);
     free(s->early);
     lookup_free(s->lookup);
@@ -132,6 +133,9 @@ transfer_create(const struct transfer_options *options)
         transfer_free(t);
         return NULL;
     }
+    if (options->callers != NULL) {
+        callers_wake(options->callers, wake, t->http);
+    }
     if (options->checksum != NULL) {
         t->sum = *options->checksum;
     }
@@ -143,6 +147,9 @@ transfer_free(struct transfer *t)
 {
     if (t == NULL) {
         return;
+    }
+    if (t->o.callers != NULL) {
+        callers_wake(t->o.callers, NULL, NULL);
     }
     job_end_all(t);
     ask_leave(t);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 struct blockmap;
+struct callers;
 struct checksum;
 struct lookup_hook;
 struct resolve;
@@ -141,7 +142,9 @@ struct transfer_options {
     const struct transfer_limits *limits; /* NULL: none */
     uint16_t port;                        /* where this host serves blocks; 0:
                                             nowhere */
-    const atomic_bool *stop;              /* NULL, or set to end soon */
+    const char *client;                   /* who it is there, serve_epoch() */
+    struct callers *callers; /* peers that ask there; NULL: none */
+    const atomic_bool *stop; /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
 };

@@ -2,13 +2,14 @@
  * (the loop), job.c (requests), search.c (which CDN nodes there are), node.c
  * (asking them), standard.c (which version counts), begin.c (the store and the
  * nodes), fetch.c (blocks), fetch_tick.c (rates and stalls), trust.c (whom to believe), ask.c (trackers), published.c
- * (piece layers), swarm.c (what super peers and peers have). */
+ * (piece layers), swarm.c (super peers and peers), follow.c (what they have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
 
 #include "blockmap.h"
 #include "clock.h"
 #include "digest.h"
+#include "followed.h"
 #include "http.h"
 #include "lookup.h"
 #include "origin.h"
@@ -87,7 +88,9 @@ struct source {
     /* super peers and peers */
     struct lookup *lookup; /* of its host, until it is there */
     bool complete;
-    struct blockmap have;
+    struct followed its; /* blocks */
+    char epoch[17];      /* of its log, which tells who it is; "": none */
+    uint64_t cursor;
     uint8_t *hashes; /* its own piece layer, zeros where unknown */
     bool asked_have, asked_hashes;
     uint64_t have_ms, hashes_ms; /* when to ask next */
@@ -512,6 +515,21 @@ bool swarm_renew(struct source *s, const char *url);
 
 /** swarm_refresh(t, s): tell the schedule what it can give. */
 void swarm_refresh(struct transfer *t, struct source *s);
+
+/** swarm_is_refusal(job, err): its answer to a small request; true: it wants
+ *  another ticket. */
+bool swarm_is_refusal(const struct job *job, int err);
+
+/* follow.c */
+
+/** follow_tick(t, s, now): ask it for news, unless that is under way. */
+void follow_tick(struct transfer *t, struct source *s, uint64_t now);
+
+/** follow_lost(t, s): what it told is not so, or not known to be. */
+void follow_lost(struct transfer *t, struct source *s);
+
+/** follow_done(job, err): the answer to JOB_HAVE. */
+void follow_done(struct job *job, int err);
 
 /** The answers to JOB_TRACKER, JOB_HAVE, JOB_HASHES, JOB_LAYER. */
 int swarm_headers(struct job *job);

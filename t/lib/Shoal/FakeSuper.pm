@@ -50,7 +50,7 @@ sub bytes($self)          { return $self->{node}->bytes }
 
 # To a request, as a good super peer: (status, headers, body).
 sub answer($self, $q) {
-    my ($id, $what) = $q->{uri} =~ m{^/blocks/([0-9a-f]{40})(/\w+)?$}
+    my ($id, $what) = $q->{uri} =~ m{^/blocks/([0-9a-f]{40})(/\w+)?(?:\?.*)?$}
         or return (404, {}, '');
     my $file = $self->{files}{$id} or return (404, {}, '');
     my ($path, $layer) = @$file;
