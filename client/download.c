@@ -238,7 +238,7 @@ create_transfer(struct download *d)
         .checksum = o->has_checksum ? &o->checksum : NULL,
         .resuming = file_promising(d->file),
         .port = d->serve != NULL ? serve_port(d->serve) : 0,
-        .client = d->serve != NULL ? serve_epoch(d->serve) : NULL,
+        .client = d->serve != NULL ? serve_epoch(d->serve) : 0,
         .callers = d->callers,
         .stop = d->stop,
         .ops = &ops,

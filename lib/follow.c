@@ -34,8 +34,8 @@ poll_url(const struct transfer *t, const struct source *s)
         snprintf(since, sizeof(since), "&epoch=%s&since=%" PRIu64, s->epoch,
                  s->cursor);
     }
-    if (s->kind == SOURCE_PEER && t->o.port != 0 && t->o.client != NULL) {
-        snprintf(asker, sizeof(asker), "&port=%u&client=%s",
+    if (s->kind == SOURCE_PEER && t->o.port != 0 && t->o.client != 0) {
+        snprintf(asker, sizeof(asker), "&port=%u&client=%016" PRIx64,
                  (unsigned) t->o.port, t->o.client);
     }
     if (asprintf(&url, "%s%cwait_ms=%d%s%s", base,

@@ -294,10 +294,10 @@ serve_port(const struct serve *s)
     return s->port;
 }
 
-const char *
+uint64_t
 serve_epoch(const struct serve *s)
 {
-    return s->epoch;
+    return strtoull(s->epoch, NULL, 16);
 }
 
 void

@@ -184,8 +184,9 @@ int serve_start(const struct serve_options *options, struct serve **out,
 /** serve_port(s): where it listens. */
 uint16_t serve_port(const struct serve *s);
 
-/** serve_epoch(s): 16 hex digits, random at each start; as in answers. */
-const char *serve_epoch(const struct serve *s);
+/** serve_epoch(s): that of its answers, by which others know who it is;
+ *  random at each start. */
+uint64_t serve_epoch(const struct serve *s);
 
 /** serve_expect(s, port): the next connection of this machine to itself from
  *  that port only asks whether the server answers: not in the figures. */

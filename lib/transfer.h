@@ -142,7 +142,8 @@ struct transfer_options {
     const struct transfer_limits *limits; /* NULL: none */
     uint16_t port;                        /* where this host serves blocks; 0:
                                             nowhere */
-    const char *client;                   /* who it is there, serve_epoch() */
+    uint64_t client;                      /* who it is there, serve_epoch(); 0:
+                                            it serves nobody */
     struct callers *callers; /* peers that ask there; NULL: none */
     const atomic_bool *stop; /* NULL, or set to end soon */
     const struct transfer_ops *ops;

@@ -28,7 +28,7 @@ sub new($class, %o) {
     my $addr = $o{addr} // '127.0.0.2';
     my $self = Shoal::Nginx::new($class,
         name => 'tracker', workers => 2, module => 1, addr => $addr,
-        port => free_port($addr), origin => 'cdn.example.com', zone => '16m',
+        port => $o{port} // free_port($addr), origin => 'cdn.example.com', zone => '16m',
         delay => '300ms', peers => '', control => '', server => '',
         listen => '', more => '', token => 'sesame', register => 1, %o,
         http => '', more => $o{http} // '');
