@@ -1,6 +1,6 @@
 # Shoal. Targets: all (default), module, static, fuzz, deps, demo, test, asan, lint,
-# bench-tracker, bench-superpeer (QUICK=1, ONLY=part,..), install, clean. V=1 shows the commands;
-# SAN=1 builds with sanitizers.
+# bench-tracker, bench-superpeer, bench-client (QUICK=1, ONLY=part,..),
+# install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
 
 BUILD   ?= build
 # Most tests wait for something: three at once keep two cores busy.
@@ -34,7 +34,8 @@ LIB_SRC    := $(sort $(wildcard lib/*.c))
 CLIENT_SRC := $(sort $(wildcard client/*.c))
 SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
-BENCH_SRC  := $(filter-out bench/delay.c,$(sort $(wildcard bench/*.c)))
+BENCH_ALONE := bench/delay.c bench/once.c
+BENCH_SRC  := $(filter-out $(BENCH_ALONE),$(sort $(wildcard bench/*.c)))
 NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
 
 LIB_OBJ    := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -52,7 +53,7 @@ say = @printf '  %-6s %s\n'
 endif
 
 .PHONY: all module unit static fuzz fuzz-target deps demo test asan bench-tracker \
-    bench-superpeer lint install clean
+    bench-superpeer bench-client lint install clean
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/shoal $(BUILD)/superpeer module
@@ -88,7 +89,8 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
-unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load $(BUILD)/bench/delay
+unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load \
+    $(BUILD)/bench/delay $(BUILD)/bench/once
 
 # The tracker's sets of peers alone, against a simple model; always with
 # sanitizers: memory is all that they are about.
@@ -110,8 +112,9 @@ $(BUILD)/bench/load: $(BENCH_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libcrypto)
 
-# A line with a delay, between network namespaces.
-$(BUILD)/bench/delay: $(BUILD)/obj/bench/delay.o
+# A line with a delay, between network namespaces; and what a command takes.
+$(BUILD)/bench/delay $(BUILD)/bench/once: $(BUILD)/bench/%: \
+    $(BUILD)/obj/bench/%.o
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -195,6 +198,12 @@ bench-superpeer:
 	    $(BUILD)/bench/delay
 	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/superpeer.pl
 
+bench-client:
+	$(Q).ci/deps build bench
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/delay \
+	    $(BUILD)/bench/once
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/client.pl
+
 lint:
 	$(Q).ci/lint
 
@@ -211,5 +220,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
--include $(BENCH_OBJ:.o=.d) $(BUILD)/obj/bench/delay.d
+-include $(BENCH_OBJ:.o=.d) $(BENCH_ALONE:%.c=$(BUILD)/obj/%.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)

@@ -28,7 +28,7 @@ sub new($class, %o) {
     my $addr = $o{addr} // '127.0.0.' . (21 + $serial);
     $serial++;
     my $self = bless { name => "sp$serial", addr => $addr,
-        port => free_port($addr), status_port => free_port('127.0.0.1'),
+        port => $o{port} // free_port($addr), status_port => free_port('127.0.0.1'),
         cache_size => '1GiB', trackers => [], origins => [], resolve => [],
         settings => {}, wrap => [], %o }, $class;
     $self->{dir}   = tmpdir("superpeer/$self->{name}-$serial");
