@@ -9,8 +9,10 @@
 
 enum {
     TRACKER_MS = 20000, /* an answer may be held that long */
-    LEAVE_MS = 200,     /* for taking us off the list at the end */
-    RETRY_MS = 2000,    /* a tracker that failed; doubled each time */
+    LEAVE_MS = 200,     /* for taking us off the list at the end, at most */
+    LEAVE_SHARE = 50,   /* and one part in that many of what it all took */
+    LEAVE_TURNS = 3, /* in which a request is sent, if that can be at once */
+    RETRY_MS = 2000, /* a tracker that failed; doubled each time */
     RETRY_MAX_MS = 60000,
     REFUSED_MS = 300000, /* one that does not want us */
     SOON_MS = 2000       /* between two requests at least, whatever happens */
@@ -342,11 +344,25 @@ ask_soon(struct transfer *t)
     }
 }
 
+/* Sent it has to be; who waits for the answer would make a short download
+ * longer than wget's. */
+static void
+wait_sent(struct transfer *t)
+{
+    uint64_t now = clock_ms(), wait = (now - t->start_ms) / LEAVE_SHARE;
+    uint64_t end = now + (wait < LEAVE_MS ? wait : LEAVE_MS);
+
+    for (int i = 0; t->jobs != NULL && (i < LEAVE_TURNS || now < end); i++) {
+        if (http_poll(t->http, now < end ? (int) (end - now) : 0) != 0) {
+            return;
+        }
+        now = clock_ms();
+    }
+}
+
 void
 ask_leave(struct transfer *t)
 {
-    uint64_t end = clock_ms() + LEAVE_MS;
-
     for (unsigned i = 0; i < t->n_trackers; i++) {
         struct tracker_state *tr = &t->trackers[i];
         uint64_t got[3];
@@ -359,8 +375,6 @@ ask_leave(struct transfer *t)
             ask_tracker(t, i, "stopped", LEAVE_MS);
         }
     }
-    while (t->jobs != NULL && clock_ms() < end && http_poll(t->http, 50) == 0)
-    {
-    }
+    wait_sent(t);
     job_end_all(t);
 }

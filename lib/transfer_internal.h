@@ -481,7 +481,7 @@ void ask_soon(struct transfer *t);
 void ask_done(struct job *job, int err, const char *why);
 
 /** ask_leave(t): take this host off their lists, and tell those that answer
- *  what was taken since, within 200 ms. */
+ *  what was taken since, within 200 ms and a fiftieth of the transfer's time. */
 void ask_leave(struct transfer *t);
 
 /* published.c */
