@@ -231,6 +231,7 @@ create_transfer(struct download *d)
     const struct options *o = d->o;
     struct transfer_options to = {
         .url = d->url,
+        .mirrors = o->mirrors,
         .resolve = o->resolve,
         .bind_address = o->bind_address,
         .trackers = o->n_trackers > 0 ? o->trackers : NULL,

@@ -149,6 +149,19 @@ take_layer(struct options *o, const char *arg)
 }
 
 static int
+take_mirror(struct options *o, const char *arg)
+{
+    if (o->n_mirrors == OPTIONS_MIRRORS
+        || (strncasecmp(arg, "http://", 7) != 0
+            && strncasecmp(arg, "https://", 8) != 0))
+    {
+        return SHOAL_EINVAL;
+    }
+    o->mirrors[o->n_mirrors++] = arg;
+    return 0;
+}
+
+static int
 take_make_layer(struct options *o, const char *arg)
 {
     if (*arg == '\0') {
@@ -189,6 +202,9 @@ static const struct row rows[] = {
     { LONG_ONLY + 6, false, "layer", "auto|URL|FILE",
       "check blocks against this piece layer; auto: URL.shoal", take_layer,
       "auto, a URL or a file" },
+    { LONG_ONLY + 8, false, "mirror", "URL",
+      "the same file is there, too; may be given several times", take_mirror,
+      "an http(s) URL, at most 64 times" },
     { LONG_ONLY + 7, false, "make-layer", "FILE",
       "write the piece layer of FILE to FILE.shoal (or to -O)",
       take_make_layer, "a file name" },

@@ -11,7 +11,8 @@
 struct resolve;
 
 enum {
-    OPTIONS_TRACKERS = 4
+    OPTIONS_TRACKERS = 4,
+    OPTIONS_MIRRORS = 64
 };
 
 struct options {
@@ -22,6 +23,8 @@ struct options {
     bool no_upload;
     const char *trackers[OPTIONS_TRACKERS + 1]; /* NULL-terminated */
     unsigned n_trackers;
+    const char *mirrors[OPTIONS_MIRRORS + 1]; /* likewise */
+    unsigned n_mirrors;
     struct resolve *resolve; /* NULL: no override */
     const char *bind_address;
     uint16_t listen_port; /* 0: not given */

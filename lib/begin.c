@@ -122,6 +122,7 @@ static bool
 gives_blocks(const struct source *other, const struct source *s)
 {
     return other->kind == SOURCE_CDN && other != s
+           && other->mirror == s->mirror
            && (other->usable || other->used > 0);
 }
 
@@ -184,9 +185,36 @@ begin_choose_open(struct transfer *t)
         r->size - t->open_from < some ? r->size : t->open_from + some;
 }
 
+/* One of a URL that is not the standard's. Other validators alone do not tell
+ * other bytes: each server makes its own. */
+static void
+judge_mirror(struct transfer *t, struct source *s, const struct resource *r)
+{
+    bool fits = answer_size(&s->answer) == r->size
+                && (!s->no_ranges || r->size == 0);
+
+    if (!fits && !s->by_get) {
+        if (s->probes == 0 && !s->asked_byte) {
+            node_ask_byte(t, s);
+        }
+        return;
+    }
+    s->judged = true;
+    if (!fits) {
+        reject(s, r);
+        return;
+    }
+    s->foreign = !mirror_agrees(t, s);
+    s->usable = true;
+}
+
 void
 begin_judge(struct transfer *t, struct source *s, const struct resource *r)
 {
+    if (t->standard != NULL && s->mirror != t->standard->mirror) {
+        judge_mirror(t, s, r);
+        return;
+    }
     bool agrees = answer_agrees(&s->answer, r->size, r->version)
                   && (!s->no_ranges || r->size == 0);
 
@@ -257,6 +285,7 @@ adopt_streams(struct transfer *t)
         struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->opened && s->usable
+            && trust_allows(t, s)
             && (longest == NULL || s->early_len > longest->early_len))
         {
             longest = s;
@@ -431,6 +460,9 @@ begin_plain(struct transfer *t, struct source *s)
     t->phase = PHASE_PLAIN;
     t->standard = s;
     t->plain_size = answer_size(&s->answer);
+    if (t->plain_size == ORIGIN_UNKNOWN && t->o.size != 0) {
+        t->plain_size = t->o.size;
+    }
     for (size_t i = 0; i < t->n_sources; i++) {
         if (t->sources[i] != s) {
             source_drop(t->sources[i]);
@@ -468,6 +500,7 @@ begin_forget(struct transfer *t)
     schedule_free(t->schedule);
     for (size_t i = 0; i < t->n_sources; i++) {
         t->sources[i]->scheduled = -1;
+        t->sources[i]->foreign = false;
     }
     blockmap_fini(&t->map);
     resource_fini(&t->resource);

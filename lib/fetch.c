@@ -78,6 +78,17 @@ fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
     s->retry_ms = clock_ms() + wait;
 }
 
+/* Is it still of the version that the node was taken for? */
+static bool
+is_version(const struct transfer *t, const struct source *s,
+           const struct answer *a)
+{
+    if (t->standard != NULL && s->mirror != t->standard->mirror) {
+        return answer_same_version(a, &s->answer);
+    }
+    return answer_agrees(a, t->resource.size, t->resource.version);
+}
+
 /* The header of a block request: is it what was asked for? */
 static int
 check_answer(struct job *job)
@@ -106,7 +117,7 @@ check_answer(struct job *job)
     if (a->range_total != t->map.size) {
         return SHOAL_EPROTO;
     }
-    if (cdn && !answer_agrees(a, t->resource.size, t->resource.version)) {
+    if (cdn && !is_version(t, s, a)) {
         return SHOAL_ENOAGREE;
     }
     if (cdn && t->o.want != NULL && a->no_share) {

@@ -55,21 +55,24 @@ start(struct transfer *t, struct source *s, enum job_kind kind,
 }
 
 static bool
-is_only(const struct transfer *t)
+is_only(const struct transfer *t, const struct source *s)
 {
     unsigned nodes = 0;
 
     for (size_t i = 0; i < t->n_sources; i++) {
-        nodes += t->sources[i]->kind == SOURCE_CDN && !t->sources[i]->drop;
+        const struct source *other = t->sources[i];
+
+        nodes += other->kind == SOURCE_CDN && !other->drop
+                 && other->mirror == s->mirror;
     }
     return nodes <= 1;
 }
 
 /* Short where there are others to turn to, or other files. */
 static unsigned
-connect_ms(const struct transfer *t)
+connect_ms(const struct transfer *t, const struct source *s)
 {
-    return is_only(t) && t->o.want == NULL ? CONNECT_ALONE_MS : 0;
+    return is_only(t, s) && t->o.want == NULL ? CONNECT_ALONE_MS : 0;
 }
 
 void
@@ -85,7 +88,7 @@ node_open(struct transfer *t, struct source *s)
 {
     char range[48] = "0-";
     struct http_options o = { .range = s->rangeless ? NULL : range,
-                              .connect_ms = connect_ms(t) };
+                              .connect_ms = connect_ms(t, s) };
 
     if (t->o.want != NULL) {
         snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, t->open_from,
@@ -166,6 +169,19 @@ fail_status(struct source *s, unsigned status)
     }
 }
 
+/* What the user, or a Metalink, says of it decides alone. */
+static int
+check_size(const struct transfer *t, struct source *s)
+{
+    uint64_t size = answer_size(&s->answer);
+
+    if (t->o.size == 0 || size == ORIGIN_UNKNOWN || size == t->o.size) {
+        return 0;
+    }
+    node_failed(s, SHOAL_ENOAGREE, "other size: %" PRIu64, size);
+    return SHOAL_ENOAGREE;
+}
+
 /* A HEAD's answer counts while no GET has told otherwise. */
 static void
 take_head(struct transfer *t, struct source *s, const struct answer *a)
@@ -181,6 +197,7 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
     }
     s->answer = *a;
     s->node = NODE_KNOWN;
+    check_size(t, s);
 }
 
 /* Some servers say so to a request with Range that they serve without. */
@@ -265,7 +282,7 @@ take_get(struct job *job)
     s->ranges = a->status == 206;
     s->no_ranges = a->status == 200 || (unsatisfied && a->range_total > 0);
     s->node = NODE_KNOWN;
-    return 0;
+    return check_size(t, s);
 }
 
 int
@@ -399,7 +416,7 @@ try_again(struct transfer *t, struct source *s, int err)
     if (!s->opened && (s->rangeless || must_wait(s))) {
         return true; /* without a Range, or later */
     }
-    if (!broke || s->failures >= most || !is_only(t)) {
+    if (!broke || s->failures >= most || !is_only(t, s)) {
         return false;
     }
     t->retries++;

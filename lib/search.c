@@ -13,7 +13,9 @@ struct search {
     struct lookup *lookup;
     char *url;
     char host[256];
-    struct source *from; /* that redirected; NULL: the URL itself */
+    uint16_t port;
+    struct source *from; /* that redirected; NULL: nobody */
+    unsigned mirror;
 };
 
 static bool
@@ -31,22 +33,35 @@ is_known(const struct transfer *t, const char *url, const char *addr)
     return false;
 }
 
+/* The URL's own nodes go by their address; of mirrors the host matters. */
+static void
+name_node(struct source *s, const struct search *q, const char *addr)
+{
+    if (q->mirror == 0) {
+        snprintf(s->name, sizeof(s->name), "%s", addr);
+    } else if (strcmp(q->host, addr) == 0) {
+        snprintf(s->name, sizeof(s->name), "%s:%u", q->host, q->port);
+    } else {
+        snprintf(s->name, sizeof(s->name), "%s:%u %s", q->host, q->port, addr);
+    }
+}
+
 static int
-add_node(struct transfer *t, const char *url, const struct source *from,
+add_node(struct transfer *t, const struct search *q,
          const struct node_addr *addr)
 {
     const struct transfer_guard *guard = t->o.guard;
 
-    if (is_known(t, url, addr != NULL ? addr->text : "")) {
+    if (is_known(t, q->url, addr != NULL ? addr->text : "")) {
         return 0;
     }
-    struct source *s = source_add(t, SOURCE_CDN, url);
+    struct source *s = source_add(t, SOURCE_CDN, q->url);
     if (s == NULL) {
         return SHOAL_ENOMEM;
     }
-    s->hops = from != NULL ? from->hops + 1 : 0;
-    snprintf(s->name, sizeof(s->name), "%s",
-             addr != NULL ? addr->text : "proxy");
+    s->mirror = q->mirror;
+    s->hops = q->from != NULL ? q->from->hops + 1 : 0;
+    name_node(s, q, addr != NULL ? addr->text : "proxy");
     if (addr != NULL) {
         s->addr = *addr;
         s->pinned = true;
@@ -57,6 +72,27 @@ add_node(struct transfer *t, const char *url, const struct source *from,
         node_failed(s, SHOAL_EDENIED, "address not allowed");
     }
     return 0;
+}
+
+/* Where somebody else may have the file it is one source less, for the
+ * report; else the end. */
+static void
+fail(struct transfer *t, const struct search *q, int err, const char *why)
+{
+    struct source *s;
+
+    if (q->from != NULL) {
+        node_failed(q->from, err, "redirect: %s", why);
+        return;
+    }
+    s = t->n_mirrors > 0 ? source_add(t, SOURCE_CDN, q->url) : NULL;
+    if (s == NULL) {
+        transfer_fail(t, err, "%s", why);
+        return;
+    }
+    s->mirror = q->mirror;
+    snprintf(s->name, sizeof(s->name), "%s", q->host);
+    node_failed(s, err, "%s", why);
 }
 
 /* Does every node of that URL send us elsewhere in its turn? */
@@ -78,6 +114,9 @@ is_circle(const struct transfer *t, const struct source *from, const char *url)
 static void
 search_free(struct search *s)
 {
+    if (s == NULL) {
+        return;
+    }
     lookup_free(s->lookup);
     free(s->url);
     free(s);
@@ -92,16 +131,14 @@ found(struct transfer *t, const struct search *s,
     int err = 0;
 
     for (size_t i = 0; err == 0 && i < n; i++) {
-        err = add_node(t, s->url, s->from, &addrs[i]);
+        err = add_node(t, s, &addrs[i]);
     }
     if (s->from != NULL && err == 0 && before == t->n_sources
         && is_circle(t, s->from, s->url))
     {
         node_failed(s->from, SHOAL_EHTTP, "redirects in a circle");
-    } else if (s->from != NULL && err != 0) {
-        node_failed(s->from, err, "redirect: %s", shoal_strerror(err));
     } else if (err != 0) {
-        transfer_fail(t, err, "%s: %s", s->host, shoal_strerror(err));
+        fail(t, s, err, shoal_strerror(err));
     }
 }
 
@@ -110,6 +147,7 @@ static bool
 settle(struct transfer *t, struct search *s)
 {
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
+    char text[512];
     const char *why = "";
     size_t n = 0;
     int err = lookup_result(s->lookup, addrs, &n, &why);
@@ -117,70 +155,80 @@ settle(struct transfer *t, struct search *s)
     if (err == LOOKUP_PENDING) {
         return false;
     }
-    if (s->from == NULL) {
+    if (s->from == NULL && s->mirror == 0) {
         t->start_ms = clock_ms();
     }
     if (err == 0) {
         found(t, s, addrs, n);
-    } else if (s->from != NULL) {
-        node_failed(s->from, err, "redirect: %s: cannot resolve: %s", s->host,
-                    why);
     } else {
-        transfer_fail(t, err, "%s: cannot resolve: %s", s->host, why);
+        snprintf(text, sizeof(text), "%s: cannot resolve: %s", s->host, why);
+        fail(t, s, err, text);
     }
     return true;
 }
 
-int
-search_start(struct transfer *t, const char *url, struct source *from,
-             char *why, size_t cap)
+/* 0: its lookup has begun, or none is needed. */
+static int
+begin(struct transfer *t, struct search *s, const char *url, char *why,
+      size_t cap)
 {
     const struct transfer_guard *guard = t->o.guard;
-    struct search *s = calloc(1, sizeof(*s));
-    uint16_t port;
-    int err = SHOAL_ENOMEM;
 
-    if (s == NULL) {
-        snprintf(why, cap, "out of memory");
-        return err;
-    }
-    s->from = from;
+    snprintf(s->host, sizeof(s->host), "%.*s",
+             (int) strcspn(url, "?#"), url);
     s->url = guard != NULL ? guard->best(guard->ctx, url) : strdup(url);
     if (s->url == NULL) {
         snprintf(why, cap, "out of memory");
-    } else if (url_split(s->url, s->host, sizeof(s->host), &port) != 0) {
+        return SHOAL_ENOMEM;
+    }
+    if (url_split(s->url, s->host, sizeof(s->host), &s->port) != 0) {
         snprintf(why, cap, "%.*s: not an http(s) URL",
                  (int) strcspn(url, "?#"), url);
-        err = SHOAL_EINVAL;
-    } else if (guard != NULL && guard->url(guard->ctx, s->url) != 0) {
+        return SHOAL_EINVAL;
+    }
+    if (guard != NULL && guard->url(guard->ctx, s->url) != 0) {
         snprintf(why, cap, "%s: origin not allowed", s->host);
-        err = SHOAL_EDENIED;
-    } else if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
-        err = add_node(t, url, from, NULL);
-        search_free(s);
-        return err;
-    } else {
-        s->lookup = transfer_lookup(t, s->url);
-        snprintf(why, cap, "%s: out of memory", s->host);
+        return SHOAL_EDENIED;
     }
-    if (s->lookup == NULL) {
-        search_free(s);
+    if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
+        int err = add_node(t, s, NULL);
+
+        snprintf(why, cap, "%s", shoal_strerror(err));
         return err;
     }
-    if (settle(t, s)) {
-        search_free(s);
-    } else {
-        s->next = t->searches;
-        t->searches = s;
+    s->lookup = transfer_lookup(t, s->url);
+    snprintf(why, cap, "%s: out of memory", s->host);
+    return s->lookup != NULL ? 0 : SHOAL_ENOMEM;
+}
+
+void
+search_start(struct transfer *t, const char *url, struct source *from,
+             unsigned mirror)
+{
+    struct search *s = calloc(1, sizeof(*s));
+    char why[512];
+
+    if (s == NULL) {
+        transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+        return;
     }
-    return 0;
+    s->from = from;
+    s->mirror = from != NULL ? from->mirror : mirror;
+    int err = begin(t, s, url, why, sizeof(why));
+    if (err != 0) {
+        fail(t, s, err, why);
+    }
+    if (err != 0 || s->lookup == NULL || settle(t, s)) {
+        search_free(s);
+        return;
+    }
+    s->next = t->searches;
+    t->searches = s;
 }
 
 static void
 follow(struct transfer *t, struct source *s)
 {
-    char why[256];
-
     s->followed = true;
     if (s->hops + 1 > HOPS_MAX) {
         node_failed(s, SHOAL_EHTTP, "more than %d redirects", HOPS_MAX);
@@ -191,11 +239,9 @@ follow(struct transfer *t, struct source *s)
         node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
         return;
     }
-    int err = search_start(t, url, s, why, sizeof(why));
+    search_start(t, url, s, 0);
     free(url);
-    if (err != 0) {
-        node_failed(s, err, "redirect: %s", why);
-    } else if (s->node == NODE_REDIRECT) {
+    if (s->node == NODE_REDIRECT) {
         source_state(s, "redirects");
         source_drop(s);
     }
@@ -226,13 +272,24 @@ search_step(struct transfer *t)
     }
 }
 
+bool
+search_looks(const struct transfer *t, unsigned mirror)
+{
+    for (const struct search *s = t->searches; s != NULL; s = s->next) {
+        if (s->mirror == mirror) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t
-search_pending(const struct transfer *t)
+search_pending(const struct transfer *t, bool mirrors)
 {
     size_t n = 0;
 
     for (const struct search *s = t->searches; s != NULL; s = s->next) {
-        n++;
+        n += (s->mirror != 0) == mirrors;
     }
     return n;
 }

@@ -15,8 +15,8 @@ enum {
     ASIDE_MS = 500,   /* a wanted file's node without an answer gets company */
     STUCK_MS = 1000,  /* likewise one that stands still, or has to wait */
     SLOW_MS = 10000,  /* and one that gives next to nothing */
-    SPARE_NODES = 2,  /* fewer usable ones: a further node is asked */
-    NODES_MAX = 4     /* read from at once, unless told otherwise */
+    NODES_MAX = 4,    /* read from at once, unless told otherwise */
+    MIRRORS_READ = 8  /* likewise where there are mirrors */
 };
 
 struct tally {
@@ -44,15 +44,16 @@ more_telling(const struct source *a, const struct source *b)
     return b == NULL || (is_network(b->error) && !is_network(a->error));
 }
 
+/* Of the URL's own nodes, or of its mirrors'. */
 static void
-count(const struct transfer *t, struct tally *c)
+count(const struct transfer *t, struct tally *c, bool mirrors)
 {
     memset(c, 0, sizeof(*c));
-    c->pending = search_pending(t);
+    c->pending = search_pending(t, mirrors);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind != SOURCE_CDN) {
+        if (s->kind != SOURCE_CDN || (s->mirror != 0) != mirrors) {
             continue;
         }
         c->probed += s->node != NODE_NEW && s->node != NODE_REDIRECT;
@@ -81,7 +82,9 @@ standard_usable(const struct transfer *t)
     unsigned n = 0;
 
     for (size_t i = 0; i < t->n_sources; i++) {
-        n += t->sources[i]->kind == SOURCE_CDN && t->sources[i]->usable;
+        const struct source *s = t->sources[i];
+
+        n += s->kind == SOURCE_CDN && s->usable && trust_allows(t, s);
     }
     return n;
 }
@@ -195,10 +198,10 @@ probe_others(struct transfer *t)
 {
     struct tally c;
 
-    count(t, &c);
+    count(t, &c, false);
     while (c.fresh != NULL && c.probed < PROBE_NODES) {
         node_probe(t, c.fresh);
-        count(t, &c);
+        count(t, &c, false);
     }
 }
 
@@ -208,7 +211,10 @@ wanted_nodes(const struct transfer *t)
     if (t->o.nodes != 0) {
         return t->o.nodes;
     }
-    return t->o.want != NULL ? 1 : NODES_MAX;
+    if (t->o.want != NULL) {
+        return 1;
+    }
+    return t->n_mirrors + 1 > NODES_MAX ? MIRRORS_READ : NODES_MAX;
 }
 
 /* What is known of the standard's nodes. */
@@ -264,6 +270,34 @@ settle(struct transfer *t, const struct tally *c, size_t standard)
     }
 }
 
+/* Enough of them have answered, or they had their time. */
+static bool
+has_decided(const struct tally *c, bool waited)
+{
+    return c->n > 0
+           && (c->pending == 0 || waited
+               || origin_majority(c->answers, c->n, c->pending));
+}
+
+/*
+ * Nothing came of the URL itself, or it takes its time: its mirrors decide,
+ * and since the version is theirs, no tracker hears of the file.
+ */
+static void
+ask_mirrors(struct transfer *t, const struct tally *own, bool waited)
+{
+    bool gone = own->pending == 0 && own->fresh == NULL;
+    struct tally c;
+
+    count(t, &c, true);
+    if ((gone || waited) && has_decided(&c, waited)) {
+        t->o.unshared = true;
+        settle(t, &c, origin_standard(c.answers, c.n));
+    } else if (gone && !mirror_awaited(t) && c.n == 0) {
+        fail_all(t, own->failed != NULL ? own->failed : c.failed);
+    }
+}
+
 static void
 find_standard(struct transfer *t)
 {
@@ -271,20 +305,17 @@ find_standard(struct transfer *t)
 
     probe_others(t);
     keep_open(t);
-    count(t, &c);
+    count(t, &c, false);
     bool waited = clock_ms() - t->start_ms > DECIDE_MS;
 
-    if (c.n == 0) {
-        if (c.sizeless != NULL && (c.pending == 0 || waited)) {
-            begin_plain(t, c.sizeless);
-        } else if (c.pending == 0 && c.fresh == NULL) {
-            fail_all(t, c.failed);
-        }
-        return;
-    }
-    if (c.pending == 0 || waited || origin_majority(c.answers, c.n, c.pending))
-    {
+    if (has_decided(&c, waited)) {
         settle(t, &c, origin_standard(c.answers, c.n));
+    } else if (c.n == 0 && c.sizeless != NULL) {
+        if (c.pending == 0 || waited) {
+            begin_plain(t, c.sizeless);
+        }
+    } else if (c.n == 0) {
+        ask_mirrors(t, &c, waited);
     }
 }
 
@@ -337,7 +368,7 @@ find_agreeing(struct transfer *t)
     const struct resource *r = t->o.want;
     struct tally c;
 
-    count(t, &c);
+    count(t, &c, false);
     for (size_t i = 0; i < c.n; i++) {
         if (!c.sources[i]->judged) {
             begin_judge(t, c.sources[i], r);
@@ -354,7 +385,7 @@ find_agreeing(struct transfer *t)
         return;
     }
     ask_again(t);
-    count(t, &c);
+    count(t, &c, false);
     if (may_ask_another(t, &c)) {
         node_ask(t, c.fresh);
     } else if (c.pending + c.busy + c.n == 0 && c.fresh == NULL) {
@@ -435,6 +466,7 @@ ready_nodes(const struct transfer *t)
         const struct source *s = t->sources[i];
 
         n += s->kind == SOURCE_CDN && s->usable
+             && trust_allows(t, s)
              && (t->o.want == NULL || !is_stuck(t, s, now));
     }
     return n;
@@ -454,13 +486,62 @@ judge_late(struct transfer *t, struct source *s)
     }
 }
 
+/* Back to where the node's answer is known and not judged. What it was asked
+ * and did not answer yet is over: it can be asked again. */
+static void
+reset_node(struct source *s)
+{
+    s->node =
+        answer_size(&s->answer) != ORIGIN_UNKNOWN ? NODE_KNOWN : NODE_NEW;
+    s->error = 0;
+    s->judged = s->drop = s->usable = s->foreign = false;
+    s->state[0] = '\0';
+    if (!s->ranges) {
+        s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
+        s->early_broke = false;
+        s->wasted += s->early_len;
+        s->early_len = 0;
+    }
+}
+
+/* Mirrors of another version, whose bytes nothing bears out, are left: one of
+ * them gives all of the file. What others gave is no part of it. */
+static bool
+begin_with_mirrors(struct transfer *t)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->foreign && s->usable) {
+            reset_node(s);
+            any = true;
+        }
+    }
+    for (size_t i = 0; any && i < t->n_sources; i++) {
+        t->sources[i]->wasted += t->sources[i]->used;
+        t->sources[i]->used = 0;
+    }
+    if (any) {
+        begin_forget(t);
+    }
+    return any;
+}
+
 static void
 nobody_left(struct transfer *t, const struct tally *c)
 {
+    struct tally mirrors;
+
     if (t->trusted_given && standard_others(t)) {
         return; /* what the user gave decides which version it is */
     }
-    fail_all(t, c->failed);
+    if (!t->trusted_given && t->sum.len == 0 && begin_with_mirrors(t)) {
+        return;
+    }
+    count(t, &mirrors, true);
+    fail_all(t, c->failed != NULL ? c->failed : mirrors.failed);
 }
 
 void
@@ -472,38 +553,19 @@ standard_more(struct transfer *t)
         judge_late(t, t->sources[i]);
     }
     ask_again(t);
-    count(t, &c);
+    count(t, &c, false);
     unsigned usable = standard_usable(t);
-    unsigned enough = t->o.want != NULL ? wanted_nodes(t) : SPARE_NODES;
 
     if (usable < 2) {
         trust_alone(t);
     }
-    if (ready_nodes(t) < enough && may_ask_another(t, &c)) {
+    if (ready_nodes(t) < wanted_nodes(t) && may_ask_another(t, &c)) {
         t->asked_ms = clock_ms();
         node_probe(t, c.fresh);
     } else if (usable == 0 && c.pending + c.busy == 0 && c.fresh == NULL
-               && !others_can_give(t))
+               && !mirror_awaited(t) && !others_can_give(t))
     {
         nobody_left(t, &c);
-    }
-}
-
-/* Back to where the node's answer is known and not judged. What it was asked
- * and did not answer yet is over: it can be asked again. */
-static void
-reset_node(struct source *s)
-{
-    s->node =
-        answer_size(&s->answer) != ORIGIN_UNKNOWN ? NODE_KNOWN : NODE_NEW;
-    s->error = 0;
-    s->judged = s->drop = s->usable = false;
-    s->state[0] = '\0';
-    if (!s->ranges) {
-        s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
-        s->early_broke = false;
-        s->wasted += s->early_len;
-        s->early_len = 0;
     }
 }
 

@@ -154,6 +154,7 @@ transfer_free(struct transfer *t)
     job_end_all(t);
     ask_leave(t);
     search_end(t);
+    mirror_free(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         source_free(t->sources[i]);
     }
@@ -245,6 +246,9 @@ turn(struct transfer *t)
     tick(t);
     sweep(t);
     search_step(t);
+    if (t->phase == PHASE_PROBE || t->phase == PHASE_RUN) {
+        mirror_step(t);
+    }
     node_step(t);
     if (t->phase == PHASE_PROBE) {
         standard_step(t);
@@ -259,17 +263,28 @@ turn(struct transfer *t)
     }
 }
 
+static void
+add_mirrors(struct transfer *t)
+{
+    const char *const *url = t->o.mirrors;
+
+    for (; url != NULL && *url != NULL; url++) {
+        int err = mirror_add(t, *url);
+
+        if (err != 0) {
+            transfer_fail(t, err, "mirror %.*s: %s", (int) strcspn(*url, "?#"),
+                          *url, shoal_strerror(err));
+        }
+    }
+}
+
 int
 transfer_run(struct transfer *t)
 {
-    char why[256];
-
     t->start_ms = t->tick_ms = clock_ms();
     begin_choose_open(t);
-    int err = search_start(t, t->o.url, NULL, why, sizeof(why));
-    if (err != 0) {
-        transfer_fail(t, err, "%s", why);
-    }
+    add_mirrors(t);
+    search_start(t, t->o.url, NULL, 0);
     while (t->error == 0 && t->phase != PHASE_DONE) {
         turn(t);
     }
@@ -370,6 +385,18 @@ result_of(const struct source *s)
     }
 }
 
+static const char *
+state_of(const struct transfer *t, const struct source *s)
+{
+    if (s->state[0] != '\0') {
+        return s->state;
+    }
+    if (s->foreign && s->used == 0 && !trust_allows(t, s)) {
+        return "other version, and nothing to check it by";
+    }
+    return "ok";
+}
+
 size_t
 transfer_source_count(const struct transfer *t)
 {
@@ -384,7 +411,7 @@ transfer_source(const struct transfer *t, size_t i, struct source_stats *out)
     *out = (struct source_stats){
         .kind = s->kind,
         .name = s->name,
-        .state = s->state[0] != '\0' ? s->state : "ok",
+        .state = state_of(t, s),
         .used = s->used,
         .wasted = s->wasted,
         .wrong = s->wrong,

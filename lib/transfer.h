@@ -39,7 +39,8 @@ enum source_result {
 /** What one source gave; for reports. Valid until the transfer is freed. */
 struct source_stats {
     enum source_kind kind;
-    const char *name;  /* address, or URL of a super peer */
+    const char *name;  /* address (of a mirror: behind its host), or URL of a
+                          super peer */
     const char *state; /* "ok", or why it is not used: "size 123" */
     uint64_t used;     /* bytes that ended up in the file */
     uint64_t wasted;   /* bytes taken and thrown away */
@@ -109,6 +110,9 @@ struct transfer_ops {
 
 struct transfer_options {
     const char *url;
+    const char *const *mirrors; /* further URLs of the file, the best first;
+                                   NULL-terminated; NULL: none */
+    uint64_t size;              /* that it must have; 0: any */
     /* NULL: find the standard. Else only nodes that agree with it are used,
      * asked one after the other. */
     const struct resource *want;

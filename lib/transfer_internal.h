@@ -69,6 +69,10 @@ struct source {
     uint64_t used, wasted; /* bytes */
 
     /* CDN nodes */
+    unsigned mirror; /* 0: of the URL itself, else of t->mirrors[mirror-1] */
+    bool foreign;    /* shows another version than the standard, so what it
+                        gives has to be checked */
+    unsigned deaths; /* how often it was given up */
     enum node_state node;
     struct answer answer;
     bool by_get;            /* the answer is a GET's: it decides */
@@ -189,6 +193,8 @@ struct transfer {
     struct source **sources;
     size_t n_sources;
     struct search *searches; /* search.c */
+    struct mirror *mirrors;  /* mirror.c */
+    size_t n_mirrors;
     struct job *jobs;
 
     /* What the first GET asks for: all, or where a file is wanted, some blocks
@@ -308,23 +314,45 @@ void claim_end(struct job *job);
 /* search.c */
 
 /**
- * search_start(t, url, from, why, cap):
+ * search_start(t, url, from, mirror):
  * Find the nodes behind the URL's host, to which ${from} redirected (NULL:
- * nobody did); they join the list of sources when their addresses are known.
- * What goes wrong then fails ${from}, or the transfer.
- * Errors:  SHOAL_EDENIED, SHOAL_EINVAL, SHOAL_ENOMEM; words in ${why}.
+ * nobody did; it is the ${mirror}th mirror's, 0: the file's own); they join
+ * the list of sources when their addresses are known. What goes wrong fails
+ * ${from}, or the transfer, or where there are mirrors, is a failed source.
  */
-int search_start(struct transfer *t, const char *url, struct source *from,
-                 char *why, size_t cap);
+void search_start(struct transfer *t, const char *url, struct source *from,
+                  unsigned mirror);
 
 /** search_step(t): take addresses that have come, follow redirects. */
 void search_step(struct transfer *t);
 
-/** search_pending(t): names whose addresses are still to come. */
-size_t search_pending(const struct transfer *t);
+/** search_pending(t, mirrors): names whose addresses are still to come, of
+ *  mirrors, or of the URL itself. */
+size_t search_pending(const struct transfer *t, bool mirrors);
+
+/** search_looks(t, mirror): one of them is that mirror's. */
+bool search_looks(const struct transfer *t, unsigned mirror);
 
 /** search_end(t): look for no more. */
 void search_end(struct transfer *t);
+
+/* mirror.c */
+
+/** mirror_add(t, url): one more URL of the file, unless it is known or there
+ *  are too many. SHOAL_ENOMEM, SHOAL_EINVAL (URL). */
+int mirror_add(struct transfer *t, const char *url);
+
+/** mirror_step(t): look up and ask as many as are to be read from. */
+void mirror_step(struct transfer *t);
+
+/** mirror_awaited(t): one may still turn out to have the file. */
+bool mirror_awaited(const struct transfer *t);
+
+/** mirror_agrees(t, s): its answer shows the standard's size and a validator
+ *  of it. */
+bool mirror_agrees(const struct transfer *t, const struct source *s);
+
+void mirror_free(struct transfer *t);
 
 /* node.c */
 
@@ -402,7 +430,8 @@ void standard_step(struct transfer *t);
  *  the nodes of another version. False: there are none. */
 bool standard_others(struct transfer *t);
 
-/** standard_usable(t): CDN nodes that may be given work. */
+/** standard_usable(t): CDN nodes that may be given work, and what they give
+ *  can be used. */
 unsigned standard_usable(const struct transfer *t);
 
 /** standard_more(t): in mid-download: judge late answers, ask further nodes
@@ -436,6 +465,14 @@ void fetch_forget(struct transfer *t, uint32_t block);
 void fetch_disown(struct transfer *t, const struct source *s);
 
 /* trust.c */
+
+/** trust_origin(s): a CDN node of the standard's own version: believed where
+ *  nothing contradicts it. */
+static inline bool
+trust_origin(const struct source *s)
+{
+    return s->kind == SOURCE_CDN && !s->foreign;
+}
 
 /** trust_allows(t, s): can what the source gives be checked? */
 bool trust_allows(const struct transfer *t, const struct source *s);

@@ -25,7 +25,7 @@ equal(const uint8_t *a, const uint8_t *b)
 bool
 trust_allows(const struct transfer *t, const struct source *s)
 {
-    if (s->kind == SOURCE_CDN) {
+    if (trust_origin(s)) {
         return true;
     }
     if (t->cdn_only) {
@@ -48,12 +48,12 @@ strike(struct source *s, const char *why)
     }
 }
 
-/* From a CDN node, in this run? */
+/* From a CDN node of the standard's version, in this run? */
 static bool
 is_cdn(const struct transfer *t, uint32_t block)
 {
     return t->from[block] != NO_SOURCE
-           && t->sources[t->from[block]]->kind == SOURCE_CDN;
+           && trust_origin(t->sources[t->from[block]]);
 }
 
 /* All that others gave is thrown away; what was held before too if asked. */
@@ -228,14 +228,14 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
             convict(t, block);
             return 0;
         }
-        if (s->kind == SOURCE_CDN) {
+        if (trust_origin(s)) {
             suspect(t, s, block, hash);
         } else {
             strike(s, "wrong blocks");
         }
         return SHOAL_EVERIFY;
     }
-    if (s->kind == SOURCE_CDN) {
+    if (trust_origin(s)) {
         cross_check(t, block, hash);
         return 0;
     }
@@ -276,7 +276,7 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
         if (from == NO_SOURCE) {
             continue;
         }
-        if (t->sources[from]->kind == SOURCE_CDN) {
+        if (trust_origin(t->sources[from])) {
             suspect(t, t->sources[from], i, hash);
         } else {
             strike(t->sources[from], "wrong blocks");
@@ -334,7 +334,7 @@ trust_hashes(struct transfer *t, struct source *s)
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
         bool mine = blockmap_has(&t->map, i)
                     && (t->from[i] == NO_SOURCE
-                        || t->sources[t->from[i]]->kind == SOURCE_CDN);
+                        || trust_origin(t->sources[t->from[i]]));
 
         if (mine && !digest_is_zero(hash_of(s->hashes, i))
             && !equal(hash_of(s->hashes, i), hash_of(t->layer, i)))

@@ -1,0 +1,141 @@
+/* mirror.c - further URLs of the same file. Each is a host of its own, whose
+ * first node that answers is read from beside the URL's own nodes; what shows
+ * another version than those is read from only where it can be checked
+ * (docs/protocol.md "Mirrors"). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    MIRRORS_MAX = 64, /* that are known */
+    AT_ONCE = 8       /* that are asked and read from */
+};
+
+struct mirror {
+    char *url;
+    bool started; /* its host was looked up */
+};
+
+static bool
+is_known(const struct transfer *t, const char *url)
+{
+    for (size_t i = 0; i < t->n_mirrors; i++) {
+        if (strcmp(t->mirrors[i].url, url) == 0) {
+            return true;
+        }
+    }
+    return strcmp(t->o.url, url) == 0;
+}
+
+int
+mirror_add(struct transfer *t, const char *url)
+{
+    if (t->mirrors == NULL) {
+        t->mirrors = calloc(MIRRORS_MAX, sizeof(*t->mirrors));
+        if (t->mirrors == NULL) {
+            return SHOAL_ENOMEM;
+        }
+    }
+    if (t->n_mirrors == MIRRORS_MAX) {
+        return 0;
+    }
+    char *clean = url_clean(url);
+    if (clean == NULL) {
+        return SHOAL_EINVAL;
+    }
+    if (is_known(t, clean)) {
+        free(clean);
+        return 0;
+    }
+    t->mirrors[t->n_mirrors++].url = clean;
+    return 0;
+}
+
+/* Its nodes: those that may be of use, and the first one not asked yet. */
+static unsigned
+nodes_of(const struct transfer *t, unsigned mirror, struct source **fresh,
+         bool *asked)
+{
+    unsigned n = 0;
+
+    *fresh = NULL;
+    *asked = false;
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind != SOURCE_CDN || s->mirror != mirror
+            || (s->drop && (s->node != NODE_REDIRECT || s->followed)))
+        {
+            continue;
+        }
+        n++;
+        if (s->node != NODE_NEW) {
+            *asked = true;
+        } else if (*fresh == NULL) {
+            *fresh = s;
+        }
+    }
+    return n;
+}
+
+void
+mirror_step(struct transfer *t)
+{
+    unsigned at_once = 0;
+
+    for (unsigned i = 1; i <= t->n_mirrors && at_once < AT_ONCE; i++) {
+        struct mirror *m = &t->mirrors[i - 1];
+        struct source *fresh;
+        bool asked;
+
+        if (!m->started) {
+            m->started = true;
+            search_start(t, m->url, NULL, i);
+        }
+        bool alive = nodes_of(t, i, &fresh, &asked) > 0;
+        if (fresh != NULL && !asked) {
+            node_probe(t, fresh);
+        }
+        at_once += alive || search_looks(t, i);
+    }
+}
+
+bool
+mirror_awaited(const struct transfer *t)
+{
+    for (unsigned i = 1; i <= t->n_mirrors; i++) {
+        if (!t->mirrors[i - 1].started || search_looks(t, i)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->mirror != 0 && !s->drop
+            && (s->node != NODE_KNOWN || !s->judged))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+mirror_agrees(const struct transfer *t, const struct source *s)
+{
+    const struct answer *standard = &t->standard->answer;
+
+    return answer_same_version(&s->answer, standard)
+           && answer_comparable(&s->answer, standard);
+}
+
+void
+mirror_free(struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_mirrors; i++) {
+        free(t->mirrors[i].url);
+    }
+    free(t->mirrors);
+}
