@@ -122,8 +122,7 @@ static bool
 gives_blocks(const struct source *other, const struct source *s)
 {
     return other->kind == SOURCE_CDN && other != s
-           && other->mirror == s->mirror
-           && (other->usable || other->used > 0);
+           && other->mirror == s->mirror && (other->usable || other->used > 0);
 }
 
 /*
@@ -190,8 +189,8 @@ begin_choose_open(struct transfer *t)
 static void
 judge_mirror(struct transfer *t, struct source *s, const struct resource *r)
 {
-    bool fits = answer_size(&s->answer) == r->size
-                && (!s->no_ranges || r->size == 0);
+    bool fits =
+        answer_size(&s->answer) == r->size && (!s->no_ranges || r->size == 0);
 
     if (!fits && !s->by_get) {
         if (s->probes == 0 && !s->asked_byte) {

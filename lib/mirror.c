@@ -22,7 +22,9 @@ static bool
 is_known(const struct transfer *t, const char *url)
 {
     for (size_t i = 0; i < t->n_mirrors; i++) {
-        if (strcmp(t->mirrors[i].url, url) == 0) {
+        const char *known = t->mirrors[i].url;
+
+        if (known != NULL && strcmp(known, url) == 0) {
             return true;
         }
     }

@@ -174,8 +174,7 @@ begin(struct transfer *t, struct search *s, const char *url, char *why,
 {
     const struct transfer_guard *guard = t->o.guard;
 
-    snprintf(s->host, sizeof(s->host), "%.*s",
-             (int) strcspn(url, "?#"), url);
+    snprintf(s->host, sizeof(s->host), "%.*s", (int) strcspn(url, "?#"), url);
     s->url = guard != NULL ? guard->best(guard->ctx, url) : strdup(url);
     if (s->url == NULL) {
         snprintf(why, cap, "out of memory");

@@ -465,8 +465,7 @@ ready_nodes(const struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
 
-        n += s->kind == SOURCE_CDN && s->usable
-             && trust_allows(t, s)
+        n += s->kind == SOURCE_CDN && s->usable && trust_allows(t, s)
              && (t->o.want == NULL || !is_stuck(t, s, now));
     }
     return n;
