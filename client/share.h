@@ -11,6 +11,7 @@ struct serve;
 
 enum {
     SHARE_RATE = 10 * 1000 * 1000 / 8, /* bytes a second: 10 Mbit/s */
+    SHARE_UPLOADS = 4, /* blocks at a time */
     SHARE_MIN_RATE = 512 /* bytes a second; slower readers only hold a place */
 };
 

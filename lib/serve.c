@@ -210,6 +210,13 @@ create_parts(struct serve *s, const struct serve_options *o)
     s->pace = pace_create(&serve_pace_ops, o->max_rate);
     s->stall = stall_create(&limits);
     s->hold = hold_create(&serve_hold_ops);
+    if (o->uploads > 0) {
+        s->slots = slots_create(o->uploads, serve_slot_rung);
+        s->queue = hold_create(&serve_queue_ops);
+        if (s->slots == NULL || s->queue == NULL) {
+            return SHOAL_ENOMEM;
+        }
+    }
     s->aside = o->ops->map != NULL ? aside_create() : NULL;
     s->crowd = crowd_create(or_default(o->max_connections, CONNECTIONS_MAX),
                             o->max_per_address);
@@ -228,6 +235,8 @@ free_all(struct serve *s)
 {
     pace_free(s->pace);
     hold_free(s->hold);
+    hold_free(s->queue);
+    slots_free(s->slots);
     aside_free(s->aside);
     stall_free(s->stall);
     crowd_free(s->crowd);
@@ -283,6 +292,7 @@ serve_start(const struct serve_options *options, struct serve **out, char *why,
 free_parts:
     pace_stop(s->pace);
     hold_stop(s->hold);
+    hold_stop(s->queue);
     aside_stop(s->aside);
     free_all(s);
     return err;
@@ -366,6 +376,7 @@ serve_stop(struct serve *s)
     crowd_close(s->crowd);
     pace_stop(s->pace);
     hold_stop(s->hold);
+    hold_stop(s->queue);
     aside_stop(s->aside);
     mhd_end(s->daemon, s->crowd, s->stall);
     free_all(s);

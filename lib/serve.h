@@ -105,6 +105,8 @@ struct serve_options {
     unsigned threads;    /* 0: one a core */
     const struct serve_ops *ops;
     void *ctx;
+    unsigned uploads;        /* answers of blocks that are sent at a time, the
+                                others wait; 0: all */
     struct callers *callers; /* hear of who follows a set and serves blocks
                                 itself; NULL: nobody does */
 

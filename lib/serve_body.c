@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "serve_internal.h"
 #include "shoal.h"
 
@@ -18,6 +19,8 @@ struct warming {
 /* The body of one answer: a piece of a set, or bytes in memory. */
 struct body {
     struct pace_waiter waiter; /* first: see serve_pace_ops */
+    struct hold_waiter queued;
+    struct slots_waiter slot;
     struct serve *serve;
     struct MHD_Connection *connection;
     struct conn *conn;
@@ -32,6 +35,7 @@ struct body {
 
 enum {
     PIECES_MAX = 512,    /* of one answer */
+    QUEUE_LOOK_MS = 500, /* until one who waits for a slot looks again */
     LOOK_STEP = 1 << 20, /* bytes of a body that is copied */
     VALUE_BYTES = 80 /* of the connection's memory, for a header or argument */
 };
@@ -55,6 +59,53 @@ resume(struct pace_waiter *w)
 }
 
 const struct pace_ops serve_pace_ops = { suspend, resume };
+
+static void
+sleep_queued(struct hold_waiter *w)
+{
+    suspend(&((struct body *) ((char *) w - offsetof(struct body, queued)))
+                 ->waiter);
+}
+
+static void
+wake_queued(struct hold_waiter *w)
+{
+    resume(&((struct body *) ((char *) w - offsetof(struct body, queued)))
+                ->waiter);
+}
+
+const struct hold_ops serve_queue_ops = { sleep_queued, wake_queued };
+
+void
+serve_slot_rung(struct slots_waiter *w)
+{
+    struct body *b =
+        (struct body *) ((char *) w - offsetof(struct body, slot));
+
+    hold_ring(b->serve->queue, &b->queued);
+}
+
+/* False: it sleeps until it is its turn, or has to look again. */
+static int
+take_slot(struct body *b, bool *mine)
+{
+    struct serve *s = b->serve;
+    uint64_t now = clock_ms();
+
+    *mine = s->slots == NULL || b->set.handle == NULL
+            || slots_take(s->slots, &b->slot,
+                          (uint32_t) (b->off / b->set.block_size), now);
+    if (*mine) {
+        return 0;
+    }
+    b->queued.earliest_ms = now;
+    b->queued.latest_ms = now + QUEUE_LOOK_MS;
+    int err = hold_wait(s->queue, &b->queued);
+    if (err == 0 && !slots_waits(s->slots, &b->slot)) {
+        hold_ring(s->queue, &b->queued); /* it was rung before it slept */
+    }
+    return err;
+}
 
 static long
 copy_out(const struct body *b, uint64_t pos, char *buf, size_t len)
@@ -129,10 +180,20 @@ body_read(void *cls, uint64_t pos, char *buf, size_t max)
 {
     struct body *b = cls;
     struct serve *s = b->serve;
+    bool mine;
     size_t n;
 
-    if (b->waiter.grant > 0 && stall_has_left(&b->conn->stall)) {
+    if ((b->waiter.grant > 0
+         || (s->slots != NULL && slots_waits(s->slots, &b->slot)))
+        && stall_has_left(&b->conn->stall))
+    {
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (take_slot(b, &mine) != 0) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (!mine) {
+        return 0;
     }
     if (!is_warm(b, pos)) {
         return 0;
@@ -169,6 +230,9 @@ body_free(void *cls)
     }
     if (b->waiter.grant > 0) {
         pace_return(b->serve->pace, &b->waiter, 0);
+    }
+    if (b->serve->slots != NULL) {
+        slots_leave(b->serve->slots, &b->slot, clock_ms());
     }
     if (b->set.handle != NULL) {
         b->serve->ops->close(b->serve->ctx, &b->set);
@@ -233,6 +297,14 @@ create_view(struct MHD_Connection *c, struct body *b,
                                           body_free, b);
 }
 
+static size_t
+chunk_of(const struct serve *s)
+{
+    return s->slots != NULL ? SERVE_CHUNK_SLOT
+           : s->tls != NULL ? SERVE_CHUNK_TLS
+                            : SERVE_CHUNK;
+}
+
 /* Takes over `b`, also when it fails. */
 static enum MHD_Result
 send_body(struct MHD_Connection *c, struct body *b,
@@ -245,9 +317,8 @@ send_body(struct MHD_Connection *c, struct body *b,
     b->len = part->len;
     struct MHD_Response *r = create_view(c, b, part);
     if (r == NULL && b->set.view == NULL) {
-        r = MHD_create_response_from_callback(
-            part->len, s->tls != NULL ? SERVE_CHUNK_TLS : SERVE_CHUNK,
-            body_read, b, body_free);
+        r = MHD_create_response_from_callback(part->len, chunk_of(s),
+                                              body_read, b, body_free);
     }
     if (r == NULL) {
         body_free(b);

@@ -1,6 +1,7 @@
 /* serve_conn.c - connections to the block server: who is let in, and what is
  * kept of each. */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -110,6 +111,12 @@ conn_create(struct serve *s, struct MHD_Connection *c)
     }
     int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)
                  ->connect_fd;
+    if (s->slots != NULL) {
+        int unsent = SERVE_UNSENT;
+
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+                   sizeof(unsent));
+    }
     conn->address = address;
     conn->above_limit = v != CROWD_IN;
     conn->uncounted = is_expected(s, serve_address_of(c), fd);

@@ -13,12 +13,18 @@
 #include "hold.h"
 #include "pace.h"
 #include "serve.h"
+#include "slots.h"
 #include "stall.h"
 #include "ticket.h"
 #include "tls.h"
 
 enum {
-    SERVE_CHUNK = 65536,     /* bytes; response buffer of one connection */
+    SERVE_CHUNK = 65536, /* bytes; response buffer of one connection */
+    SERVE_CHUNK_SLOT =
+        16384,               /* of one that holds a slot: what it sent shows */
+    SERVE_UNSENT = 16384,    /* bytes in the system's hands beyond what is on
+                                 its way: what is asked for next is not behind
+                                 more than that */
     SERVE_CHUNK_TLS = 32768, /* a record has 16 KiB, whatever we hand over */
     SERVE_MEMORY = 10240,    /* bytes a connection: request line, headers, and
                              pieces of an answer */
@@ -34,6 +40,8 @@ struct serve {
     struct crowd *crowd;
     struct ticket_gate *gate;
     struct hold *hold;
+    struct slots *slots; /* NULL: all send at once */
+    struct hold *queue;  /* who waits for a slot */
     struct aside *aside; /* NULL: blocks are in no memory */
     struct tls *tls;     /* NULL: HTTP without it */
     const struct serve_ops *ops;
@@ -129,5 +137,9 @@ enum MHD_Result serve_say_busy(struct serve *s, struct MHD_Connection *c);
 /** Suspend and resume connections. */
 extern const struct pace_ops serve_pace_ops;
 extern const struct hold_ops serve_hold_ops;
+extern const struct hold_ops serve_queue_ops;
+
+/** serve_slot_rung(w): for slots_create(). */
+void serve_slot_rung(struct slots_waiter *w);
 
 #endif
