@@ -242,8 +242,6 @@ static void
 take_answer(struct transfer *t, struct tracker_state *tr,
             const struct tracker_answer *a)
 {
-    char url[128];
-
     if (!t->has_id) {
         memcpy(t->id, a->id, sizeof(t->id));
         t->has_id = true;
@@ -261,8 +259,7 @@ take_answer(struct transfer *t, struct tracker_state *tr,
         ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
     }
     for (size_t i = 0; i < a->n_peers; i++) {
-        snprintf(url, sizeof(url), "http://%s", a->peers[i].addr);
-        ask_take(t, SOURCE_PEER, url, a->peers[i].complete);
+        peers_offer(t, a->peers[i].addr, a->peers[i].complete);
     }
 }
 

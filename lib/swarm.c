@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "callers.h"
 #include "shoal.h"
 #include "ticket.h"
 #include "transfer_internal.h"
@@ -50,6 +49,7 @@ swarm_start(struct transfer *t)
         t->sum = t->standard->answer.digest;
     }
     published_start(t);
+    peers_start(t);
     if (!t->o.unshared && !t->no_share && t->o.want == NULL
         && t->map.count > 0) {
         ask_start(t);
@@ -116,6 +116,7 @@ void
 swarm_lost(struct transfer *t, struct source *s)
 {
     follow_lost(t, s);
+    peers_lied(s, t->map.block_size);
 }
 
 /* A tracker gave leave, with a ticket of our keys, whose time is over? */
@@ -285,24 +286,10 @@ tick_source(struct transfer *t, struct source *s)
     }
 }
 
-/* They know of us, so they have the file's id. */
-static void
-take_callers(struct transfer *t)
-{
-    char addr[96], url[128];
-
-    while (t->has_id && t->o.callers != NULL
-           && callers_take(t->o.callers, addr, sizeof(addr)) == 0)
-    {
-        snprintf(url, sizeof(url), "http://%s", addr);
-        ask_take(t, SOURCE_PEER, url, false);
-    }
-}
-
 void
 swarm_tick(struct transfer *t)
 {
-    take_callers(t);
+    peers_tick(t);
     published_tick(t);
     ask_tick(t);
     for (size_t i = 0; i < t->n_sources; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "callers.h"
+#include "neighbours.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 
@@ -173,6 +174,7 @@ transfer_free(struct transfer *t)
     if (t->plain_sum != NULL) {
         checksum_finish(t->plain_sum, &t->sum);
     }
+    neighbours_free(t->neighbours);
     free(t->layer_url);
     lookup_free(t->layer_lookup);
     http_free(t->http); /* after the last lookup, which could wake it */

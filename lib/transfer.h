@@ -149,6 +149,7 @@ struct transfer_options {
     uint64_t client;                      /* who it is there, serve_epoch(); 0:
                                             it serves nobody */
     struct callers *callers; /* peers that ask there; NULL: none */
+    unsigned max_peers;      /* at a time; 0: 30 */
     const atomic_bool *stop; /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;

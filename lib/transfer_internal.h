@@ -105,6 +105,10 @@ struct source {
     unsigned renewed;  /* how often its URL was */
     uint64_t renew_ms; /* until when that URL may come */
     enum blame blame;
+    unsigned lies;       /* blocks that it said it had, in vain */
+    bool neighbour;      /* counts as one that is asked */
+    uint64_t since_ms;   /* since when it gave nothing */
+    uint64_t since_used; /* used, then */
     uint8_t blame_told;  /* a bit for each tracker */
     uint8_t blame_asked; /* of them, in the request under way */
 };
@@ -233,6 +237,10 @@ struct transfer {
     bool cdn_only;       /* nothing from others any more */
     bool copied;         /* the store knows that others gave something */
 
+    struct neighbours *neighbours; /* peers.c */
+    unsigned peers_max;
+    uint64_t renew_ms;
+
     /* ask.c, published.c */
     struct tracker_state trackers[TRACKERS_MAX];
     size_t n_trackers;
@@ -242,6 +250,7 @@ struct transfer {
     bool layer_asked, layer_done;
 };
 
+struct neighbours;
 struct tracker_ask;
 
 /** blame_dead(s, err, last): a request failed; a refused dial counts at
@@ -556,6 +565,22 @@ void swarm_refresh(struct transfer *t, struct source *s);
 /** swarm_is_refusal(job, err): its answer to a small request; true: it wants
  *  another ticket. */
 bool swarm_is_refusal(const struct job *job, int err);
+
+/* peers.c */
+
+/** peers_start(t): from now on peers may be named. */
+void peers_start(struct transfer *t);
+
+/** peers_offer(t, addr, complete): a tracker, or it itself, named this peer,
+ *  `ADDR:PORT`. */
+void peers_offer(struct transfer *t, const char *addr, bool complete);
+
+/** peers_lied(s, block_size): it does not have a block that it said it had;
+ *  too many of them, and it is dropped. */
+void peers_lied(struct source *s, uint64_t block_size);
+
+/** peers_tick(t): who is asked, and who no more. */
+void peers_tick(struct transfer *t);
 
 /* follow.c */
 
