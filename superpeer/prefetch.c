@@ -103,21 +103,21 @@ add_background(struct prefetch *p, const struct resource *r)
 static void
 add_set(struct prefetch *p, const struct cache_info *info)
 {
-    struct settings *s = settings_get(p);
+    struct prefetch_settings *s = prefetch_settings_get(p);
     struct resource r;
 
     if (resource_init(&r, info->url, info->size, info->provider, info->version)
         == 0)
     {
         memcpy(r.id, info->id, sizeof(r.id));
-        if (!settings_allow(s, r.url)) {
+        if (!prefetch_settings_allow(s, r.url)) {
             cache_forget(p->cache, r.id);
         } else {
             add_background(p, &r);
         }
         resource_fini(&r);
     }
-    settings_free(s);
+    prefetch_settings_free(s);
 }
 
 void
@@ -176,7 +176,7 @@ init_locks(struct prefetch *p)
 static int
 take_settings(struct prefetch *p, const struct prefetch_options *options)
 {
-    struct settings *fresh = settings_create(options), *old;
+    struct prefetch_settings *fresh = prefetch_settings_create(options), *old;
 
     if (fresh == NULL) {
         return SHOAL_ENOMEM;
@@ -192,7 +192,7 @@ take_settings(struct prefetch *p, const struct prefetch_options *options)
     start_threads_locked(p);
     pthread_cond_broadcast(&p->queued);
     pthread_mutex_unlock(&p->lock);
-    settings_free(old);
+    prefetch_settings_free(old);
     return 0;
 }
 
@@ -287,7 +287,7 @@ prefetch_free(struct prefetch *p)
     pthread_mutex_destroy(&p->lock);
     dns_stop(p->dns);
     origins_free(p->origins);
-    settings_free(p->settings);
+    prefetch_settings_free(p->settings);
     free(p->name);
     free(p);
 }

@@ -14,7 +14,7 @@
 struct transfer;
 
 /* What one job needs of the options; those that run at a reload keep it. */
-struct settings {
+struct prefetch_settings {
     atomic_uint refs;
     struct guard *guard;
     struct resolve *resolve;
@@ -54,7 +54,7 @@ struct prefetch {
     void *ctx;
     atomic_bool stop;
     pthread_mutex_t lock; /* of all below */
-    struct settings *settings;
+    struct prefetch_settings *settings;
     unsigned max_running, max_queued;
     pthread_cond_t queued;
     struct job *queue[PREFETCH_PRIORITIES]; /* first come, first served */
@@ -69,20 +69,22 @@ struct prefetch {
 
 /* prefetch_settings.c */
 
-/** settings_create(o): NULL when out of memory. */
-struct settings *settings_create(const struct prefetch_options *o);
+/** prefetch_settings_create(o): NULL when out of memory. */
+struct prefetch_settings *prefetch_settings_create(
+    const struct prefetch_options *o);
 
-/** settings_get(p): the ones that count now; undo with settings_free(). */
-struct settings *settings_get(struct prefetch *p);
-void settings_free(struct settings *s);
+/** prefetch_settings_get(p): the ones that count now; undo with prefetch_settings_free(). */
+struct prefetch_settings *prefetch_settings_get(struct prefetch *p);
+void prefetch_settings_free(struct prefetch_settings *s);
 
-/** settings_origin(s, url, key): the origin that is asked for it; "" where
+/** prefetch_settings_origin(s, url, key): the origin that is asked for it; "" where
  *  there is none. */
-void settings_origin(const struct settings *s, const char *url,
-                     char key[ORIGINS_KEY_MAX]);
+void prefetch_settings_origin(const struct prefetch_settings *s,
+                              const char *url, char key[ORIGINS_KEY_MAX]);
 
-/** settings_allow(s, url): may it be fetched, perhaps with https instead? */
-bool settings_allow(const struct settings *s, const char *url);
+/** prefetch_settings_allow(s, url): may it be fetched, perhaps with https instead? */
+bool prefetch_settings_allow(const struct prefetch_settings *s,
+                             const char *url);
 
 /* prefetch_jobs.c */
 

@@ -27,7 +27,7 @@ enum {
 struct fill {
     struct prefetch *prefetch;
     const struct resource *resource;
-    const struct settings *settings;
+    const struct prefetch_settings *settings;
     struct cache_set *set;
     struct transfer *transfer;
     struct counted counted;
@@ -245,7 +245,7 @@ run_transfer(struct prefetch *p, struct fill *f, const struct job *job,
     const struct prefetch_others *others = &job->others;
     const char *supers[PREFETCH_OTHERS_MAX + 1] = { NULL };
     const struct resource *r = f->resource;
-    const struct settings *s = f->settings;
+    const struct prefetch_settings *s = f->settings;
     struct transfer_guard guard = guard_hooks(s->guard);
     struct lookup_hook lookup = dns_hook(p->dns);
     struct transfer_limits limits = origins_hooks(job->user);
@@ -326,10 +326,10 @@ job_run(struct prefetch *p, const struct job *job)
     log_url(r->url, url);
     log_line(LOG_LEVEL_INFO, r->id, "prefetch %s: begins, %" PRIu64 " bytes",
              url, r->size);
-    struct settings *s = settings_get(p);
+    struct prefetch_settings *s = prefetch_settings_get(p);
     f.settings = s;
     run_transfer(p, &f, job, &o);
-    settings_free(s);
+    prefetch_settings_free(s);
     cache_fill_end(p->cache, f.set);
     o.took_ms = clock_ms() - begun;
     finish_job(p, r, &o);

@@ -56,7 +56,7 @@ job_free(struct job *j)
 }
 
 static struct job *
-job_create(const struct settings *s, const struct resource *r,
+job_create(const struct prefetch_settings *s, const struct resource *r,
            const struct prefetch_others *others)
 {
     struct resource plain;
@@ -79,7 +79,7 @@ job_create(const struct settings *s, const struct resource *r,
     }
     memcpy(j->url_key, plain.id, RESOURCE_ID_LEN);
     resource_fini(&plain);
-    settings_origin(s, r->url, j->origin);
+    prefetch_settings_origin(s, r->url, j->origin);
     return j;
 }
 
@@ -149,7 +149,7 @@ renew(struct prefetch *p, struct job *job, const struct resource *r,
     memcpy(fresh.id, r->id, RESOURCE_ID_LEN);
     resource_fini(&job->resource);
     job->resource = fresh;
-    settings_origin(p->settings, r->url, job->origin);
+    prefetch_settings_origin(p->settings, r->url, job->origin);
 }
 
 /* It is among those that were queued: true. */

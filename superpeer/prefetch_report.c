@@ -83,10 +83,10 @@ report_remembered(struct prefetch *p, const uint8_t id[20])
 static bool
 refused_at_once(struct prefetch *p, const struct resource *r)
 {
-    struct settings *s = settings_get(p);
-    bool allowed = settings_allow(s, r->url);
+    struct prefetch_settings *s = prefetch_settings_get(p);
+    bool allowed = prefetch_settings_allow(s, r->url);
 
-    settings_free(s);
+    prefetch_settings_free(s);
     if (!allowed) {
         report_refused(p, r, REASON_ORIGIN, "not an allowed origin");
         return true;

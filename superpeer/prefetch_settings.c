@@ -15,10 +15,10 @@ copy_text(const char *text, char **out)
     return text == NULL || *out != NULL;
 }
 
-struct settings *
-settings_create(const struct prefetch_options *o)
+struct prefetch_settings *
+prefetch_settings_create(const struct prefetch_options *o)
 {
-    struct settings *s = calloc(1, sizeof(*s));
+    struct prefetch_settings *s = calloc(1, sizeof(*s));
 
     if (s == NULL) {
         return NULL;
@@ -31,24 +31,24 @@ settings_create(const struct prefetch_options *o)
     if (!copy_text(o->bind_address, &s->bind_address)
         || !copy_text(o->origin_ca, &s->origin_ca))
     {
-        settings_free(s);
+        prefetch_settings_free(s);
         return NULL;
     }
     return s;
 }
 
-struct settings *
-settings_get(struct prefetch *p)
+struct prefetch_settings *
+prefetch_settings_get(struct prefetch *p)
 {
     pthread_mutex_lock(&p->lock);
-    struct settings *s = p->settings;
+    struct prefetch_settings *s = p->settings;
     atomic_fetch_add(&s->refs, 1);
     pthread_mutex_unlock(&p->lock);
     return s;
 }
 
 void
-settings_free(struct settings *s)
+prefetch_settings_free(struct prefetch_settings *s)
 {
     if (s == NULL || atomic_fetch_sub(&s->refs, 1) > 1) {
         return;
@@ -62,7 +62,7 @@ settings_free(struct settings *s)
 }
 
 bool
-settings_allow(const struct settings *s, const char *url)
+prefetch_settings_allow(const struct prefetch_settings *s, const char *url)
 {
     char *best = guard_best(s->guard, url);
     bool allowed = best != NULL && guard_url(s->guard, best) == 0;
@@ -72,8 +72,8 @@ settings_allow(const struct settings *s, const char *url)
 }
 
 void
-settings_origin(const struct settings *s, const char *url,
-                char key[ORIGINS_KEY_MAX])
+prefetch_settings_origin(const struct prefetch_settings *s, const char *url,
+                         char key[ORIGINS_KEY_MAX])
 {
     char *best = guard_best(s->guard, url);
 
