@@ -24,6 +24,7 @@ static const struct {
     { SHOAL_EPRIVATE, "private" },
     { SHOAL_ECONNECT, "cannot connect" },
     { SHOAL_EBUSY, "too many connections" },
+    { SHOAL_EAGAIN, "not done yet" },
 };
 
 const char *
