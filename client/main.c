@@ -1,20 +1,23 @@
 /* main.c - shoal: download files as with wget, from everybody at once. */
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "download.h"
 #include "options.h"
+#include "shoal.h"
 
-static atomic_bool stopped;
-static volatile sig_atomic_t stopped_by;
+static struct download_stop stop;
 
 static void
 on_signal(int number)
 {
-    stopped_by = number;
-    stopped = true; /* lock-free, so a signal handler may */
+    struct shoal *d = stop.running;
+
+    stop.signal = number;
+    if (d != NULL) {
+        shoal_cancel(d);
+    }
 }
 
 /* As wget: who waits for us sees that it was the signal. */
@@ -22,8 +25,8 @@ static void
 die_of_signal(void)
 {
     fflush(NULL);
-    signal(stopped_by, SIG_DFL);
-    raise(stopped_by);
+    signal(stop.signal, SIG_DFL);
+    raise(stop.signal);
 }
 
 static void
@@ -65,17 +68,17 @@ main(int argc, char **argv)
     if (o.help) {
         options_usage(stdout);
     } else if (o.version) {
-        puts("shoal 0.1");
+        printf("shoal %s\n", shoal_version());
     } else if (o.make_layer != NULL) {
         status = download_make_layer(&o);
     } else {
         catch_signals();
-        for (int i = 0; i < o.n_urls && !stopped; i++) {
-            status = worse(status, download_url(&o, o.urls[i], &stopped));
+        for (int i = 0; i < o.n_urls && stop.signal == 0; i++) {
+            status = worse(status, download_url(&o, o.urls[i], &stop));
         }
     }
     options_fini(&o);
-    if (stopped) {
+    if (stop.signal != 0) {
         die_of_signal();
     }
     return status;

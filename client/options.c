@@ -1,236 +1,76 @@
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "resolve.h"
 #include "shoal.h"
 
-/* One row an option: the parser, the help text and the checks come from it. */
-struct row {
-    int letter; /* what getopt_long returns */
-    bool is_short;
-    const char *name;
-    const char *arg; /* NULL: takes none */
-    const char *help;
-    int (*parse)(struct options *o, const char *arg);
-    const char *expected;
+/* Options beside the library's settings; they look alike. */
+enum own {
+    OWN_QUIET,
+    OWN_MAKE_LAYER,
+    OWN_HELP,
+    OWN_VERSION,
+    OWNS
 };
 
-static int
-take_output(struct options *o, const char *arg)
-{
-    if (*arg == '\0') {
-        return SHOAL_EINVAL;
-    }
-    o->output = arg;
-    return 0;
-}
-
-static int
-take_directory(struct options *o, const char *arg)
-{
-    if (*arg == '\0') {
-        return SHOAL_EINVAL;
-    }
-    o->directory = arg;
-    return 0;
-}
-
-static int
-take_continue(struct options *o, const char *arg)
-{
-    (void) arg;
-    o->resume = true;
-    return 0;
-}
-
-static int
-take_quiet(struct options *o, const char *arg)
-{
-    (void) arg;
-    o->quiet = true;
-    return 0;
-}
-
-static int
-take_no_upload(struct options *o, const char *arg)
-{
-    (void) arg;
-    o->no_upload = true;
-    return 0;
-}
-
-static int
-take_help(struct options *o, const char *arg)
-{
-    (void) arg;
-    o->help = true;
-    return 0;
-}
-
-static int
-take_version(struct options *o, const char *arg)
-{
-    (void) arg;
-    o->version = true;
-    return 0;
-}
-
-static int
-take_tracker(struct options *o, const char *arg)
-{
-    if (o->n_trackers == OPTIONS_TRACKERS
-        || (strncasecmp(arg, "http://", 7) != 0
-            && strncasecmp(arg, "https://", 8) != 0))
-    {
-        return SHOAL_EINVAL;
-    }
-    o->trackers[o->n_trackers++] = arg;
-    return 0;
-}
-
-static int
-take_resolve(struct options *o, const char *arg)
-{
-    if (o->resolve == NULL) {
-        o->resolve = resolve_create();
-        if (o->resolve == NULL) {
-            return SHOAL_ENOMEM;
-        }
-    }
-    return resolve_add(o->resolve, arg);
-}
-
-static int
-take_bind(struct options *o, const char *arg)
-{
-    struct in6_addr any;
-
-    if (inet_pton(AF_INET, arg, &any) != 1
-        && inet_pton(AF_INET6, arg, &any) != 1) {
-        return SHOAL_EINVAL;
-    }
-    o->bind_address = arg;
-    return 0;
-}
-
-static int
-take_port(struct options *o, const char *arg)
-{
-    char *end;
-    unsigned long n = strtoul(arg, &end, 10);
-
-    if (*arg < '0' || *arg > '9' || *end != '\0' || n == 0 || n > 65535) {
-        return SHOAL_EINVAL;
-    }
-    o->listen_port = (uint16_t) n;
-    return 0;
-}
-
-static int
-take_checksum(struct options *o, const char *arg)
-{
-    o->has_checksum = true;
-    return checksum_parse(arg, &o->checksum);
-}
-
-static int
-take_layer(struct options *o, const char *arg)
-{
-    if (*arg == '\0') {
-        return SHOAL_EINVAL;
-    }
-    o->layer = arg;
-    return 0;
-}
-
-static int
-take_mirror(struct options *o, const char *arg)
-{
-    if (o->n_mirrors == OPTIONS_MIRRORS
-        || (strncasecmp(arg, "http://", 7) != 0
-            && strncasecmp(arg, "https://", 8) != 0))
-    {
-        return SHOAL_EINVAL;
-    }
-    o->mirrors[o->n_mirrors++] = arg;
-    return 0;
-}
-
-static int
-take_make_layer(struct options *o, const char *arg)
-{
-    if (*arg == '\0') {
-        return SHOAL_EINVAL;
-    }
-    o->make_layer = arg;
-    return 0;
-}
-
-enum {
-    LONG_ONLY = 256
-};
-
-static const struct row rows[] = {
-    { 'O', true, "output-document", "FILE",
-      "write to FILE; - is standard output", take_output, "a file name" },
-    { 'P', true, "directory-prefix", "DIR", "save files in DIR",
-      take_directory, "a directory" },
-    { 'c', true, "continue", NULL, "go on with a partial download",
-      take_continue, NULL },
-    { 'q', true, "quiet", NULL, "print errors only", take_quiet, NULL },
-    { LONG_ONLY + 0, false, "tracker", "URL",
-      "ask this tracker (up to 4 of them; also SHOAL_TRACKER)", take_tracker,
-      "an http(s) URL, at most 4 times" },
-    { LONG_ONLY + 1, false, "resolve", "HOST:PORT:ADDR[,ADDR]...",
-      "addresses to use instead of the resolver's", take_resolve,
-      "HOST:PORT:ADDR[,ADDR]..." },
-    { LONG_ONLY + 2, false, "bind-address", "ADDR",
-      "connect from this local address", take_bind, "a numeric address" },
-    { LONG_ONLY + 3, false, "listen-port", "N",
-      "serve blocks to others at this port while downloading", take_port,
-      "a port from 1 to 65535" },
-    { LONG_ONLY + 4, false, "no-upload", NULL,
-      "serve nothing to others (also SHOAL_NO_UPLOAD)", take_no_upload, NULL },
-    { LONG_ONLY + 5, false, "checksum", "ALG=HEX",
-      "what the whole file must hash to, e.g. sha-256=...", take_checksum,
-      "ALG=HEX with md5, sha-1, sha-224, sha-256, sha-384 or sha-512" },
-    { LONG_ONLY + 6, false, "layer", "auto|URL|FILE",
-      "check blocks against this piece layer; auto: URL.shoal", take_layer,
-      "auto, a URL or a file" },
-    { LONG_ONLY + 8, false, "mirror", "URL",
-      "the same file is there, too; may be given several times", take_mirror,
-      "an http(s) URL, at most 64 times" },
-    { LONG_ONLY + 7, false, "make-layer", "FILE",
-      "write the piece layer of FILE to FILE.shoal (or to -O)",
-      take_make_layer, "a file name" },
-    { 'h', true, "help", NULL, "print this help", take_help, NULL },
-    { 'V', true, "version", NULL, "print the version", take_version, NULL },
+static const struct shoal_setting own[OWNS] = {
+    [OWN_QUIET] = { .name = "quiet",
+                    .letters = "q",
+                    .help = "print errors only" },
+    [OWN_MAKE_LAYER] = { .name = "make-layer",
+                         .argument = "FILE",
+                         .help = "write the piece layer of FILE to FILE.shoal "
+                                 "(or to -O)" },
+    [OWN_HELP] = { .name = "help", .letters = "h", .help = "print this help" },
+    [OWN_VERSION] = { .name = "version",
+                      .letters = "V",
+                      .help = "print the version" },
 };
 
 enum {
-    ROWS = sizeof(rows) / sizeof(rows[0])
+    OPTIONS_MAX = 128,
+    FIRST = 256 /* getopt_long returns it for the first row of all */
 };
+
+/* The rows of both tables, numbered through. */
+static const struct shoal_setting *
+row_of(size_t i)
+{
+    size_t n;
+    const struct shoal_setting *table = shoal_settings(&n);
+
+    if (i < n) {
+        return &table[i];
+    }
+    return i - n < OWNS ? &own[i - n] : NULL;
+}
+
+/* wget's -nc is two letters: getopt knows one. */
+static bool
+has_letter(const struct shoal_setting *r)
+{
+    return r->letters != NULL && r->letters[1] == '\0';
+}
 
 void
 options_usage(FILE *f)
 {
+    const struct shoal_setting *r;
+
     fprintf(f,
             "Usage: shoal [OPTION]... URL...\n"
             "Download files from all nodes of their CDN, from super peers and "
             "from other\ndownloaders at once. Every byte is checked.\n\n");
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct row *r = &rows[i];
+    for (size_t i = 0; (r = row_of(i)) != NULL; i++) {
         char left[64];
 
-        snprintf(left, sizeof(left), "%c%c%s --%s%s%s",
-                 r->is_short ? '-' : ' ', r->is_short ? r->letter : ' ',
-                 r->is_short ? "," : " ", r->name, r->arg != NULL ? "=" : "",
-                 r->arg != NULL ? r->arg : "");
+        snprintf(left, sizeof(left), "%s%s%s --%s%s%s",
+                 has_letter(r) ? "-" : "  ", has_letter(r) ? r->letters : "",
+                 has_letter(r) ? "," : " ", r->name,
+                 r->argument != NULL ? "=" : "",
+                 r->argument != NULL ? r->argument : "");
         fprintf(f, "  %-42s %s\n", left, r->help);
     }
     fprintf(
@@ -243,36 +83,87 @@ options_usage(FILE *f)
 static void
 make_tables(struct option *longs, char *shorts)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        longs[i] = (struct option){ rows[i].name,
-                                    rows[i].arg != NULL ? required_argument
+    const struct shoal_setting *r;
+
+    *shorts++ = ':'; /* we word the errors */
+    for (size_t i = 0; i < OPTIONS_MAX && (r = row_of(i)) != NULL; i++) {
+        longs[i] = (struct option){ r->name,
+                                    r->argument != NULL ? required_argument
                                                         : no_argument,
-                                    NULL, rows[i].letter };
-        if (!rows[i].is_short) {
-            continue;
+                                    NULL, FIRST + (int) i };
+        if (has_letter(r)) {
+            *shorts++ = r->letters[0];
         }
-        *shorts++ = (char) rows[i].letter;
-        if (rows[i].arg != NULL) {
+        if (has_letter(r) && r->argument != NULL) {
             *shorts++ = ':';
         }
     }
     *shorts = '\0';
 }
 
+static size_t
+index_of(int letter)
+{
+    const struct shoal_setting *r;
+    size_t i = 0;
+
+    if (letter >= FIRST) {
+        return (size_t) (letter - FIRST);
+    }
+    while ((r = row_of(i)) != NULL
+           && !(has_letter(r) && r->letters[0] == letter)) {
+        i++; /* getopt_long returns what the tables hold */
+    }
+    return i;
+}
+
+static int
+apply_own(struct options *o, enum own which)
+{
+    switch (which) {
+    case OWN_QUIET:
+        o->quiet = true;
+        break;
+    case OWN_MAKE_LAYER:
+        o->make_layer = optarg;
+        break;
+    case OWN_HELP:
+        o->help = true;
+        break;
+    case OWN_VERSION:
+        o->version = true;
+        break;
+    case OWNS:
+        break;
+    }
+    return 0;
+}
+
+static int
+set(struct options *o, const char *name, const char *value, char *why,
+    size_t cap)
+{
+    int err = shoal_set(o->settings, name, value);
+
+    if (err != 0) {
+        snprintf(why, cap, "--%s", shoal_error(o->settings));
+    }
+    return err;
+}
+
 static int
 apply(struct options *o, int letter, char *why, size_t cap)
 {
-    const struct row *r = rows;
+    size_t i = index_of(letter), n;
 
-    while (r->letter != letter) {
-        r++; /* getopt_long returns what the table holds */
+    shoal_settings(&n);
+    if (i >= n) {
+        return apply_own(o, (enum own)(i - n));
     }
-    int err = r->parse(o, optarg);
-    if (err != 0) {
-        snprintf(why, cap, "--%s: expected %s, got '%s'", r->name, r->expected,
-                 optarg);
+    if (strcmp(row_of(i)->name, "output-document") == 0) {
+        o->output = optarg;
     }
-    return err;
+    return set(o, row_of(i)->name, optarg, why, cap);
 }
 
 static int
@@ -280,18 +171,21 @@ take_environment(struct options *o, char *why, size_t cap)
 {
     const char *tracker = getenv("SHOAL_TRACKER");
     const char *no_upload = getenv("SHOAL_NO_UPLOAD");
+    int err = 0;
 
-    if (o->n_trackers == 0 && tracker != NULL && *tracker != '\0'
-        && take_tracker(o, tracker) != 0)
-    {
-        snprintf(why, cap, "SHOAL_TRACKER: not an http(s) URL: '%s'", tracker);
-        return SHOAL_EINVAL;
+    if (tracker != NULL && *tracker != '\0') {
+        err = shoal_set(o->settings, "tracker", tracker);
+        if (err != 0) {
+            snprintf(why, cap, "SHOAL_TRACKER: not an http(s) URL: '%s'",
+                     tracker);
+        }
     }
-    if (no_upload != NULL && *no_upload != '\0' && strcmp(no_upload, "0") != 0)
+    if (err == 0 && no_upload != NULL && *no_upload != '\0'
+        && strcmp(no_upload, "0") != 0)
     {
-        o->no_upload = true;
+        err = set(o, "no-upload", NULL, why, cap);
     }
-    return 0;
+    return err;
 }
 
 static int
@@ -306,47 +200,65 @@ check(const struct options *o, char *why, size_t cap)
         snprintf(why, cap, "missing URL");
     } else if (o->output != NULL && o->n_urls > 1) {
         snprintf(why, cap, "-O with several URLs");
-    } else if (o->has_checksum && o->n_urls > 1) {
-        snprintf(why, cap, "--checksum with several URLs");
-    } else if (o->listen_port != 0 && o->no_upload) {
-        snprintf(why, cap, "--listen-port and --no-upload contradict");
+    } else if (shoal_check(o->settings) != 0) {
+        snprintf(why, cap, "%s", shoal_error(o->settings));
     } else {
         return 0;
     }
     return SHOAL_EINVAL;
 }
 
+/* The environment's tracker counts where the command line names none. */
+static bool
+names_tracker(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--tracker") == 0
+            || strncmp(argv[i], "--tracker=", 10) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 options_parse(int argc, char **argv, struct options *o, char *why, size_t cap)
 {
-    struct option longs[ROWS + 1];
-    char shorts[2 * ROWS + 2];
-    int letter;
+    struct option longs[OPTIONS_MAX + 1];
+    char shorts[2 * OPTIONS_MAX + 2];
+    int letter, err;
 
     memset(o, 0, sizeof(*o));
     memset(longs, 0, sizeof(longs));
-    make_tables(longs, shorts + 1);
-    shorts[0] = ':'; /* we word the errors */
+    o->settings = shoal_create(NULL);
+    if (o->settings == NULL) {
+        snprintf(why, cap, "out of memory");
+        return SHOAL_ENOMEM;
+    }
+    err = take_environment(o, why, cap);
+    if (err == 0 && names_tracker(argc, argv)) {
+        err = set(o, "tracker", NULL, why, cap);
+    }
+    make_tables(longs, shorts);
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    while (err == 0
+           && (letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+    {
         if (letter == '?' || letter == ':') {
             snprintf(why, cap, "%s: %s", argv[optind - 1],
                      letter == ':' ? "needs an argument" : "unknown option");
             return SHOAL_EINVAL;
         }
-        int err = apply(o, letter, why, cap);
-        if (err != 0) {
-            return err;
-        }
+        err = apply(o, letter, why, cap);
     }
     o->urls = argv + optind;
     o->n_urls = argc - optind;
-    int err = take_environment(o, why, cap);
     return err != 0 ? err : check(o, why, cap);
 }
 
 void
 options_fini(struct options *o)
 {
-    resolve_free(o->resolve);
+    shoal_free(o->settings);
 }

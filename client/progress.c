@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
-
-#include "clock.h"
 
 enum {
     SHOW_MS = 200, /* between two pictures */
@@ -13,13 +12,21 @@ enum {
     FIXED = 50 /* columns of everything but name and bar */
 };
 
+static uint64_t
+clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
 void
-progress_start(struct progress *p, const char *name, bool quiet)
+progress_start(struct progress *p, bool quiet)
 {
     memset(p, 0, sizeof(*p));
-    p->name = name;
     p->shown = !quiet && isatty(STDERR_FILENO);
-    p->start_ms = p->last_ms = clock_ms();
+    p->last_ms = clock_ms();
 }
 
 void
@@ -51,7 +58,7 @@ columns(void)
 }
 
 static void
-draw(const struct progress *p, uint64_t held, uint64_t total)
+draw(const struct progress *p, const char *name, uint64_t held, uint64_t total)
 {
     char size[16], rate[16], bar[BAR_MAX + 1], eta[24] = "";
     int width = columns() - FIXED - 20;
@@ -59,8 +66,8 @@ draw(const struct progress *p, uint64_t held, uint64_t total)
     progress_bytes((double) held, size, sizeof(size));
     progress_bytes(p->rate, rate, sizeof(rate));
     if (total == UINT64_MAX || total == 0) {
-        fprintf(stderr, "\r%-20.20s      [  <=>  ] %8s  %8sB/s \033[K",
-                p->name, size, rate);
+        fprintf(stderr, "\r%-20.20s      [  <=>  ] %8s  %8sB/s \033[K", name,
+                size, rate);
         return;
     }
     width = width > BAR_MAX ? BAR_MAX : width < 5 ? 5 : width;
@@ -79,13 +86,14 @@ draw(const struct progress *p, uint64_t held, uint64_t total)
                      (int) left % 60);
         }
     }
-    fprintf(stderr, "\r%-20.20s %3d%% [%s] %8s  %8sB/s  %s\033[K", p->name,
+    fprintf(stderr, "\r%-20.20s %3d%% [%s] %8s  %8sB/s  %s\033[K", name,
             (int) ((double) held * 100 / (double) total), bar, size, rate,
             eta);
 }
 
 void
-progress_show(struct progress *p, uint64_t held, uint64_t total)
+progress_show(struct progress *p, const char *name, uint64_t held,
+              uint64_t total)
 {
     uint64_t now = clock_ms();
 
@@ -98,14 +106,13 @@ progress_show(struct progress *p, uint64_t held, uint64_t total)
     p->rate = p->rate > 0 ? 0.7 * p->rate + 0.3 * rate : rate;
     p->last_ms = now;
     p->last_held = held;
-    draw(p, held, total);
+    draw(p, name, held, total);
 }
 
-double
+void
 progress_end(struct progress *p)
 {
     if (p->shown) {
         fprintf(stderr, "\r\033[K");
     }
-    return (double) (clock_ms() - p->start_ms) / 1000;
 }

@@ -33,7 +33,10 @@ add_tracker(struct transfer *t, const char *url)
     if (copy == NULL) {
         return false;
     }
-    t->trackers[t->n_trackers++].url = copy;
+    struct tracker_state *tr = &t->trackers[t->n_trackers++];
+    tr->url = copy;
+    snprintf(tr->shown, sizeof(tr->shown), "%.*s", (int) strcspn(url, "?"),
+             url);
     return true;
 }
 
@@ -253,7 +256,7 @@ take_answer(struct transfer *t, struct tracker_state *tr,
         return;
     }
     if (a->has_root) {
-        trust_tracker_root(t, a->root);
+        trust_tracker_root(t, a->root, a->votes);
     }
     for (size_t i = 0; i < a->n_super; i++) {
         ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
@@ -271,7 +274,7 @@ ask_done(struct job *job, int err, const char *why)
     char words[sizeof(tr->state)];
 
     tr->asked = false;
-    if (t->phase != PHASE_RUN) {
+    if (t->phase != PHASE_RUN && t->phase != PHASE_DONE) {
         return;
     }
     struct tracker_answer *a = malloc(sizeof(*a));
@@ -296,7 +299,9 @@ ask_done(struct job *job, int err, const char *why)
         tr->failures = 0;
         tr->state[0] = '\0';
         tr->ask_ms = clock_ms() + a->interval * 1000;
-        take_answer(t, tr, a);
+        if (t->phase == PHASE_RUN) {
+            take_answer(t, tr, a);
+        }
     }
     free(a);
 }
@@ -314,6 +319,19 @@ ask_start(struct transfer *t)
     }
 }
 
+static const char *
+next_event(const struct transfer *t, struct tracker_state *tr)
+{
+    if (tr->ask_ms == 0) {
+        return "started";
+    }
+    if (t->phase == PHASE_DONE && !tr->completed) {
+        tr->completed = true;
+        return "completed";
+    }
+    return NULL;
+}
+
 void
 ask_tick(struct transfer *t)
 {
@@ -323,7 +341,7 @@ ask_tick(struct transfer *t)
         struct tracker_state *tr = &t->trackers[i];
 
         if (!tr->asked && now >= tr->ask_ms) {
-            ask_tracker(t, i, tr->ask_ms == 0 ? "started" : NULL, TRACKER_MS);
+            ask_tracker(t, i, next_event(t, tr), TRACKER_MS);
         }
     }
 }
@@ -341,24 +359,19 @@ ask_soon(struct transfer *t)
     }
 }
 
-/* Sent it has to be; who waits for the answer would make a short download
- * longer than wget's. */
-static void
-wait_sent(struct transfer *t)
+void
+ask_seed(struct transfer *t)
 {
-    uint64_t now = clock_ms(), wait = (now - t->start_ms) / LEAVE_SHARE;
-    uint64_t end = now + (wait < LEAVE_MS ? wait : LEAVE_MS);
+    for (unsigned i = 0; i < t->n_trackers; i++) {
+        struct tracker_state *tr = &t->trackers[i];
 
-    for (int i = 0; t->jobs != NULL && (i < LEAVE_TURNS || now < end); i++) {
-        if (http_poll(t->http, now < end ? (int) (end - now) : 0) != 0) {
-            return;
-        }
-        now = clock_ms();
+        tr->asked = false; /* that request ended with the download */
+        tr->ask_ms = clock_ms();
     }
 }
 
-void
-ask_leave(struct transfer *t)
+static void
+say_goodbye(struct transfer *t)
 {
     for (unsigned i = 0; i < t->n_trackers; i++) {
         struct tracker_state *tr = &t->trackers[i];
@@ -372,6 +385,32 @@ ask_leave(struct transfer *t)
             ask_tracker(t, i, "stopped", LEAVE_MS);
         }
     }
-    wait_sent(t);
-    job_end_all(t);
+}
+
+/* Sent it has to be; who waits for the answer would make a short download
+ * longer than wget's. */
+int
+ask_leave(struct transfer *t, unsigned timeout_ms)
+{
+    uint64_t now = clock_ms();
+
+    if (t->leave_ms == 0) {
+        uint64_t wait = (now - t->start_ms) / LEAVE_SHARE;
+
+        job_end_all(t);
+        say_goodbye(t);
+        t->leave_ms = now + (wait < LEAVE_MS ? wait : LEAVE_MS);
+    }
+    if (t->jobs == NULL
+        || (now >= t->leave_ms && t->leave_turns >= LEAVE_TURNS)) {
+        job_end_all(t);
+        return 0;
+    }
+    t->leave_turns++;
+    uint64_t left = now < t->leave_ms ? t->leave_ms - now : 0;
+    if (http_poll(t->http, (int) (left < timeout_ms ? left : timeout_ms)) != 0)
+    {
+        return 0;
+    }
+    return SHOAL_EAGAIN;
 }

@@ -183,6 +183,10 @@ take_block(struct job *job, uint32_t block)
     s->used += job->len;
     s->failures = s->refusals = 0;
     t->progress_ms = clock_ms();
+    s->last_ms = t->progress_ms - t->begin_ms;
+    if (s->first_ms == 0) {
+        s->first_ms = s->last_ms > 0 ? s->last_ms : 1;
+    }
     return 0;
 }
 

@@ -418,7 +418,7 @@ write_out(int fd, const uint8_t *p, size_t len)
 static int
 copy_to_sink(struct file *f, int fd)
 {
-    static uint8_t buf[COPY_BYTES];
+    uint8_t buf[COPY_BYTES];
     struct stat st;
 
     if (fstat(f->part.fd, &st) != 0) {

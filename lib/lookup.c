@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shoal.h"
+#include "signals.h"
 #include "url.h"
 
 /* Shared by its owner and whoever looks; the last one out frees it. */
@@ -76,11 +77,14 @@ start_thread(struct lookup *l)
 {
     pthread_attr_t attr;
     pthread_t thread;
+    sigset_t old;
 
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     l->refs++;
+    signals_block(&old);
     bool started = pthread_create(&thread, &attr, run, l) == 0;
+    signals_restore(&old);
     pthread_attr_destroy(&attr);
     if (!started) {
         l->refs--;

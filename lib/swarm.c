@@ -29,7 +29,7 @@ take_supers(struct transfer *t)
     }
     memcpy(t->id, t->o.want->id, sizeof(t->id));
     t->has_id = true;
-    trust_tracker_root(t, t->o.root);
+    trust_tracker_root(t, t->o.root, 0);
     while (*list != NULL) {
         ask_take(t, SOURCE_SUPER, *list++, false);
     }

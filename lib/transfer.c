@@ -1,5 +1,6 @@
 #include "transfer.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,44 @@ static void
 wake(void *ctx)
 {
     http_wake(ctx);
+}
+
+void
+transfer_say(const struct transfer *t, enum shoal_level level,
+             const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    if (t->o.ops->message == NULL) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    t->o.ops->message(t->o.ctx, level, text);
+}
+
+void
+explain(const struct transfer *t, const struct source *s, const char *format,
+        ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    explain_add(t->o.explain, s != NULL ? s->name : "", format, args);
+    va_end(args);
+}
+
+void
+explain_tracker(const struct transfer *t, const struct tracker_state *tr,
+                const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    explain_add(t->o.explain, tr->shown, format, args);
+    va_end(args);
 }
 
 struct lookup *
@@ -153,7 +192,6 @@ transfer_free(struct transfer *t)
         callers_wake(t->o.callers, NULL, NULL);
     }
     job_end_all(t);
-    ask_leave(t);
     search_end(t);
     mirror_free(t);
     for (size_t i = 0; i < t->n_sources; i++) {
@@ -241,9 +279,15 @@ run_blocks(struct transfer *t)
     }
 }
 
+static bool
+is_over(const struct transfer *t)
+{
+    return t->error != 0 || t->phase == PHASE_DONE;
+}
+
 /* One turn: what is due, what can be decided, then wait for news. */
 static void
-turn(struct transfer *t)
+turn(struct transfer *t, unsigned timeout_ms)
 {
     tick(t);
     sweep(t);
@@ -258,9 +302,11 @@ turn(struct transfer *t)
     if (t->error == 0 && t->phase == PHASE_RUN) {
         run_blocks(t);
     }
-    if (t->error == 0 && t->phase != PHASE_DONE
-        && http_poll(t->http, job_resume_due(t)) != 0)
-    {
+    if (is_over(t)) {
+        return;
+    }
+    unsigned due = (unsigned) job_resume_due(t);
+    if (http_poll(t->http, (int) (due < timeout_ms ? due : timeout_ms)) != 0) {
         transfer_fail(t, SHOAL_ENOMEM, "out of memory");
     }
 }
@@ -280,21 +326,64 @@ add_mirrors(struct transfer *t)
     }
 }
 
-int
-transfer_run(struct transfer *t)
+static void
+start(struct transfer *t)
 {
-    t->start_ms = t->tick_ms = clock_ms();
+    t->begun = true;
+    t->begin_ms = t->start_ms = t->tick_ms = clock_ms();
     begin_choose_open(t);
     add_mirrors(t);
     search_start(t, t->o.url, NULL, 0);
-    while (t->error == 0 && t->phase != PHASE_DONE) {
-        turn(t);
+}
+
+int
+transfer_step(struct transfer *t, unsigned timeout_ms)
+{
+    if (!t->begun) {
+        start(t);
     }
-    job_end_all(t);
-    if (t->o.ops->progress != NULL) {
-        t->o.ops->progress(t->o.ctx);
+    if (!is_over(t)) {
+        turn(t, timeout_ms);
+    }
+    if (!is_over(t)) {
+        return SHOAL_EAGAIN;
+    }
+    if (!t->ended) {
+        t->ended = true;
+        job_end_all(t);
+        if (t->o.ops->progress != NULL) {
+            t->o.ops->progress(t->o.ctx);
+        }
     }
     return t->error;
+}
+
+int
+transfer_run(struct transfer *t)
+{
+    int err;
+
+    do {
+        err = transfer_step(t, UINT_MAX);
+    } while (err == SHOAL_EAGAIN);
+    return err;
+}
+
+void
+transfer_seed(struct transfer *t, unsigned timeout_ms)
+{
+    if (!t->seeding) {
+        t->seeding = true;
+        ask_seed(t);
+    }
+    ask_tick(t);
+    http_poll(t->http, (int) timeout_ms);
+}
+
+int
+transfer_leave(struct transfer *t, unsigned timeout_ms)
+{
+    return ask_leave(t, timeout_ms);
 }
 
 const char *
@@ -341,7 +430,7 @@ transfer_tracker(const struct transfer *t, size_t i, const char **state)
         return NULL;
     }
     *state = t->trackers[i].state;
-    return t->trackers[i].url;
+    return t->trackers[i].shown;
 }
 
 bool
@@ -365,6 +454,37 @@ uint64_t
 transfer_retries(const struct transfer *t)
 {
     return t->retries;
+}
+
+enum shoal_trust
+transfer_trust(const struct transfer *t, unsigned *votes)
+{
+    *votes = 0;
+    if (t->o.checksum != NULL || (t->trusted != NULL && t->trusted_given)) {
+        return SHOAL_TRUST_USER;
+    }
+    if (t->sum.len > 0) {
+        return SHOAL_TRUST_CHECKSUM;
+    }
+    if (t->trusted != NULL && t->by_tracker) {
+        *votes = t->votes;
+        return SHOAL_TRUST_TRACKER;
+    }
+    if (t->trusted != NULL) {
+        return SHOAL_TRUST_LAYER;
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (t->sources[i]->kind != SOURCE_CDN && t->sources[i]->used > 0) {
+            return SHOAL_TRUST_COPY;
+        }
+    }
+    return SHOAL_TRUST_CDN;
+}
+
+const char *
+transfer_version(const struct transfer *t)
+{
+    return t->schedule != NULL ? t->resource.version : "";
 }
 
 static enum source_result
@@ -419,5 +539,8 @@ transfer_source(const struct transfer *t, size_t i, struct source_stats *out)
         .wrong = s->wrong,
         .banned = s->banned,
         .result = result_of(s),
+        .rate = s->rate,
+        .first_ms = s->first_ms,
+        .last_ms = s->last_ms,
     };
 }

@@ -10,12 +10,16 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "shoal.h"
+
 struct blockmap;
 struct callers;
 struct checksum;
+struct explain;
 struct lookup_hook;
 struct resolve;
 struct resource;
+struct settings;
 struct store;
 struct ticket_keys;
 
@@ -39,14 +43,18 @@ enum source_result {
 /** What one source gave; for reports. Valid until the transfer is freed. */
 struct source_stats {
     enum source_kind kind;
-    const char *name;  /* address (of a mirror: behind its host), or URL of a
-                          super peer */
+    const char *name;  /* address (of a mirror: behind its host), or host and
+                          port */
     const char *state; /* "ok", or why it is not used: "size 123" */
     uint64_t used;     /* bytes that ended up in the file */
     uint64_t wasted;   /* bytes taken and thrown away */
     uint64_t wrong;    /* blocks of it that failed their check */
     bool banned;
     enum source_result result; /* CDN nodes */
+    double rate;               /* bytes a second, while it gave some */
+    uint64_t first_ms;         /* its first block and its last one, since the
+                                  start; 0: there was none */
+    uint64_t last_ms;
 };
 
 /** Whom a transfer may talk to; the super peer's fetch guard. */
@@ -106,6 +114,9 @@ struct transfer_ops {
     /** The first block from a super peer or peer is about to be written.
      *  Not 0: the transfer ends with that. NULL allowed. */
     int (*copying)(void *ctx);
+
+    /** A line for a person; NULL allowed. */
+    void (*message)(void *ctx, enum shoal_level level, const char *text);
 };
 
 struct transfer_options {
@@ -148,9 +159,13 @@ struct transfer_options {
                                             nowhere */
     uint64_t client;                      /* who it is there, serve_epoch(); 0:
                                             it serves nobody */
-    struct callers *callers; /* peers that ask there; NULL: none */
-    unsigned max_peers;      /* at a time; 0: 30 */
-    const atomic_bool *stop; /* NULL, or set to end soon */
+    unsigned max_peers;                   /* at a time; 0: 30 */
+    struct callers *callers;         /* peers that ask there; NULL: none */
+    const struct settings *settings; /* the user's; what they say that
+                                             stands above too is as above.
+                                             NULL: as when none is given */
+    struct explain *explain;         /* what happens is noted; NULL */
+    const atomic_bool *stop;         /* NULL, or set to end soon */
     const struct transfer_ops *ops;
     void *ctx;
 };
@@ -175,10 +190,27 @@ struct transfer *transfer_create(const struct transfer_options *options);
 int transfer_run(struct transfer *t);
 
 /**
- * transfer_free(t): also takes this host off the trackers' lists and tells
- * those that answered before what was taken since, for which it waits up to
- * 200 ms. NULL is a no-op.
+ * transfer_step(t, timeout_ms):
+ * A part of transfer_run(): what is due, then news from the network, waited
+ * for ${timeout_ms} at most.
+ * Errors:  SHOAL_EAGAIN: not done yet; else as transfer_run().
  */
+int transfer_step(struct transfer *t, unsigned timeout_ms);
+
+/** transfer_seed(t, timeout_ms): it is over, and this host goes on serving:
+ *  one step of staying on the trackers' lists. */
+void transfer_seed(struct transfer *t, unsigned timeout_ms);
+
+/**
+ * transfer_leave(t, timeout_ms):
+ * It is over: take this host off the trackers' lists and tell those that
+ * answered before what was taken since; 200 ms in all, over several calls that
+ * wait for ${timeout_ms} at most.
+ * Errors:  SHOAL_EAGAIN: not done yet.
+ */
+int transfer_leave(struct transfer *t, unsigned timeout_ms);
+
+/** transfer_free(t): NULL is a no-op. */
 void transfer_free(struct transfer *t);
 
 /** transfer_error(t): what went wrong, `what: why`; "" when nothing did. */
@@ -195,12 +227,19 @@ int64_t transfer_mtime(const struct transfer *t);
 /** transfer_only_cdn(t): every byte that this run took came from CDN nodes. */
 bool transfer_only_cdn(const struct transfer *t);
 
+/** transfer_trust(t, votes): what bears out the bytes, as far as is known;
+ *  for a tracker's root how many super peers say so. */
+enum shoal_trust transfer_trust(const struct transfer *t, unsigned *votes);
+
+/** transfer_version(t): of the resource; "" where there is none. */
+const char *transfer_version(const struct transfer *t);
+
 /** transfer_root(t): the root over the finished piece layer, 32 bytes; NULL
  *  for an empty file or an unfinished one. */
 const uint8_t *transfer_root(const struct transfer *t);
 
-/** transfer_tracker(t, i): the ${i}th tracker's URL and, in ${state}, what
- *  is wrong with it ("": nothing). NULL: there are no more. */
+/** transfer_tracker(t, i, state): the ${i}th tracker's URL, less its query,
+ *  and what is wrong with it ("": nothing). NULL: there are no more. */
 const char *transfer_tracker(const struct transfer *t, size_t i,
                              const char **state);
 

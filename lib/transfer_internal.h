@@ -9,6 +9,7 @@
 #include "blockmap.h"
 #include "clock.h"
 #include "digest.h"
+#include "explain.h"
 #include "followed.h"
 #include "http.h"
 #include "lookup.h"
@@ -67,6 +68,8 @@ struct source {
     uint64_t wrong;        /* blocks that failed their check */
     uint64_t tick_bytes;   /* since the last tick */
     uint64_t used, wasted; /* bytes */
+    uint64_t first_ms;     /* first and last block, since the start; 0: none */
+    uint64_t last_ms;
 
     /* CDN nodes */
     unsigned mirror; /* 0: of the URL itself, else of t->mirrors[mirror-1] */
@@ -161,10 +164,12 @@ enum phase {
 
 struct tracker_state {
     char *url;
+    char shown[128];       /* less its query, which may be a secret */
     struct lookup *lookup; /* of its host; NULL: begin one */
     bool asked;            /* under way */
     bool answered;         /* once at least */
     bool registered;
+    bool completed; /* it heard that we hold all */
     unsigned failures;
     uint64_t asked_ms; /* when last */
     uint64_t ask_ms;   /* when next */
@@ -186,11 +191,14 @@ struct transfer {
     struct http *http;
     struct http_sockets sockets;
     enum phase phase;
-    int error; /* that ends it */
+    bool begun, ended; /* transfer_step() */
+    bool seeding;      /* transfer_seed() */
+    int error;         /* that ends it */
     char why[512];
-    char shown[256]; /* the URL in words: without its query, which holds
+    char shown[256];   /* the URL in words: without its query, which holds
                         tokens */
-    uint64_t start_ms, tick_ms;
+    uint64_t begin_ms; /* when it began */
+    uint64_t start_ms, tick_ms; /* when the first addresses were there */
     uint64_t retries;
     uint64_t progress_ms; /* when the last block came in */
     bool other_version;   /* what is given from outside fits no other */
@@ -229,6 +237,7 @@ struct transfer {
     bool confirmed;     /* a CDN node gave a block that fits */
     uint8_t tracker_root[DIGEST_LEN];
     bool has_tracker_root;
+    unsigned votes; /* for it */
     uint8_t dropped_root[DIGEST_LEN];
     bool has_dropped_root;
     struct suspect *suspects; /* NULL, or one a block */
@@ -244,7 +253,9 @@ struct transfer {
     /* ask.c, published.c */
     struct tracker_state trackers[TRACKERS_MAX];
     size_t n_trackers;
-    bool no_share; /* the origin forbids it */
+    uint64_t leave_ms;    /* ask_leave() ends then; 0: not begun */
+    unsigned leave_turns; /* of it */
+    bool no_share;        /* the origin forbids it */
     char *layer_url;
     struct lookup *layer_lookup;
     bool layer_asked, layer_done;
@@ -268,6 +279,20 @@ void blame_done(struct transfer *t, unsigned tracker, bool heard);
 /** transfer_fail(t, err, format, ...): end it, unless that is so already. */
 void transfer_fail(struct transfer *t, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** transfer_say(t, level, format, ...): a line for a person. */
+void transfer_say(const struct transfer *t, enum shoal_level level,
+                  const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/**
+ * explain(t, s, format, ...):
+ * Note what happened to a source (NULL: to the download), for --explain: found
+ * it, took it, why it was not used or not any more. Rates and sizes belong into
+ * the words; the time is noted. Once an event, never once a block.
+ */
+void explain(const struct transfer *t, const struct source *s,
+             const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** transfer_lookup(t, url): begin to look up its host; the loop wakes when it
  *  is there. NULL: no memory, or a bad URL. */
@@ -498,8 +523,10 @@ void trust_alone(struct transfer *t);
 void trust_adopt(struct transfer *t, uint8_t *layer,
                  const uint8_t root[DIGEST_LEN], bool given);
 
-/** trust_tracker_root(t, root): the tracker reports it. */
-void trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN]);
+/** trust_tracker_root(t, root, votes): the tracker reports it; so many super
+ *  peers say so. */
+void trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
+                        unsigned votes);
 
 /** trust_hashes(t, s): a super peer's or peer's layer is in s->hashes. */
 void trust_hashes(struct transfer *t, struct source *s);
@@ -526,9 +553,17 @@ size_t ask_bare_len(const char *url);
 void ask_soon(struct transfer *t);
 void ask_done(struct job *job, int err, const char *why);
 
-/** ask_leave(t): take this host off their lists, and tell those that answer
- *  what was taken since, within 200 ms and a fiftieth of the transfer's time. */
-void ask_leave(struct transfer *t);
+/** ask_seed(t): it is over, and this host stays on their lists: they hear that
+ *  it holds all. */
+void ask_seed(struct transfer *t);
+
+/** ask_leave(t, timeout_ms): as transfer_leave(). */
+int ask_leave(struct transfer *t, unsigned timeout_ms);
+
+/** explain_tracker(t, tr, format, ...): as explain(). */
+void explain_tracker(const struct transfer *t, const struct tracker_state *tr,
+                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* published.c */
 void published_start(struct transfer *t);

@@ -308,7 +308,8 @@ try_layer(struct transfer *t, const uint8_t *layer)
 }
 
 void
-trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN])
+trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
+                   unsigned votes)
 {
     if (t->map.count == 0 || t->has_tracker_root
         || (t->has_dropped_root && equal(t->dropped_root, root)))
@@ -317,6 +318,7 @@ trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN])
     }
     memcpy(t->tracker_root, root, DIGEST_LEN);
     t->has_tracker_root = true;
+    t->votes = votes;
     if (t->map.count == 1) {
         try_layer(t, root); /* the one hash is the root */
     }

@@ -3,13 +3,15 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "file.h"
-#include "options.h"
 #include "serve.h"
+#include "settings.h"
+#include "signals.h"
+
+enum {
+    SHARE_MIN_RATE = 512 /* bytes a second; slower readers only hold a place */
+};
 
 /* Not private, shared (RFC 6598), loopback, link-local or multicast. */
 static bool
@@ -53,44 +55,36 @@ has_public_address(void)
 }
 
 int
-share_start(const struct options *o, struct file *f, struct callers *callers,
-            struct serve **out)
+share_start(const struct share_options *o, struct serve **out, char *why,
+            size_t cap)
 {
+    const struct settings *s = o->settings;
     struct serve_options so = {
-        .address = o->bind_address,
-        .port = o->listen_port,
+        .address = s->bind_address,
+        .port = (uint16_t) s->listen_port,
         .threads = 1,
-        .max_connections = 64,
-        .max_rate = SHARE_RATE,
-        .uploads = SHARE_UPLOADS,
+        .max_connections = s->max_connections,
+        .max_rate = s->max_upload_limit,
+        .uploads = s->max_uploads,
         .min_rate = SHARE_MIN_RATE,
         .ops = &file_serve,
-        .ctx = f,
-        .callers = callers,
+        .ctx = o->file,
+        .callers = o->callers,
     };
-    char why[256];
+    sigset_t old;
 
     *out = NULL;
-    if (o->no_upload
-        || (o->listen_port == 0
-            && (o->n_trackers == 0 || !has_public_address())))
+    if (s->no_upload
+        || (s->listen_port == 0 && (!o->tracked || !has_public_address())))
     {
         return 0;
     }
-    int err = serve_start(&so, out, why, sizeof(why));
+    signals_block(&old); /* not for the threads of the server */
+    int err = serve_start(&so, out, why, cap);
+    signals_restore(&old);
     if (err != 0) {
         *out = NULL;
-        if (o->listen_port == 0) {
-            return 0; /* nobody asked for it */
-        }
-        fprintf(stderr, "shoal: --listen-port: %s\n", why);
-        return err;
-    }
-    if (!o->quiet) {
-        fprintf(stderr,
-                "sharing: serving this file's blocks at port %u, at most 10 "
-                "Mbit/s; --no-upload switches it off\n",
-                serve_port(*out));
+        return s->listen_port != 0 ? err : 0; /* nobody asked for it */
     }
     return 0;
 }

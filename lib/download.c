@@ -1,0 +1,469 @@
+/* download.c - one download of the public API, from its settings to the file
+ * under its name: output file, block server and transfer put together. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "callers.h"
+#include "clock.h"
+#include "explain.h"
+#include "file.h"
+#include "name.h"
+#include "resolve.h"
+#include "serve.h"
+#include "share.h"
+#include "shoal_internal.h"
+#include "transfer.h"
+#include "url.h"
+
+enum {
+    SAVE_FIRST_MS = 100, /* a small file is there before */
+    SAVE_MS = 2000,      /* between two control files */
+    SAVE_SHARE = 50,     /* of the time, at most one part in that many */
+    TELL_MS = 100        /* between two calls about progress, while seeding */
+};
+
+static void
+tell_progress(struct shoal *d, enum shoal_stage stage)
+{
+    uint64_t until = d->end_ms != 0 ? d->end_ms : clock_ms();
+    struct shoal_progress p = {
+        .stage = stage,
+        .file = file_path(d->file),
+        .size = transfer_total(d->transfer),
+        .held = transfer_held(d->transfer),
+        .resumed = file_resumed(d->file),
+        .uploaded = download_uploaded(d),
+        .seconds = (double) (until - d->start_ms) / 1000,
+    };
+
+    if (d->on_progress == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < transfer_source_count(d->transfer); i++) {
+        struct source_stats s;
+
+        transfer_source(d->transfer, i, &s);
+        p.used[s.kind] += s.used;
+    }
+    d->on_progress(d->progress_ctx, &p);
+}
+
+static int
+on_begin(void *ctx, const struct resource *r, struct blockmap *held,
+         uint8_t *layer, struct store *store)
+{
+    struct shoal *d = ctx;
+    struct file_blocks out = { held, layer, store };
+
+    return file_begin(d->file, r, transfer_mtime(d->transfer), &out);
+}
+
+static int
+on_begin_plain(void *ctx, const char *url, uint64_t size)
+{
+    struct shoal *d = ctx;
+
+    (void) url;
+    return file_begin_plain(d->file, size);
+}
+
+static int
+on_write_plain(void *ctx, const void *data, size_t len)
+{
+    struct shoal *d = ctx;
+
+    return file_write_plain(d->file, data, len);
+}
+
+static void
+on_identified(void *ctx, const uint8_t id[20])
+{
+    struct shoal *d = ctx;
+
+    file_identify(d->file, id);
+}
+
+static void
+on_fetching(void *ctx, uint32_t first, uint32_t n, bool on)
+{
+    struct shoal *d = ctx;
+
+    file_fetching(d->file, first, n, on);
+}
+
+static void
+on_progress(void *ctx)
+{
+    struct shoal *d = ctx;
+    uint64_t start = clock_ms();
+
+    tell_progress(d, transfer_total(d->transfer) == UINT64_MAX
+                             && transfer_held(d->transfer) == 0
+                         ? SHOAL_STARTING
+                         : SHOAL_FETCHING);
+    if (start < d->save_ms) {
+        return;
+    }
+    file_save(d->file); /* if it fails, the next one may not */
+    uint64_t now = clock_ms(), wait = (now - start) * SAVE_SHARE;
+    d->save_ms = now + (wait > SAVE_MS ? wait : SAVE_MS);
+}
+
+static void
+on_message(void *ctx, enum shoal_level level, const char *text)
+{
+    const struct shoal *d = ctx;
+
+    shoal_say(d, level, "%s", text);
+}
+
+static const struct transfer_ops ops = {
+    .begin = on_begin,
+    .begin_plain = on_begin_plain,
+    .write_plain = on_write_plain,
+    .identified = on_identified,
+    .fetching = on_fetching,
+    .progress = on_progress,
+    .message = on_message,
+};
+
+static int
+no_memory(struct shoal *d)
+{
+    return shoal_fail(d, SHOAL_ENOMEM, "out of memory");
+}
+
+static const struct checksum *
+given_checksum(const struct settings *s)
+{
+    return s->checksum.from == CHECKSUM_GIVEN ? &s->checksum.sum : NULL;
+}
+
+static int
+open_output(struct shoal *d)
+{
+    const struct settings *s = d->settings;
+    struct file_options fo = {
+        .derived = s->output_document == NULL,
+        .resume = s->resume,
+        .checksum = given_checksum(s),
+        .stop = &d->cancelled,
+    };
+    char *path = NULL;
+
+    if (s->output_document == NULL || strcmp(s->output_document, "-") != 0) {
+        path = name_output(d->clean, s->output_document, s->directory_prefix);
+        if (path == NULL) {
+            return no_memory(d);
+        }
+    }
+    if (s->directory_prefix != NULL && s->output_document == NULL) {
+        mkdir(s->directory_prefix, 0777); /* what is wrong shows at open */
+    }
+    fo.path = path;
+    d->file = file_create(&fo);
+    free(path);
+    return d->file != NULL ? 0 : no_memory(d);
+}
+
+static bool
+is_host(const char *host, const char *pattern)
+{
+    size_t len = strlen(host), tail = strlen(pattern);
+
+    if (pattern[0] != '*') {
+        return strcasecmp(host, pattern) == 0;
+    }
+    return len > tail - 1
+           && strcasecmp(host + len - (tail - 1), pattern + 1) == 0;
+}
+
+/* The trackers that may hear of this URL; NULL: none. */
+static const char *const *
+trackers_for(const struct shoal *d)
+{
+    const struct settings *s = d->settings;
+    char host[256];
+    uint16_t port;
+
+    if (s->tracker.n == 0 || s->tracker_hosts.n == 0) {
+        return (const char *const *) s->tracker.v;
+    }
+    if (url_split(d->clean, host, sizeof(host), &port) != 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < s->tracker_hosts.n; i++) {
+        if (is_host(host, s->tracker_hosts.v[i])) {
+            return (const char *const *) s->tracker.v;
+        }
+    }
+    return NULL;
+}
+
+static int
+share(struct shoal *d, bool tracked)
+{
+    const struct settings *s = d->settings;
+    struct share_options so = { s, d->file, NULL, tracked };
+    char why[256], limit[64] = "";
+
+    d->callers = so.callers = callers_create();
+    if (d->callers == NULL) {
+        return no_memory(d);
+    }
+    int err = share_start(&so, &d->serve, why, sizeof(why));
+    if (err != 0) {
+        return shoal_fail(d, err, "listen-port: %s", why);
+    }
+    if (d->serve == NULL) {
+        return 0;
+    }
+    if (s->max_upload_limit > 0) {
+        snprintf(limit, sizeof(limit), " at most %g Mbit/s;",
+                 (double) s->max_upload_limit * 8 / 1e6);
+    }
+    shoal_say(d, SHOAL_NOTICE,
+              "sharing: serving this file's blocks at port %u,%s --no-upload "
+              "switches it off",
+              serve_port(d->serve), limit);
+    return 0;
+}
+
+static int
+add_overrides(struct shoal *d)
+{
+    const struct strings *list = &d->settings->resolve;
+
+    d->resolve = list->n > 0 ? resolve_create() : NULL;
+    if (list->n > 0 && d->resolve == NULL) {
+        return no_memory(d);
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        int err = resolve_add(d->resolve, list->v[i]);
+
+        if (err != 0) {
+            return shoal_fail(d, err, "resolve: %s: %s", list->v[i],
+                              shoal_strerror(err));
+        }
+    }
+    return 0;
+}
+
+static int
+create_transfer(struct shoal *d, const char *const *trackers)
+{
+    const struct settings *s = d->settings;
+    struct transfer_options to = {
+        .url = d->clean,
+        .mirrors = (const char *const *) s->mirror.v,
+        .settings = s,
+        .resolve = d->resolve,
+        .ca = s->ca_certificate,
+        .bind_address = s->bind_address,
+        .trackers = trackers,
+        .layer = s->layer,
+        .checksum = given_checksum(s),
+        .resuming = file_promising(d->file),
+        .port = d->serve != NULL ? serve_port(d->serve) : 0,
+        .client = d->serve != NULL ? serve_epoch(d->serve) : 0,
+        .callers = d->callers,
+        .max_peers = s->max_peers,
+        .explain = d->explain,
+        .stop = &d->cancelled,
+        .ops = &ops,
+        .ctx = d,
+    };
+
+    d->transfer = transfer_create(&to);
+    return d->transfer != NULL ? 0 : no_memory(d);
+}
+
+static int
+start(struct shoal *d)
+{
+    int err = shoal_check(d);
+
+    d->start_ms = clock_ms();
+    d->save_ms = d->start_ms + SAVE_FIRST_MS;
+    d->explain = explain_create();
+    if (err != 0) {
+        return err;
+    }
+    if (d->url == NULL) {
+        return shoal_fail(d, SHOAL_EINVAL, "no URL");
+    }
+    d->clean = url_clean(d->url);
+    if (d->clean == NULL) {
+        return shoal_fail(d, SHOAL_EINVAL, "%s: not an http or https URL",
+                          d->url);
+    }
+    err = add_overrides(d);
+    if (err == 0) {
+        err = open_output(d);
+    }
+    const char *const *trackers = trackers_for(d);
+    if (err == 0) {
+        err = share(d, trackers != NULL);
+    }
+    if (err == 0) {
+        err = create_transfer(d, trackers);
+    }
+    return err;
+}
+
+/* The file's words say more than the transfer's about the file. */
+static void
+note_error(struct shoal *d, int err, bool finishing)
+{
+    const char *why = file_error(d->file);
+
+    if (*why == '\0') {
+        why = finishing ? "stopped" : transfer_error(d->transfer);
+    }
+    shoal_fail(d, err, "%s", why);
+}
+
+static bool
+wants_to_seed(const struct shoal *d)
+{
+    const struct settings *s = d->settings;
+
+    if (s->seed_time_ms == 0) {
+        return false;
+    }
+    return d->saved && d->serve != NULL
+           && (s->seed_time_ms != SETTINGS_UNSET || s->seed_ratio >= 0);
+}
+
+/* The transfer is over: the file gets its name, or what came is kept. */
+static void
+finish(struct shoal *d, int err)
+{
+    bool finishing = err == 0;
+
+    if (file_done(d->file)) {
+        shoal_say(d, SHOAL_NOTICE,
+                  "%s is there already; there is nothing to continue",
+                  file_path(d->file));
+        d->there = d->saved = true;
+        err = 0;
+    } else if (finishing) {
+        tell_progress(d, SHOAL_FINISHING);
+        err = file_finish(d->file, transfer_mtime(d->transfer));
+        d->saved = err == 0;
+    }
+    if (err != 0) {
+        file_abandon(d->file);
+        note_error(d, err, finishing);
+    }
+    d->result = err;
+    d->end_ms = clock_ms();
+    d->stage = wants_to_seed(d) ? STAGE_SEED : STAGE_LEAVE;
+}
+
+static bool
+seeded_enough(const struct shoal *d, uint64_t now)
+{
+    const struct settings *s = d->settings;
+    double given = (double) download_uploaded(d);
+
+    return d->cancelled
+           || (s->seed_time_ms != SETTINGS_UNSET
+               && now - d->end_ms >= s->seed_time_ms)
+           || (s->seed_ratio > 0
+               && given
+                      >= s->seed_ratio * (double) transfer_held(d->transfer));
+}
+
+static void
+seed(struct shoal *d, unsigned timeout_ms)
+{
+    uint64_t now = clock_ms();
+
+    if (seeded_enough(d, now)) {
+        d->stage = STAGE_LEAVE;
+        return;
+    }
+    if (now >= d->tell_ms) {
+        d->tell_ms = now + TELL_MS;
+        tell_progress(d, SHOAL_SEEDING);
+    }
+    transfer_seed(d->transfer, timeout_ms < TELL_MS ? timeout_ms : TELL_MS);
+}
+
+static void
+end(struct shoal *d)
+{
+    d->uploaded = download_uploaded(d);
+    serve_stop(d->serve);
+    d->serve = NULL;
+    d->stage = STAGE_DONE;
+    if (d->transfer != NULL) {
+        tell_progress(d, SHOAL_ENDED);
+    }
+}
+
+int
+download_step(struct shoal *d, unsigned timeout_ms)
+{
+    int err;
+
+    switch (d->stage) {
+    case STAGE_NEW:
+        d->stage = STAGE_TRANSFER;
+        err = start(d);
+        if (err != 0) {
+            d->result = err;
+            d->end_ms = clock_ms();
+            end(d);
+        }
+        break;
+    case STAGE_TRANSFER:
+        err = transfer_step(d->transfer, timeout_ms);
+        if (err != SHOAL_EAGAIN) {
+            finish(d, err);
+        }
+        break;
+    case STAGE_SEED:
+        seed(d, timeout_ms);
+        break;
+    case STAGE_LEAVE:
+        if (transfer_leave(d->transfer, timeout_ms) != SHOAL_EAGAIN) {
+            end(d);
+        }
+        break;
+    case STAGE_DONE:
+        break;
+    }
+    return d->stage == STAGE_DONE ? d->result : SHOAL_EAGAIN;
+}
+
+uint64_t
+download_uploaded(const struct shoal *d)
+{
+    struct serve_stats served;
+
+    if (d->serve == NULL) {
+        return d->uploaded;
+    }
+    serve_get_stats(d->serve, &served);
+    return served.bytes;
+}
+
+void
+download_fini(struct shoal *d)
+{
+    if (d->stage == STAGE_TRANSFER && d->file != NULL) {
+        file_abandon(d->file);
+    }
+    serve_stop(d->serve);
+    transfer_free(d->transfer);
+    callers_free(d->callers);
+    file_free(d->file);
+    resolve_free(d->resolve);
+    explain_free(d->explain);
+    free(d->clean);
+}
