@@ -337,7 +337,7 @@ ask_tick(struct transfer *t)
 {
     uint64_t now = clock_ms();
 
-    for (unsigned i = 0; i < t->n_trackers; i++) {
+    for (unsigned i = 0; !t->no_share && i < t->n_trackers; i++) {
         struct tracker_state *tr = &t->trackers[i];
 
         if (!tr->asked && now >= tr->ask_ms) {

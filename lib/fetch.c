@@ -51,10 +51,38 @@ fetch_disown(struct transfer *t, const struct source *s)
     }
 }
 
+/* Where it is the only node, the user says how often; else it is one of
+ * several, and the others go on. */
+static bool
+may_try_again(struct transfer *t, const struct source *s, int err,
+              uint64_t *wait)
+{
+    bool alone =
+        s->kind == SOURCE_CDN && t->o.want == NULL && standard_usable(t) <= 1;
+    unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
+
+    if (alone && patience_given(t)) {
+        return patience_try(t, most, wait);
+    }
+    if (alone && err == SHOAL_ENET) {
+        most = HTTP_TRIES;
+    } else if (patience_given(t) && t->user.tries != 0 && t->user.tries < most)
+    {
+        most = t->user.tries;
+    }
+    if (s->failures >= most) {
+        return false;
+    }
+    t->retries++;
+    for (unsigned i = 1; i < s->failures; i++) {
+        *wait = *wait * 2 < BACKOFF_MAX_MS ? *wait * 2 : BACKOFF_MAX_MS;
+    }
+    return true;
+}
+
 void
 fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
 {
-    unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
     uint64_t wait = BACKOFF_MS;
 
     if (s->kind == SOURCE_CDN
@@ -65,15 +93,12 @@ fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
         node_failed(s, err, "%s", why);
         return;
     }
-    bool last = ++s->failures >= most;
+    s->failures++;
+    bool last = !may_try_again(t, s, err, &wait);
     blame_dead(s, err, last);
     if (last) {
         node_failed(s, err, "%s", why);
         return;
-    }
-    t->retries++;
-    for (unsigned i = 1; i < s->failures; i++) {
-        wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
     }
     s->retry_ms = clock_ms() + wait;
 }
@@ -212,9 +237,7 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
     struct transfer *t = job->t;
 
     job->source->tick_bytes += len;
-    if (job->source->kind == SOURCE_CDN) {
-        job_took(job, len);
-    }
+    job_took(job, len);
     while (len > 0) {
         if (job->pos >= job->end) {
             return SHOAL_EPROTO;

@@ -33,10 +33,20 @@ is_alone(const struct transfer *t, const struct source *s)
     return true;
 }
 
-static unsigned
+static uint64_t
 open_stall_ms(const struct transfer *t)
 {
-    return t->o.want != NULL ? WANT_STALL_MS : OPEN_STALL_MS;
+    return patience_idle_ms(t,
+                            t->o.want != NULL ? WANT_STALL_MS : OPEN_STALL_MS);
+}
+
+/* Nobody else: as long as the user wants; else no longer than that. */
+static uint64_t
+data_stall_ms(const struct transfer *t, const struct source *s)
+{
+    uint64_t alone = patience_idle_ms(t, STALL_ALONE_MS);
+
+    return is_alone(t, s) || alone < STALL_MS ? alone : STALL_MS;
 }
 
 static void
@@ -46,7 +56,7 @@ end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
 
     switch (job->kind) {
     case JOB_DATA:
-        if (idle > (is_alone(t, s) ? STALL_ALONE_MS : STALL_MS)) {
+        if (idle > data_stall_ms(t, s)) {
             job_end(job);
             fetch_failed(t, s, SHOAL_ENET, "stalled");
         }
@@ -54,13 +64,13 @@ end_if_stalled(struct transfer *t, struct job *job, uint64_t idle)
     case JOB_OPEN:
         if (!job->answered && idle > open_stall_ms(t)) {
             node_failed(s, SHOAL_ENET, "no answer for %u seconds",
-                        open_stall_ms(t) / 1000);
+                        (unsigned) (open_stall_ms(t) / 1000));
         }
         break;
     case JOB_PLAIN:
-        if (idle > PLAIN_STALL_MS) {
-            transfer_fail(t, SHOAL_ENET, "%s: no data for %d seconds", s->name,
-                          PLAIN_STALL_MS / 1000);
+        if (idle > patience_idle_ms(t, PLAIN_STALL_MS)) {
+            job_end(job);
+            node_end_plain(t, s, SHOAL_ENET, "no data in time");
         }
         break;
     default:

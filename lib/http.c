@@ -1,58 +1,10 @@
 #include "http.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <curl/curl.h>
-
-#include "resolve.h"
+#include "http_internal.h"
 #include "shoal.h"
-#include "url.h"
-
-enum {
-    /* Bytes a read: fewer system calls than 16 KiB; libcurl reads up to 100
-     * of them from one connection before it looks at the others. */
-    RECEIVE_BUFFER = 65536,
-    CONNECT_MS = 3000 /* FIELD: dead nodes cost others 30 s */
-};
-
-/* A connection that is counted; it outlives its first request. */
-struct counted {
-    struct counted *next;
-    const struct http_request *first; /* until that is over */
-    curl_socket_t fd;
-    char url[];
-};
-
-struct http_request {
-    struct http_request *next;
-    struct http *http;
-    bool counted;
-    CURL *easy;
-    struct curl_slist *headers, *connect_to;
-    struct answer answer;
-    bool headers_told, cancelled;
-    int error; /* told by a callback */
-    int (*guard)(void *ctx, const struct sockaddr *sa);
-    void *guard_ctx;
-    const struct http_handler *handler;
-    void *ctx;
-    char why[CURL_ERROR_SIZE];
-};
-
-struct http {
-    CURLM *multi;
-    struct http_request *first;
-    const struct http_sockets *sockets;
-    struct counted *counted;
-};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -80,36 +32,25 @@ http_create(const struct http_sockets *sockets)
     return h;
 }
 
-/* Takes it off the count. */
-static void
-uncount(struct http *h, struct counted **p)
+int
+http_load_cookies(struct http *h, const char *path)
 {
-    struct counted *c = *p;
+    CURL *e = curl_easy_init();
 
-    *p = c->next;
-    h->sockets->close(h->sockets->ctx, c->url);
-    free(c);
-}
-
-/* libcurl closes a socket that never was connected without a word to
- * on_close_socket(). */
-static void
-settle_sockets(struct http *h, const struct http_request *r, bool connected)
-{
-    struct counted **p = &h->counted;
-
-    while (*p != NULL) {
-        struct counted *c = *p;
-
-        if (c->first == r && !connected) {
-            uncount(h, p);
-            continue;
-        }
-        if (c->first == r) {
-            c->first = NULL;
-        }
-        p = &c->next;
+    h->cookies = curl_share_init();
+    if (e == NULL || h->cookies == NULL
+        || curl_share_setopt(h->cookies, CURLSHOPT_SHARE,
+                             CURL_LOCK_DATA_COOKIE)
+               != CURLSHE_OK
+        || curl_easy_setopt(e, CURLOPT_SHARE, h->cookies) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_COOKIEFILE, path) != CURLE_OK
+        || curl_easy_setopt(e, CURLOPT_COOKIELIST, "RELOAD") != CURLE_OK)
+    {
+        curl_easy_cleanup(e);
+        return SHOAL_ENOMEM;
     }
+    curl_easy_cleanup(e);
+    return 0;
 }
 
 static void
@@ -121,9 +62,10 @@ request_free(struct http *h, struct http_request *r)
         curl_easy_getinfo(r->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
         curl_multi_remove_handle(h->multi, r->easy);
         curl_easy_cleanup(r->easy);
-        settle_sockets(h, r, connect_us > 0);
+        http_socket_settle(h, r, connect_us > 0);
     }
     curl_slist_free_all(r->headers);
+    curl_slist_free_all(r->proxy_headers);
     curl_slist_free_all(r->connect_to);
     struct http_request **p = &h->first;
     while (*p != NULL && *p != r) {
@@ -145,9 +87,8 @@ http_free(struct http *h)
         request_free(h, h->first);
     }
     curl_multi_cleanup(h->multi);
-    while (h->counted != NULL) {
-        uncount(h, &h->counted);
-    }
+    curl_share_cleanup(h->cookies);
+    http_socket_end(h);
     free(h);
 }
 
@@ -159,14 +100,35 @@ tell_headers(struct http_request *r)
         return 0;
     }
     r->headers_told = true;
+    r->answer.secret = r->secret;
     if (r->handler->headers != NULL) {
         r->error = r->handler->headers(r->ctx, &r->answer);
     }
     return r->error;
 }
 
-static size_t
-on_header(char *line, size_t size, size_t n, void *ctx)
+/* A 401 that is not the last word: libcurl, or we, ask once more. */
+static bool
+is_challenge(struct http_request *r)
+{
+    long offered = 0;
+
+    if (!r->login || r->answer.status != 401) {
+        return false;
+    }
+    if (r->digest) {
+        bool first = !r->challenged;
+
+        r->challenged = true;
+        return first;
+    }
+    curl_easy_getinfo(r->easy, CURLINFO_HTTPAUTH_AVAIL, &offered);
+    r->again = (offered & CURLAUTH_DIGEST) != 0;
+    return r->again;
+}
+
+size_t
+http_on_header(char *line, size_t size, size_t n, void *ctx)
 {
     struct http_request *r = ctx;
 
@@ -174,17 +136,29 @@ on_header(char *line, size_t size, size_t n, void *ctx)
         return 0;
     }
     answer_line(&r->answer, line, size * n);
-    if (size * n <= 2 && r->answer.status >= 200 && tell_headers(r) != 0) {
-        return 0;
+    if (r->cookies && r->answer.sets_cookie) {
+        r->secret = true; /* the next one brings it back */
     }
-    return size * n;
+    if (r->line != NULL) {
+        r->line(r->ctx, line, size * n);
+    }
+    if (size * n > 2 || r->answer.status < 200) {
+        return size * n;
+    }
+    if (is_challenge(r)) {
+        return r->again ? 0 : size * n;
+    }
+    return tell_headers(r) == 0 ? size * n : 0;
 }
 
-static size_t
-on_body(char *data, size_t size, size_t n, void *ctx)
+size_t
+http_on_body(char *data, size_t size, size_t n, void *ctx)
 {
     struct http_request *r = ctx;
 
+    if (r->login && r->answer.status == 401 && !r->headers_told) {
+        return size * n; /* a challenge's */
+    }
     if (r->cancelled || tell_headers(r) != 0) {
         return 0;
     }
@@ -202,180 +176,6 @@ on_body(char *data, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
-static int
-count_socket(struct http_request *r, const char *url, curl_socket_t fd)
-{
-    struct http *h = r->http;
-    struct counted *c = malloc(sizeof(*c) + strlen(url) + 1);
-
-    if (c == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    c->first = r;
-    c->fd = fd;
-    memcpy(c->url, url, strlen(url) + 1);
-    c->next = h->counted;
-    h->counted = c;
-    return 0;
-}
-
-static curl_socket_t
-open_counted(struct http_request *r, const struct curl_sockaddr *a)
-{
-    const struct http_sockets *s = r->http->sockets;
-    char *url = NULL;
-
-    curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
-    if (!s->open(s->ctx, url)) {
-        r->error = SHOAL_EBUSY;
-        return CURL_SOCKET_BAD;
-    }
-    int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-    if (fd >= 0 && count_socket(r, url, fd) == 0) {
-        return fd;
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    s->close(s->ctx, url);
-    return CURL_SOCKET_BAD;
-}
-
-/* The very address that is connected to is checked, after resolving. */
-static curl_socket_t
-on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
-{
-    struct http_request *r = ctx;
-
-    (void) purpose;
-    if (r->guard != NULL && r->guard(r->guard_ctx, &a->addr) != 0) {
-        r->error = SHOAL_EDENIED;
-        return CURL_SOCKET_BAD;
-    }
-    if (r->counted) {
-        return open_counted(r, a);
-    }
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-static int
-on_close_socket(void *ctx, curl_socket_t fd)
-{
-    struct http *h = ctx;
-    struct counted **p = &h->counted;
-
-    while (*p != NULL && (*p)->fd != fd) {
-        p = &(*p)->next;
-    }
-    int rc = close(fd); /* first: another one may be opened for it */
-    if (*p != NULL) {
-        uncount(h, p);
-    }
-    return rc;
-}
-
-static int
-add_header(struct http_request *r, const char *line)
-{
-    struct curl_slist *list = curl_slist_append(r->headers, line);
-
-    if (list == NULL) {
-        return SHOAL_ENOMEM;
-    }
-    r->headers = list;
-    return 0;
-}
-
-static int
-pin(struct http_request *r, const char *url, const struct node_addr *addr)
-{
-    char host[256], text[512];
-    uint16_t port;
-
-    if (url_split(url, host, sizeof(host), &port) != 0) {
-        return SHOAL_EINVAL;
-    }
-    snprintf(text, sizeof(text),
-             addr->sa.ss_family == AF_INET6 ? "::[%s]:%u" : "::%s:%u",
-             addr->text,
-             ntohs(addr->sa.ss_family == AF_INET6
-                       ? ((const struct sockaddr_in6 *) &addr->sa)->sin6_port
-                       : ((const struct sockaddr_in *) &addr->sa)->sin_port));
-    r->connect_to = curl_slist_append(NULL, text);
-    return r->connect_to != NULL ? 0 : SHOAL_ENOMEM;
-}
-
-static void
-set_limits(CURL *e, const struct http_options *o)
-{
-    long connect_ms = o->connect_ms != 0 ? (long) o->connect_ms : CONNECT_MS;
-
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-    if (o->total_ms != 0) {
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long) o->total_ms);
-    }
-    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
-    if (o->ca != NULL) {
-        curl_easy_setopt(e, CURLOPT_CAINFO, o->ca);
-        curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    }
-    if (o->once) {
-        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-    }
-    if (o->bind_address != NULL) {
-        curl_easy_setopt(e, CURLOPT_INTERFACE, o->bind_address);
-    }
-    if (o->no_proxy) {
-        curl_easy_setopt(e, CURLOPT_PROXY, "");
-    }
-}
-
-static int
-configure(struct http_request *r, const struct http_options *o)
-{
-    CURL *e = r->easy;
-
-    if (o->addr != NULL && pin(r, o->url, o->addr) != 0) {
-        return SHOAL_EINVAL;
-    }
-    if (add_header(r, "Accept-Encoding: identity") != 0) {
-        return SHOAL_ENOMEM;
-    }
-    for (size_t i = 0; o->headers != NULL && o->headers[i] != NULL; i++) {
-        if (add_header(r, o->headers[i]) != 0) {
-            return SHOAL_ENOMEM;
-        }
-    }
-    if (curl_easy_setopt(e, CURLOPT_URL, o->url) != CURLE_OK) {
-        return SHOAL_ENOMEM;
-    }
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    /* A proxy's answer to CONNECT is not the origin's. */
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "shoal/0.1");
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, r->headers);
-    curl_easy_setopt(e, CURLOPT_CONNECT_TO, r->connect_to);
-    curl_easy_setopt(e, CURLOPT_NOBODY, o->head ? 1L : 0L);
-    if (o->range != NULL) {
-        curl_easy_setopt(e, CURLOPT_RANGE, o->range);
-    }
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
-    /* The connection's: the request may be gone by then. */
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, r->http);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, r);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->why);
-    set_limits(e, o);
-    return 0;
-}
-
 int
 http_start(struct http *h, const struct http_options *options,
            struct http_request **out)
@@ -391,6 +191,7 @@ http_start(struct http *h, const struct http_options *options,
     r->guard = options->guard;
     r->guard_ctx = options->guard_ctx;
     r->handler = options->handler;
+    r->line = options->line;
     r->ctx = options->ctx;
     answer_reset(&r->answer);
     r->next = h->first;
@@ -400,7 +201,7 @@ http_start(struct http *h, const struct http_options *options,
     if (r->easy == NULL) {
         goto fail;
     }
-    err = configure(r, options);
+    err = http_setup(r, options);
     if (err != 0) {
         goto fail;
     }
@@ -461,9 +262,25 @@ map_code(CURLcode code)
     }
 }
 
+/* From now on all requests of the origin are made so. */
+static bool
+ask_with_digest(struct http *h, struct http_request *r)
+{
+    h->digest = r->digest = true;
+    r->again = false;
+    r->why[0] = '\0';
+    answer_reset(&r->answer);
+    curl_multi_remove_handle(h->multi, r->easy);
+    curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_DIGEST);
+    return curl_multi_add_handle(h->multi, r->easy) == CURLM_OK;
+}
+
 static void
 finish(struct http *h, struct http_request *r, CURLcode code)
 {
+    if (r->again && !r->cancelled && ask_with_digest(h, r)) {
+        return;
+    }
     int err = r->error != 0 ? r->error : map_code(code);
     const char *why = r->why[0] != '\0' ? r->why : curl_easy_strerror(code);
 

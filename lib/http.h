@@ -1,4 +1,4 @@
-/* http.h - HTTP requests over one libcurl multi handle. Only http.c and url.c
+/* http.h - HTTP requests over one libcurl multi handle. Only http*.c and url.c
  * know libcurl. */
 #ifndef HTTP_H
 #define HTTP_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "http_settings.h"
 #include "origin.h"
 
 struct http;
@@ -49,22 +50,38 @@ struct http_options {
     const char *const *headers;   /* further header lines, NULL-terminated */
     bool head;
     bool no_proxy;            /* ignore proxy variables */
-    const char *ca;           /* certificates, PEM; NULL: the system's */
+    const char *ca;           /* certificates, PEM, instead of the system's;
+                                 NULL: those */
+    const char *more_ca;      /* likewise, but beside the system's */
     const char *bind_address; /* NULL: any */
-    bool counted;             /* its connections are, by the http_sockets;
+
+    /* What the user wants of it; NULL: it is none of the CDN's. */
+    const struct http_settings *settings;
+    bool credentials; /* those in settings may be sent */
+    bool cookies;     /* those that were loaded may be */
+
+    size_t chunk;        /* bytes of body in one go at most; 0: many */
+    bool counted;        /* its connections are, by the http_sockets;
                                  SHOAL_EBUSY: not now */
-    bool once;                /* its connection is not used again */
-    unsigned connect_ms;      /* 0: 3,000 */
-    unsigned total_ms;        /* 0: unlimited */
+    bool once;           /* its connection is not used again */
+    unsigned connect_ms; /* 0: 3,000 */
+    unsigned total_ms;   /* 0: unlimited */
     int (*guard)(void *ctx, const struct sockaddr *sa); /* NULL: any */
     void *guard_ctx;
     const struct http_handler *handler;
+
+    /** Every line of all answers' headers as it comes; NULL allowed. */
+    void (*line)(void *ctx, const char *line, size_t len);
     void *ctx;
 };
 
 /** http_create(sockets): NULL: nobody counts; borrowed until http_free().
  *  NULL when out of memory. */
 struct http *http_create(const struct http_sockets *sockets);
+
+/** http_load_cookies(h, path): once, before the first request; a file in
+ *  Netscape's format, whose cookies go where they belong. SHOAL_ENOMEM. */
+int http_load_cookies(struct http *h, const char *path);
 
 /** http_free(h): cancels what is under way. */
 void http_free(struct http *h);

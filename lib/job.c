@@ -6,7 +6,9 @@
 #include "transfer_internal.h"
 
 enum {
-    WAIT_MS = 100, /* at most, until the loop looks again */
+    WAIT_MS = 100,     /* at most, until the loop looks again */
+    CONNECT_MS = 3000, /* FIELD: dead nodes cost others 30 s */
+    SAID_MAX = 16384,  /* bytes of a header that are shown */
     BODY_FIRST = 4096
 };
 
@@ -20,6 +22,7 @@ on_headers(void *ctx, const struct answer *a)
     }
     job->answer = *a;
     job->answered = true;
+    job->t->no_share = job->t->no_share || a->secret;
     job->moved_ms = clock_ms();
     switch (job->kind) {
     case JOB_OPEN:
@@ -113,6 +116,62 @@ job_unlink(struct job *job)
     }
 }
 
+/* Control characters would do something to a terminal. */
+static void
+keep_line(struct job *job, const char *line, size_t len)
+{
+    while (len > 0 && strchr("\r\n", line[len - 1]) != NULL) {
+        len--;
+    }
+    if (job->said_len + len + 2 > SAID_MAX) {
+        return;
+    }
+    char *text = realloc(job->said, job->said_len + len + 2);
+    if (text == NULL) {
+        return;
+    }
+    job->said = text;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char) line[i];
+
+        text[job->said_len++] = c < 32 || c == 127 ? '?' : line[i];
+    }
+    text[job->said_len++] = '\n';
+    text[job->said_len] = '\0';
+}
+
+static void
+on_line(void *ctx, const char *line, size_t len)
+{
+    struct job *job = ctx;
+    struct transfer *t = job->t;
+
+    if (len > 2) {
+        keep_line(job, line, len);
+        return;
+    }
+    if (job->said != NULL) {
+        t->o.ops->answered(t->o.ctx, job->source->name, job->said);
+    }
+    job->said_len = 0;
+}
+
+/* The URL's own scheme, host and port alone hear who the user is; cookies go
+ * where they belong, but never from https to http. */
+static void
+set_user(struct transfer *t, const struct source *s,
+         struct http_options *options)
+{
+    bool down = s != NULL && s->was_secure && !url_is_secure(options->url);
+
+    options->settings = &t->user;
+    options->credentials = !down && url_same_origin(t->o.url, options->url);
+    options->cookies = !down && url_cookie_port(t->o.url, options->url);
+    if (s != NULL && t->o.ops->answered != NULL) {
+        options->line = on_line;
+    }
+}
+
 struct job *
 job_start(struct transfer *t, enum job_kind kind, struct source *source,
           struct http_options *options)
@@ -125,10 +184,18 @@ job_start(struct transfer *t, enum job_kind kind, struct source *source,
         return NULL;
     }
     options->ca = t->o.ca;
+    options->more_ca = t->user.ca;
+    options->chunk = throttle_chunk(&t->throttle);
+    if (cdn || kind == JOB_LAYER) {
+        set_user(t, source, options);
+    }
+    if (cdn && options->connect_ms == 0) {
+        options->connect_ms = patience_connect_ms(t, CONNECT_MS);
+    }
     options->bind_address = t->o.bind_address;
     options->handler = &handler;
     options->ctx = job;
-    options->no_proxy = guard != NULL || !cdn;
+    options->no_proxy = guard != NULL || !cdn || t->user.no_proxy;
     if (guard != NULL) {
         options->guard = guard->addr;
         options->guard_ctx = guard->ctx;
@@ -168,14 +235,27 @@ job_end(struct job *job)
     }
     job_unlink(job);
     free(job->buf);
+    free(job->said);
     free(job);
+}
+
+/* The user's limit counts all sources; the others' CDN nodes. */
+static unsigned
+limit(const struct job *job, size_t len)
+{
+    const struct transfer_limits *l = job->t->o.limits;
+    bool cdn = job->source->kind == SOURCE_CDN;
+    unsigned wait =
+        l != NULL && cdn ? l->took(l->ctx, job->source->url, len) : 0;
+    unsigned own = throttle_take(&job->t->throttle, len, clock_us());
+
+    return own > wait ? own : wait;
 }
 
 void
 job_took(struct job *job, size_t len)
 {
-    const struct transfer_limits *l = job->t->o.limits;
-    unsigned wait = l != NULL ? l->took(l->ctx, job->source->url, len) : 0;
+    unsigned wait = limit(job, len);
 
     if (wait > 0 && job->http != NULL) {
         job->resume_ms = clock_ms() + wait;

@@ -72,7 +72,9 @@ is_only(const struct transfer *t, const struct source *s)
 static unsigned
 connect_ms(const struct transfer *t, const struct source *s)
 {
-    return is_only(t, s) && t->o.want == NULL ? CONNECT_ALONE_MS : 0;
+    return is_only(t, s) && t->o.want == NULL
+               ? patience_alone_ms(t, CONNECT_ALONE_MS)
+               : 0;
 }
 
 void
@@ -165,6 +167,7 @@ fail_status(struct source *s, unsigned status)
         break;
     default:
         node_failed(s, SHOAL_EHTTP, "HTTP %u", status);
+        s->passing = status == 429 || status >= 500;
         break;
     }
 }
@@ -207,13 +210,34 @@ dislikes_ranges(unsigned status)
     return status == 400 || status == 403 || status == 416 || status == 501;
 }
 
+/* The only node: asked again where it says when, or the user how often; as by
+ * wget, an error is one else. */
+static bool
+waits_alone(struct transfer *t, struct source *s, const struct answer *a)
+{
+    uint64_t wait, asked = patience_retry_after(t, a);
+
+    if ((a->status != 429 && a->status < 500) || a->status == 501
+        || a->status == 505 || !is_only(t, s)
+        || (asked == 0 && !patience_given(t))
+        || !patience_try(t, BUSY_TRIES + 1, &wait))
+    {
+        return false;
+    }
+    s->retry_ms = clock_ms() + (wait > asked ? wait : asked);
+    s->opened = s->asked_byte = false;
+    source_state(s, "HTTP %u, asked again later", a->status);
+    return true;
+}
+
 /* A node that has too much to do is asked again later. */
 static bool
 is_busy(struct transfer *t, struct source *s, const struct answer *a)
 {
-    if (t->o.want == NULL || (a->status != 429 && a->status != 503)
-        || s->failures >= BUSY_TRIES)
-    {
+    if (t->o.want == NULL) {
+        return waits_alone(t, s, a);
+    }
+    if ((a->status != 429 && a->status != 503) || s->failures >= BUSY_TRIES) {
         return false;
     }
     uint64_t wait = a->retry_after != 0 ? (uint64_t) a->retry_after * 1000
@@ -353,6 +377,7 @@ node_data(struct job *job, const uint8_t *data, size_t len)
     if (job->kind == JOB_PLAIN) {
         job->source->used += len;
         job->source->tick_bytes += len;
+        job_took(job, len);
         return node_write_plain(t, data, len);
     }
     if (job->kind != JOB_OPEN || job->answer.status == 416) {
@@ -370,13 +395,15 @@ node_data(struct job *job, const uint8_t *data, size_t len)
 static bool
 restart_plain(struct transfer *t, struct source *s, int err)
 {
-    if (err != SHOAL_ENET || t->plain_tries >= OPEN_TRIES) {
+    uint64_t wait;
+
+    if (err != SHOAL_ENET || !patience_try(t, OPEN_TRIES + 1, &wait)) {
         return false;
     }
     s->wasted += s->used;
     s->used = 0;
     s->opened = false;
-    s->retry_ms = clock_ms() + (OPEN_RETRY_MS << t->plain_tries++);
+    s->retry_ms = clock_ms() + wait;
     t->plain_got = 0;
     return true;
 }
@@ -409,18 +436,21 @@ node_end_plain(struct transfer *t, struct source *s, int err, const char *why)
 static bool
 try_again(struct transfer *t, struct source *s, int err)
 {
-    unsigned most = t->o.want != NULL ? WANT_TRIES : OPEN_TRIES;
+    uint64_t wait = (uint64_t) OPEN_RETRY_MS << s->failures;
     bool broke =
         err == SHOAL_ENET || (err == SHOAL_ECONNECT && t->o.want != NULL);
 
     if (!s->opened && (s->rangeless || must_wait(s))) {
         return true; /* without a Range, or later */
     }
-    if (!broke || s->failures >= most || !is_only(t, s)) {
+    if (!broke || !is_only(t, s)
+        || (t->o.want != NULL ? s->failures >= WANT_TRIES
+                              : !patience_try(t, OPEN_TRIES + 1, &wait)))
+    {
         return false;
     }
-    t->retries++;
-    s->retry_ms = clock_ms() + (OPEN_RETRY_MS << s->failures);
+    t->retries += t->o.want != NULL;
+    s->retry_ms = clock_ms() + wait;
     s->failures++;
     s->opened = false;
     return true;

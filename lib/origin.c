@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "disposition.h"
 #include "shoal.h"
 
 enum {
@@ -275,6 +276,19 @@ take_cursor(struct answer *a, const char *value)
     }
 }
 
+static void
+take_cookie(struct answer *a, const char *value)
+{
+    (void) value;
+    a->sets_cookie = true;
+}
+
+static void
+take_disposition(struct answer *a, const char *value)
+{
+    disposition_name(value, a->name, sizeof(a->name));
+}
+
 static const struct {
     const char *name;
     void (*take)(struct answer *a, const char *value);
@@ -295,6 +309,8 @@ static const struct {
     { "Shoal-Have", take_have },
     { "Shoal-Epoch", take_epoch },
     { "Shoal-Cursor", take_cursor },
+    { "Set-Cookie", take_cookie },
+    { "Content-Disposition", take_disposition },
 };
 
 void

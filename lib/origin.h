@@ -24,6 +24,10 @@ struct answer {
     bool has_range;       /* Content-Range parsed */
     bool coded;           /* Content-Encoding other than identity */
     bool no_share;        /* Cache-Control: private or no-store */
+    bool sets_cookie;     /* Set-Cookie */
+    bool secret;          /* its request said who the user is; http.c's word */
+    char name[256];       /* Content-Disposition's, as disposition.h makes it;
+                             "" none */
     char etag[RESOURCE_VERSION_MAX - 8]; /* strong, with quotes; "" none */
     char location[RESOURCE_URL_MAX + 1];
     char tracker[512];      /* Shoal-Tracker */

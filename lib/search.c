@@ -16,6 +16,7 @@ struct search {
     uint16_t port;
     struct source *from; /* that redirected; NULL: nobody */
     unsigned mirror;
+    uint64_t start_ms;
 };
 
 static bool
@@ -61,6 +62,8 @@ add_node(struct transfer *t, const struct search *q,
     }
     s->mirror = q->mirror;
     s->hops = q->from != NULL ? q->from->hops + 1 : 0;
+    s->was_secure =
+        url_is_secure(q->url) || (q->from != NULL && q->from->was_secure);
     name_node(s, q, addr != NULL ? addr->text : "proxy");
     if (addr != NULL) {
         s->addr = *addr;
@@ -142,6 +145,15 @@ found(struct transfer *t, const struct search *s,
     }
 }
 
+/* The resolver's own patience is the limit, unless the user has less. */
+static bool
+took_too_long(const struct transfer *t, const struct search *s)
+{
+    unsigned most = t->user.dns_ms;
+
+    return most != HTTP_UNSET && most != 0 && clock_ms() - s->start_ms > most;
+}
+
 /* False: it is still on its way. */
 static bool
 settle(struct transfer *t, struct search *s)
@@ -152,8 +164,12 @@ settle(struct transfer *t, struct search *s)
     size_t n = 0;
     int err = lookup_result(s->lookup, addrs, &n, &why);
 
-    if (err == LOOKUP_PENDING) {
+    if (err == LOOKUP_PENDING && !took_too_long(t, s)) {
         return false;
+    }
+    if (err == LOOKUP_PENDING) {
+        err = SHOAL_ENET;
+        why = "no answer in time";
     }
     if (s->from == NULL && s->mirror == 0) {
         t->start_ms = clock_ms();
@@ -174,22 +190,26 @@ begin(struct transfer *t, struct search *s, const char *url, char *why,
 {
     const struct transfer_guard *guard = t->o.guard;
 
-    snprintf(s->host, sizeof(s->host), "%.*s", (int) strcspn(url, "?#"), url);
+    url_shown(url, s->host, sizeof(s->host)); /* as far as it is a name */
     s->url = guard != NULL ? guard->best(guard->ctx, url) : strdup(url);
     if (s->url == NULL) {
         snprintf(why, cap, "out of memory");
         return SHOAL_ENOMEM;
     }
     if (url_split(s->url, s->host, sizeof(s->host), &s->port) != 0) {
-        snprintf(why, cap, "%.*s: not an http(s) URL",
-                 (int) strcspn(url, "?#"), url);
+        char shown[256];
+
+        url_shown(url, shown, sizeof(shown));
+        snprintf(why, cap, "%s: not an http(s) URL", shown);
         return SHOAL_EINVAL;
     }
     if (guard != NULL && guard->url(guard->ctx, s->url) != 0) {
         snprintf(why, cap, "%s: origin not allowed", s->host);
         return SHOAL_EDENIED;
     }
-    if (guard == NULL && t->o.resolve == NULL && url_has_proxy(url)) {
+    if (guard == NULL && t->o.resolve == NULL && !t->user.no_proxy
+        && url_has_proxy(url))
+    {
         int err = add_node(t, s, NULL);
 
         snprintf(why, cap, "%s", shoal_strerror(err));
@@ -213,6 +233,7 @@ search_start(struct transfer *t, const char *url, struct source *from,
     }
     s->from = from;
     s->mirror = from != NULL ? from->mirror : mirror;
+    s->start_ms = clock_ms();
     int err = begin(t, s, url, why, sizeof(why));
     if (err != 0) {
         fail(t, s, err, why);
@@ -225,16 +246,34 @@ search_start(struct transfer *t, const char *url, struct source *from,
     t->searches = s;
 }
 
+/* A name and password that an answer puts into a URL are not ours. */
+static int
+join(const char *base, const char *location, char **out)
+{
+    char *url = url_join(base, location), *user, *password;
+    int err =
+        url != NULL ? url_take_user(url, out, &user, &password) : SHOAL_EINVAL;
+
+    free(url);
+    if (err == 0) {
+        free(user);
+        free(password);
+    }
+    return err;
+}
+
 static void
 follow(struct transfer *t, struct source *s)
 {
+    char *url;
+
     s->followed = true;
-    if (s->hops + 1 > HOPS_MAX) {
-        node_failed(s, SHOAL_EHTTP, "more than %d redirects", HOPS_MAX);
+    if (s->hops >= t->user.redirects) {
+        node_failed(s, SHOAL_EHTTP, "more than %u redirects",
+                    t->user.redirects);
         return;
     }
-    char *url = url_join(s->url, s->answer.location);
-    if (url == NULL) {
+    if (join(s->url, s->answer.location, &url) != 0) {
         node_failed(s, SHOAL_EPROTO, "redirect to a bad URL");
         return;
     }

@@ -123,7 +123,8 @@ fail_all(struct transfer *t, const struct source *failed)
         transfer_fail(t, SHOAL_ENET, "%s: no CDN node", t->shown);
         return;
     }
-    transfer_fail(t, failed->error, "%s: %s", failed->name, failed->state);
+    transfer_fail(t, failed->error, "%s: %s: %s", t->shown, failed->name,
+                  failed->state);
 }
 
 struct job *
@@ -293,7 +294,7 @@ ask_mirrors(struct transfer *t, const struct tally *own, bool waited)
     if ((gone || waited) && has_decided(&c, waited)) {
         t->o.unshared = true;
         settle(t, &c, origin_standard(c.answers, c.n));
-    } else if (gone && !mirror_awaited(t) && c.n == 0) {
+    } else if (gone && !mirror_awaited(t) && c.n == 0 && !patience_round(t)) {
         fail_all(t, own->failed != NULL ? own->failed : c.failed);
     }
 }
@@ -393,10 +394,30 @@ find_agreeing(struct transfer *t)
     }
 }
 
+/* Nothing but asking whether it is there. */
+static void
+look_only(struct transfer *t)
+{
+    struct tally c;
+
+    count(t, &c, false);
+    if (c.n > 0 || c.sizeless != NULL) {
+        t->standard = c.n > 0 ? c.sources[0] : c.sizeless;
+        t->plain_size = answer_size(&t->standard->answer);
+        t->phase = PHASE_DONE;
+    } else if (c.pending == 0 && c.fresh != NULL) {
+        node_probe(t, c.fresh);
+    } else if (c.pending == 0 && !patience_round(t)) {
+        fail_all(t, c.failed);
+    }
+}
+
 void
 standard_step(struct transfer *t)
 {
-    if (t->o.want != NULL) {
+    if (t->user.spider) {
+        look_only(t);
+    } else if (t->o.want != NULL) {
         find_agreeing(t);
     } else {
         find_standard(t);

@@ -150,6 +150,35 @@ source_free(struct source *s)
     free(s);
 }
 
+/* The URL's name and password go before others, as wget does it; they stand
+ * nowhere else from here on. */
+static int
+take_user(struct transfer *t)
+{
+    const struct http_settings *given = t->o.http;
+
+    if (given != NULL) {
+        t->user = *given;
+    } else {
+        http_settings_init(&t->user);
+    }
+    int err = url_take_user(t->o.url, &t->url, &t->url_user, &t->url_password);
+    if (err == SHOAL_ENOMEM) {
+        return err;
+    }
+    if (err == 0) {
+        t->o.url = t->url; /* else it is refused when the search starts */
+    }
+    if (t->url_user != NULL) {
+        t->user.user = t->url_user;
+        t->user.password = t->url_password;
+    }
+    url_shown(t->o.url, t->shown, sizeof(t->shown));
+    t->no_share = http_settings_secret(&t->user);
+    throttle_init(&t->throttle, t->user.rate, clock_us());
+    return 0;
+}
+
 struct transfer *
 transfer_create(const struct transfer_options *options)
 {
@@ -159,8 +188,10 @@ transfer_create(const struct transfer_options *options)
         return NULL;
     }
     t->o = *options;
-    snprintf(t->shown, sizeof(t->shown), "%.*s",
-             (int) strcspn(options->url, "?#"), options->url);
+    if (take_user(t) != 0) {
+        transfer_free(t);
+        return NULL;
+    }
     t->plain_size = ORIGIN_UNKNOWN;
     t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
     if (options->limits != NULL) {
@@ -169,7 +200,10 @@ transfer_create(const struct transfer_options *options)
         t->sockets = (struct http_sockets){ l->open, l->close, l->ctx };
     }
     t->http = http_create(options->limits != NULL ? &t->sockets : NULL);
-    if (t->sources == NULL || t->http == NULL) {
+    if (t->sources == NULL || t->http == NULL
+        || (t->user.cookies != NULL
+            && http_load_cookies(t->http, t->user.cookies) != 0))
+    {
         transfer_free(t);
         return NULL;
     }
@@ -215,6 +249,9 @@ transfer_free(struct transfer *t)
     neighbours_free(t->neighbours);
     free(t->layer_url);
     lookup_free(t->layer_lookup);
+    free(t->url);
+    free(t->url_user);
+    free(t->url_password);
     http_free(t->http); /* after the last lookup, which could wake it */
     free(t);
 }
@@ -421,6 +458,18 @@ int64_t
 transfer_mtime(const struct transfer *t)
 {
     return t->standard != NULL ? t->standard->answer.mtime : -1;
+}
+
+const char *
+transfer_name(const struct transfer *t)
+{
+    return t->standard != NULL ? t->standard->answer.name : "";
+}
+
+bool
+transfer_private(const struct transfer *t)
+{
+    return t->no_share;
 }
 
 const char *

@@ -16,6 +16,7 @@ struct blockmap;
 struct callers;
 struct checksum;
 struct explain;
+struct http_settings;
 struct lookup_hook;
 struct resolve;
 struct resource;
@@ -108,6 +109,11 @@ struct transfer_ops {
      *  over, whether they came or not (${on} is false). NULL allowed. */
     void (*fetching)(void *ctx, uint32_t first, uint32_t n, bool on);
 
+    /** A CDN node has answered; ${header} is its status line and fields, each
+     *  with a newline behind it and no other control character. NULL
+     *  allowed. */
+    void (*answered)(void *ctx, const char *node, const char *header);
+
     /** About ten times a second; NULL allowed. */
     void (*progress)(void *ctx);
 
@@ -134,6 +140,8 @@ struct transfer_options {
     const char *ca;                     /* that nodes are checked against;
                                            NULL: the system's */
     const char *bind_address;           /* NULL: any */
+    const struct http_settings *http;   /* of requests to CDN nodes; NULL:
+                                           nothing special */
     const char *const *trackers;        /* NULL-terminated; NULL: only what
                                             the origin's header names */
     bool unshared;                      /* no tracker */
@@ -223,6 +231,14 @@ uint64_t transfer_held(const struct transfer *t);
 /** transfer_mtime(t): the standard's Last-Modified, seconds since 1970; -1:
  *  not known. */
 int64_t transfer_mtime(const struct transfer *t);
+
+/** transfer_name(t): what the standard's answer wants the file to be called,
+ *  as disposition.h makes it; "" where it does not say. */
+const char *transfer_name(const struct transfer *t);
+
+/** transfer_private(t): the origin knows who its user is, or forbids sharing:
+ *  nobody else hears of the file. */
+bool transfer_private(const struct transfer *t);
 
 /** transfer_only_cdn(t): every byte that this run took came from CDN nodes. */
 bool transfer_only_cdn(const struct transfer *t);

@@ -18,6 +18,7 @@
 #include "resource.h"
 #include "schedule.h"
 #include "store.h"
+#include "throttle.h"
 #include "transfer.h"
 #include "url.h"
 
@@ -25,7 +26,6 @@ enum {
     SOURCES_MAX = 256,
     TRACKERS_MAX = 4,
     PROBE_NODES = 4, /* nodes that take part in finding the standard */
-    HOPS_MAX = 20,   /* redirects, as wget */
     STRIKES_MAX = 2, /* wrong blocks until a source is banned */
     NO_SOURCE = -1   /* a block that was held before this run */
 };
@@ -85,6 +85,8 @@ struct source {
     bool asked_byte;        /* had a GET bytes=0-0 */
     bool followed, judged;  /* redirect was followed; taken or rejected */
     unsigned hops;
+    bool was_secure;   /* it, or a redirect to it, came by https */
+    bool passing;      /* what it failed with may be over soon */
     unsigned probes;   /* requests under way */
     uint64_t probe_ms; /* when probing began */
     int error;         /* why it failed, enum shoal_error */
@@ -153,6 +155,8 @@ struct job {
     size_t len, cap;
     size_t body_max;
     unsigned tracker; /* JOB_TRACKER: which */
+    char *said;       /* its answer's header, for ops->answered; or NULL */
+    size_t said_len;
 };
 
 enum phase {
@@ -187,7 +191,12 @@ struct suspect {
 };
 
 struct transfer {
-    struct transfer_options o;
+    struct transfer_options o; /* its url is without user information */
+    struct http_settings user;
+    char *url, *url_user, *url_password;
+    struct throttle throttle; /* the user's, over all sources */
+    unsigned tries;           /* of the file, that failed */
+    uint64_t again_ms; /* all nodes failed and are asked again then; 0: not */
     struct http *http;
     struct http_sockets sockets;
     enum phase phase;
@@ -227,7 +236,6 @@ struct transfer {
     bool has_root; /* of the finished file */
     uint64_t plain_size, plain_got;
     struct checksum_state *plain_sum; /* NULL: no checksum */
-    unsigned plain_tries;             /* that began anew */
 
     /* trust.c */
     uint8_t *trusted; /* piece layer that is believed, or NULL */
@@ -255,7 +263,7 @@ struct transfer {
     size_t n_trackers;
     uint64_t leave_ms;    /* ask_leave() ends then; 0: not begun */
     unsigned leave_turns; /* of it */
-    bool no_share;        /* the origin forbids it */
+    bool no_share;        /* the origin forbids it, or knows its user */
     char *layer_url;
     struct lookup *layer_lookup;
     bool layer_asked, layer_done;
@@ -322,7 +330,7 @@ struct job *job_start(struct transfer *t, enum job_kind kind,
 struct job *job_create(struct transfer *t, enum job_kind kind,
                        struct source *source);
 
-/** job_took(job, len): bytes of a CDN node came in; it may have to wait. */
+/** job_took(job, len): bytes of the file came in; it may have to wait. */
 void job_took(struct job *job, size_t len);
 
 /** job_resume_due(t): those whose time has come go on. Milliseconds until the
@@ -337,6 +345,36 @@ void job_end_all(struct transfer *t);
 
 /** job_keep(job, data, len): append to buf, at most body_max. */
 int job_keep(struct job *job, const uint8_t *data, size_t len);
+
+/* patience.c */
+
+/** patience_connect_ms(t, ms): how long a connection may take to come about:
+ *  ${ms}, unless the user wants less; patience_alone_ms(t, ms): likewise where
+ *  there is but one node: as the user wants. */
+unsigned patience_connect_ms(const struct transfer *t, unsigned ms);
+unsigned patience_alone_ms(const struct transfer *t, unsigned ms);
+
+/** patience_idle_ms(t, ms): the same for a request that brings nothing. */
+uint64_t patience_idle_ms(const struct transfer *t, uint64_t ms);
+
+/**
+ * patience_try(t, most, wait_ms):
+ * A try of the file failed, and nobody else has it. True: it may be tried
+ * again, after ${wait_ms}. ${most}: how often, where the user does not say.
+ */
+bool patience_try(struct transfer *t, unsigned most, uint64_t *wait_ms);
+
+/** patience_given(t): the user said how often. */
+bool patience_given(const struct transfer *t);
+
+/** patience_retry_after(t, a): what the answer asks for, milliseconds, as far
+ *  as it is heeded; 0: it does not ask. */
+uint64_t patience_retry_after(const struct transfer *t,
+                              const struct answer *a);
+
+/** patience_round(t): all CDN nodes have failed, and nothing is known of the
+ *  file yet. True: they are, or will be, asked once more. */
+bool patience_round(struct transfer *t);
 
 /* claim.c */
 

@@ -23,7 +23,30 @@ char *url_join(const char *base, const char *reference);
 /** url_escape(text): percent-encoded for a query; free it; NULL: memory. */
 char *url_escape(const char *text);
 
-/** url_has_proxy(url): do the environment's proxy variables cover it? */
+/** url_same_origin(a, b): the same scheme, host and port? */
+bool url_same_origin(const char *a, const char *b);
+
+/** url_is_secure(url): https? */
+bool url_is_secure(const char *url);
+
+/** url_cookie_port(a, b): may cookies of ${a}'s server, which do not know of
+ *  ports, go to ${b}'s? Both use their scheme's own port, or the same one. */
+bool url_cookie_port(const char *a, const char *b);
+
+/**
+ * url_take_user(url, bare, user, password):
+ * The URL without `user:password@`, and both, decoded; NULL where there is
+ * none. All are to be freed.
+ * Errors:  SHOAL_EINVAL, SHOAL_ENOMEM.
+ */
+int url_take_user(const char *url, char **bare, char **user, char **password);
+
+/** url_shown(url, out, cap): for people: without user information, query and
+ *  fragment, which may be secrets; cut off where it is too long. */
+void url_shown(const char *url, char *out, size_t cap);
+
+/** url_has_proxy(url): do the environment's proxy variables cover it? True
+ *  also where no_proxy has a network (10.0.0.0/8): libcurl knows. */
 bool url_has_proxy(const char *url);
 
 #endif

@@ -2,82 +2,12 @@
  * seen it, and nobody else. */
 #include "unit.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <unistd.h>
 
-#include <pthread.h>
-
+#include "answerer.h"
 #include "http.h"
 #include "resolve.h"
 #include "shoal.h"
-
-/* A server of one answer. */
-struct server {
-    int fd;
-    uint16_t port;
-    const char *answer;
-    pthread_t thread;
-    atomic_uint connections;
-};
-
-static void
-answer_one(const struct server *s, int c)
-{
-    char buf[4096];
-    size_t n = 0;
-    ssize_t got = 1;
-
-    while (got > 0 && n < sizeof(buf) - 1
-           && (n < 4 || memcmp(buf + n - 4, "\r\n\r\n", 4) != 0))
-    {
-        got = read(c, buf + n, sizeof(buf) - 1 - n);
-        n += got > 0 ? (size_t) got : 0;
-    }
-    if (write(c, s->answer, strlen(s->answer)) < 0) {
-        perror("write");
-    }
-    close(c);
-}
-
-static void *
-serve(void *arg)
-{
-    struct server *s = arg;
-
-    for (int c; (c = accept(s->fd, NULL, NULL)) >= 0;) {
-        atomic_fetch_add(&s->connections, 1);
-        answer_one(s, c);
-    }
-    return NULL;
-}
-
-static void
-server_start(struct server *s, const char *answer)
-{
-    struct sockaddr_in in = { .sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(in);
-
-    memset(s, 0, sizeof(*s));
-    s->answer = answer;
-    s->fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(s->fd, (struct sockaddr *) &in, len), 0);
-    assert_int_equal(listen(s->fd, 8), 0);
-    assert_int_equal(getsockname(s->fd, (struct sockaddr *) &in, &len), 0);
-    s->port = ntohs(in.sin_port);
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void
-server_stop(struct server *s)
-{
-    shutdown(s->fd, SHUT_RDWR);
-    pthread_join(s->thread, NULL);
-    close(s->fd);
-}
 
 /* What came of a request, and what the guard was asked. */
 struct seen {
