@@ -258,6 +258,9 @@ take_answer(struct transfer *t, struct tracker_state *tr,
     if (a->has_root) {
         trust_tracker_root(t, a->root, a->votes);
     }
+    if (!tr->answered) {
+        schedule_seniors(t->schedule, (uint32_t) a->n_peers);
+    }
     for (size_t i = 0; i < a->n_super; i++) {
         ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
     }
@@ -295,13 +298,13 @@ ask_done(struct job *job, int err, const char *why)
         }
         tracker_failed(tr, job, why);
     } else {
-        tr->answered = true;
         tr->failures = 0;
         tr->state[0] = '\0';
         tr->ask_ms = clock_ms() + a->interval * 1000;
         if (t->phase == PHASE_RUN) {
             take_answer(t, tr, a);
         }
+        tr->answered = true;
     }
     free(a);
 }

@@ -70,9 +70,10 @@ open_store(struct transfer *t)
     if (err != 0) {
         return err;
     }
-    t->schedule =
-        schedule_create(&t->map, (uint32_t) ((uint64_t) t->map.count
-                                             * t->o.start_permille / 1000));
+    t->schedule = schedule_create(
+        &t->map,
+        (uint32_t) ((uint64_t) t->map.count * t->o.start_permille / 1000),
+        t->o.client);
     return t->schedule != NULL ? 0 : SHOAL_ENOMEM;
 }
 

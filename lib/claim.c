@@ -30,13 +30,10 @@ is_claimed(const struct transfer *t, uint32_t block)
     return false;
 }
 
-void
-claim_end(struct job *job)
+/* Those of them that nobody else fetches. */
+static void
+unclaim(struct transfer *t, uint32_t block, uint32_t end)
 {
-    struct transfer *t = job->t;
-    uint32_t block = job->claim, end = job->claim_end;
-
-    job->claim_end = job->claim;
     while (block < end) {
         uint32_t first = block;
 
@@ -48,4 +45,28 @@ claim_end(struct job *job)
         }
         block++;
     }
+}
+
+void
+claim_trim(struct job *job)
+{
+    uint32_t end = job->claim_end;
+
+    if (job->claim >= end || job->work < 0) {
+        return;
+    }
+    struct schedule_range left = schedule_left(job->t->schedule, job->work);
+    if (left.end < end && left.next < left.end) {
+        job->claim_end = left.end > job->claim ? left.end : job->claim;
+        unclaim(job->t, job->claim_end, end);
+    }
+}
+
+void
+claim_end(struct job *job)
+{
+    uint32_t block = job->claim, end = job->claim_end;
+
+    job->claim_end = job->claim;
+    unclaim(job->t, block, end);
 }

@@ -15,10 +15,7 @@ enum {
     RETRY_WANT_MAX_MS = 30000,  /* likewise, where nobody sits and waits */
     CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
-    IDLE_PEER_MS = 50,
-    IDLE_MS = 10, /* until one without work is looked at again */
-    PIPELINE = 2  /* requests at a super peer or peer: the next one
-                               is there when the first ends */
+    IDLE_MS = 10 /* until one without work is looked at again */
 };
 
 void
@@ -39,6 +36,9 @@ fetch_forget(struct transfer *t, uint32_t block)
     t->from[block] = NO_SOURCE;
     memset(t->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
     t->store.ops->drop(t->store.ctx, block);
+    if (t->schedule != NULL) {
+        schedule_lost(t->schedule, block);
+    }
 }
 
 void
@@ -236,7 +236,7 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
 {
     struct transfer *t = job->t;
 
-    job->source->tick_bytes += len;
+    schedule_got(t->schedule, job->work, len, job->moved_ms);
     job_took(job, len);
     while (len > 0) {
         if (job->pos >= job->end) {
@@ -256,7 +256,7 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
         }
         int err = take_block(job, block);
         job->len = 0;
-        schedule_advance(t->schedule, job->work);
+        schedule_advance(t->schedule, job->work, job->moved_ms);
         if (err == 0) {
             err = go_on(job);
         }
@@ -364,17 +364,14 @@ start_data(struct transfer *t, struct source *s, int work,
 static void
 give_work(struct transfer *t, struct source *s, uint64_t now)
 {
-    unsigned most = s->kind == SOURCE_CDN ? 1 : PIPELINE;
-
     while (s->usable && s->scheduled >= 0 && now >= s->retry_ms
-           && s->active < most && trust_allows(t, s))
+           && now >= s->idle_ms && trust_allows(t, s))
     {
         struct schedule_range range;
-        int work = schedule_take(t->schedule, s->scheduled, &range);
+        int work = schedule_take(t->schedule, s->scheduled, now, &range);
 
         if (work < 0) {
-            s->retry_ms =
-                now + (s->kind == SOURCE_CDN ? IDLE_MS : IDLE_PEER_MS);
+            s->idle_ms = work == SHOAL_EBUSY ? 0 : now + IDLE_MS;
             return;
         }
         start_data(t, s, work, range);
@@ -399,6 +396,9 @@ fetch_dispatch(struct transfer *t)
     dispatch_kind(t, SOURCE_SUPER);
     dispatch_kind(t, SOURCE_PEER);
     dispatch_kind(t, SOURCE_CDN);
+    for (struct job *job = t->jobs; job != NULL; job = job->next) {
+        claim_trim(job);
+    }
 }
 
 void
@@ -423,9 +423,9 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         return;
     }
     uint64_t block = t->map.block_size;
-    int work = schedule_begin_at(t->schedule, s->scheduled,
-                                 (uint32_t) (job->pos / block),
-                                 (uint32_t) ((job->end + block - 1) / block));
+    int work = schedule_begin_at(
+        t->schedule, s->scheduled, (uint32_t) (job->pos / block),
+        (uint32_t) ((job->end + block - 1) / block), clock_ms());
     if (work < 0) {
         job_end(job);
         return;
@@ -435,6 +435,7 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
     if (s->active++ == 0) {
         s->active_ms = clock_ms();
     }
+    job->moved_ms = clock_ms();
     int err = fetch_data(job, s->early, s->early_len);
     if (err != 0 || !live) {
         job_end(job);

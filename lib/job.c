@@ -276,6 +276,9 @@ job_resume_due(struct transfer *t)
         if (now >= job->resume_ms && job->http != NULL) {
             job->resume_ms = 0;
             job->moved_ms = now;
+            if (job->work >= 0) {
+                schedule_got(t->schedule, job->work, 0, now);
+            }
             http_resume(job->http);
             return 0; /* its callbacks may have ended others */
         }

@@ -376,7 +376,6 @@ node_data(struct job *job, const uint8_t *data, size_t len)
 
     if (job->kind == JOB_PLAIN) {
         job->source->used += len;
-        job->source->tick_bytes += len;
         job_took(job, len);
         return node_write_plain(t, data, len);
     }

@@ -1,55 +1,16 @@
-#include "schedule.h"
+/* schedule.c - sources and works: the facts that the decisions in the other
+ * files of the schedule are made from. */
+#include "schedule_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "blockmap.h"
-#include "shoal.h"
-
-/*
- * A claim is a work's right to fetch a block. Each missing block has at most
- * one, but for the last blocks, which are asked twice.
- */
-
 enum {
-    FIRST_CHUNK = 2 << 20, /* bytes; asked of a source of unknown rate */
-    CHUNK_MS = 1000,       /* a request is about that long (DESIGN 5) */
-    CDN_MIN_MS = 500,      /* so for a second stream from the CDN */
-    STEAL_MIN_MS = 100,    /* less is left: let it finish */
-    DOUBLE_MIN_MS = 100    /* end game: gain that makes a copy worth it */
-};
-
-#define UNKNOWN_RATE 65536.0 /* bytes/s assumed of one that gave nothing */
-
-struct source {
-    enum source_kind kind;
-    bool all;
-    uint8_t *bits;
-    double rate;     /* bytes a second */
-    uint32_t offset; /* where it begins to look; spreads super peers */
-};
-
-struct work {
-    bool active;
-    int source;
-    uint32_t next, end;
-};
-
-struct schedule {
-    const struct blockmap *map;
-    uint32_t start;
-    uint8_t *claims;   /* a block's works */
-    uint16_t *holders; /* super peers and peers that have it */
-    int16_t *reserved; /* NULL; 0: not, else 2 + the CDN node that may not
-                          have it, 1 where all may */
-    struct source *sources;
-    int n_sources;
-    struct work *works;
-    int n_works;
+    PATIENCE_MS = 30000 /* with the only source */
 };
 
 struct schedule *
-schedule_create(const struct blockmap *map, uint32_t start)
+schedule_create(const struct blockmap *map, uint32_t start, uint64_t client)
 {
     struct schedule *s = calloc(1, sizeof(*s));
 
@@ -58,9 +19,11 @@ schedule_create(const struct blockmap *map, uint32_t start)
     }
     s->map = map;
     s->start = map->count > 0 ? start % map->count : 0;
-    s->claims = calloc(map->count + 1, sizeof(*s->claims));
-    s->holders = calloc(map->count + 1, sizeof(*s->holders));
-    if (s->claims == NULL || s->holders == NULL) {
+    s->client = client;
+    s->dice = schedule_mix(client + start);
+    s->free_work = -1;
+    s->patience = PATIENCE_MS;
+    if (schedule_index_init(s) != 0) {
         schedule_free(s);
         return NULL;
     }
@@ -74,15 +37,42 @@ schedule_free(struct schedule *s)
         return;
     }
     for (int i = 0; i < s->n_sources; i++) {
-        free(s->sources[i].bits);
+        free(s->sources[i].have);
+        free(s->sources[i].fetch);
     }
-    free(s->claims);
-    free(s->holders);
+    schedule_index_fini(s);
     free(s->reserved);
+    free(s->owner);
     free(s->sources);
     free(s->works);
     free(s);
 }
+
+void
+schedule_lost(struct schedule *s, uint32_t block)
+{
+    schedule_index_settle(s, block);
+}
+
+void
+schedule_seniors(struct schedule *s, uint32_t n)
+{
+    s->seniors = n;
+}
+
+void
+schedule_patience(struct schedule *s, uint64_t ms)
+{
+    s->patience = ms;
+}
+
+uint32_t
+schedule_missing(const struct schedule *s)
+{
+    return s->map->count - s->map->held;
+}
+
+/* ---- sources ---- */
 
 int
 schedule_add(struct schedule *s, enum source_kind kind)
@@ -98,26 +88,17 @@ schedule_add(struct schedule *s, enum source_kind kind)
     memset(list, 0, sizeof(*list));
     list->kind = kind;
     list->all = kind == SOURCE_CDN;
-    /* Golden-ratio steps: any number of sources stays evenly spread. */
-    list->offset =
-        (uint32_t) ((uint64_t) s->map->count
-                        * ((uint32_t) s->n_sources * 2654435769u >> 16)
-                    >> 16);
+    list->latency = -1;
     return s->n_sources++;
 }
 
-static bool
-bit(const uint8_t *bits, uint32_t i)
-{
-    return (bits[i / 8] & (0x80 >> (i % 8))) != 0;
-}
-
-static bool
-holds(const struct schedule *s, int source, uint32_t block)
+bool
+schedule_holds(const struct schedule *s, int source, uint32_t block)
 {
     const struct source *src = &s->sources[source];
 
-    return src->all || (src->bits != NULL && bit(src->bits, block));
+    return !src->gone
+           && (src->all || (src->have != NULL && bit_get(src->have, block)));
 }
 
 bool
@@ -130,7 +111,7 @@ schedule_has(const struct schedule *s, int source, uint32_t block)
     {
         return false;
     }
-    return holds(s, source, block);
+    return schedule_holds(s, source, block);
 }
 
 int
@@ -143,6 +124,7 @@ schedule_reserve(struct schedule *s, uint32_t block, int except)
         }
     }
     s->reserved[block] = (int16_t) (except + 2);
+    schedule_index_settle(s, block);
     return 0;
 }
 
@@ -151,18 +133,112 @@ schedule_release(struct schedule *s, uint32_t block)
 {
     if (s->reserved != NULL) {
         s->reserved[block] = 0;
+        schedule_index_settle(s, block);
+    }
+}
+
+/* Does it count as somebody from whom a block may be had some day? */
+static bool
+takes_part(const struct source *src)
+{
+    return src->id != 0 && !src->gone && !src->all;
+}
+
+/* What depends on that, when it may have changed. */
+static void
+count_part(struct schedule *s, int source, bool was)
+{
+    bool is = takes_part(&s->sources[source]);
+
+    if (is && !was) {
+        if (s->n_followed++ == 0) {
+            s->idle_from = s->now;
+        }
+        schedule_owner_joined(s, source);
+    } else if (!is && was) {
+        s->n_followed--;
+        schedule_owner_left(s, source);
     }
 }
 
 static void
-count_holder(struct schedule *s, int source, int step)
+count_holder(struct schedule *s, int source, uint32_t block, int step)
 {
-    if (s->sources[source].kind == SOURCE_CDN) {
+    s->holders[block] = (uint16_t) (s->holders[block] + step);
+    if (step > 0 && s->sources[source].kind == SOURCE_PEER) {
+        schedule_cdn_spread(s, block);
+    }
+    schedule_index_settle(s, block);
+}
+
+static void
+count_all(struct schedule *s, int source, int step)
+{
+    const struct source *src = &s->sources[source];
+
+    if (src->kind == SOURCE_CDN || (!src->all && src->have == NULL)) {
         return;
     }
     for (uint32_t i = 0; i < s->map->count; i++) {
-        if (holds(s, source, i)) {
-            s->holders[i] = (uint16_t) (s->holders[i] + step);
+        if (schedule_holds(s, source, i)) {
+            count_holder(s, source, i, step);
+        }
+    }
+}
+
+static int
+need_bits(const struct schedule *s, uint64_t **bits)
+{
+    if (*bits == NULL) {
+        *bits = calloc(s->words + 1, sizeof(**bits));
+    }
+    return *bits != NULL ? 0 : SHOAL_ENOMEM;
+}
+
+static void
+unclaim(struct schedule *s, struct source *src, uint32_t block)
+{
+    if (src->fetch == NULL || !bit_get(src->fetch, block)) {
+        return;
+    }
+    src->fetch[block / 64] &= ~bit_of(block);
+    if (--s->fetchers[block] == 0) {
+        s->fetched[block / 64] &= ~bit_of(block);
+    }
+}
+
+static void
+unclaim_all(struct schedule *s, struct source *src)
+{
+    for (uint32_t i = 0; src->fetch != NULL && i < s->map->count; i++) {
+        unclaim(s, src, i);
+    }
+}
+
+void
+schedule_drop(struct schedule *s, int source)
+{
+    struct source *src = &s->sources[source];
+    bool was = takes_part(src);
+
+    if (src->gone) {
+        return;
+    }
+    count_all(s, source, -1);
+    unclaim_all(s, src);
+    src->gone = true;
+    count_part(s, source, was);
+}
+
+static void
+load_bits(const struct schedule *s, struct source *src, const uint8_t *bits)
+{
+    memset(src->have, 0, s->words * sizeof(*src->have));
+    src->held = 0;
+    for (uint32_t i = 0; i < s->map->count; i++) {
+        if ((bits[i / 8] & (0x80 >> (i % 8))) != 0) {
+            src->have[i / 64] |= bit_of(i);
+            src->held++;
         }
     }
 }
@@ -171,287 +247,219 @@ int
 schedule_have(struct schedule *s, int source, const uint8_t *bits)
 {
     struct source *src = &s->sources[source];
-    size_t len = blockmap_bytes(s->map);
+    bool was = takes_part(src);
 
-    if (bits != NULL && src->bits == NULL) {
-        src->bits = calloc(1, len + 1);
-        if (src->bits == NULL) {
-            return SHOAL_ENOMEM;
-        }
+    if (bits != NULL && need_bits(s, &src->have) != 0) {
+        return SHOAL_ENOMEM;
     }
-    count_holder(s, source, -1);
+    if (!src->gone) {
+        count_all(s, source, -1);
+    }
+    src->gone = false;
     src->all = bits == NULL;
     if (bits != NULL) {
-        memcpy(src->bits, bits, len);
+        load_bits(s, src, bits);
     }
-    count_holder(s, source, 1);
+    count_all(s, source, 1);
+    count_part(s, source, was);
     return 0;
 }
 
-void
-schedule_rate(struct schedule *s, int source, double rate)
+int
+schedule_peer(struct schedule *s, int source, uint64_t id)
 {
-    s->sources[source].rate = rate;
-}
+    struct source *src = &s->sources[source];
+    bool was = takes_part(src);
 
-static double
-rate_of(const struct schedule *s, int source)
-{
-    double rate = s->sources[source].rate;
-
-    return rate > 0 ? rate : UNKNOWN_RATE;
-}
-
-static double
-time_ms(const struct schedule *s, int source, uint32_t blocks)
-{
-    return 1000.0 * blocks * (double) s->map->block_size / rate_of(s, source);
-}
-
-/* How many blocks one request to the source spans. */
-static uint32_t
-chunk(const struct schedule *s, int source)
-{
-    const struct source *src = &s->sources[source];
-    double bytes = src->rate > 0 ? src->rate * CHUNK_MS / 1000 : FIRST_CHUNK;
-
-    if (src->kind == SOURCE_CDN) {
-        return s->map->count; /* long, and cut short when need be */
+    if (src->id == id) {
+        return 0;
     }
-    uint32_t blocks = (uint32_t) (bytes / (double) s->map->block_size);
-    if (blocks > s->map->count) {
-        return s->map->count;
+    if (id != 0 && need_bits(s, &src->have) != 0) {
+        return SHOAL_ENOMEM;
     }
-    return blocks > 0 ? blocks : 1;
+    if (was) { /* under its old name */
+        src->id = 0;
+        count_part(s, source, was);
+    }
+    if (id == 0) {
+        unclaim_all(s, src);
+    }
+    src->id = id;
+    count_part(s, source, false);
+    return 0;
 }
 
-static bool
-is_free(const struct schedule *s, int source, uint32_t block)
+int
+schedule_gain(struct schedule *s, int source, uint32_t first, uint32_t n,
+              uint64_t now)
 {
-    return s->claims[block] == 0 && !blockmap_has(s->map, block)
-           && schedule_has(s, source, block);
+    struct source *src = &s->sources[source];
+    bool was = takes_part(src);
+
+    schedule_clock(s, now);
+    src->moved = now;
+    if (src->all || src->gone) {
+        return 0;
+    }
+    if (need_bits(s, &src->have) != 0) {
+        return SHOAL_ENOMEM;
+    }
+    for (uint32_t i = first; i < first + n && i < s->map->count; i++) {
+        unclaim(s, src, i);
+        if (!bit_get(src->have, i)) {
+            src->have[i / 64] |= bit_of(i);
+            src->held++;
+            count_holder(s, source, i, 1);
+        }
+    }
+    src->all = src->held == s->map->count;
+    count_part(s, source, was);
+    return 0;
 }
+
+int
+schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
+               bool on, uint64_t now)
+{
+    struct source *src = &s->sources[source];
+
+    schedule_clock(s, now);
+    src->moved = now;
+    if (src->gone) {
+        return 0;
+    }
+    if (on && need_bits(s, &src->fetch) != 0) {
+        return SHOAL_ENOMEM;
+    }
+    for (uint32_t i = first; i < first + n && i < s->map->count; i++) {
+        if (!on) {
+            unclaim(s, src, i);
+        } else if (!bit_get(src->fetch, i) && !schedule_holds(s, source, i)) {
+            src->fetch[i / 64] |= bit_of(i);
+            s->fetchers[i]++;
+            s->fetched[i / 64] |= bit_of(i);
+        }
+    }
+    return 0;
+}
+
+uint32_t
+schedule_wanted(const struct schedule *s, int source)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->map->count; i++) {
+        n += !blockmap_has(s->map, i) && schedule_has(s, source, i);
+    }
+    return n;
+}
+
+/* ---- works ---- */
 
 static int
-new_work(struct schedule *s, int source, uint32_t next, uint32_t end)
+new_work(struct schedule *s)
 {
-    int i = 0;
+    int i = s->free_work;
 
-    while (i < s->n_works && s->works[i].active) {
-        i++;
+    if (i >= 0) {
+        s->free_work = s->works[i].free_next;
+        return i;
     }
-    if (i == s->n_works) {
-        struct work *list =
-            realloc(s->works, (size_t) (s->n_works + 1) * sizeof(*list));
+    struct work *list =
+        realloc(s->works, (size_t) (s->n_works + 1) * sizeof(*list));
+    if (list == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    s->works = list;
+    return s->n_works++;
+}
 
-        if (list == NULL) {
-            return SHOAL_ENOMEM;
-        }
-        s->works = list;
-        s->n_works++;
+int
+schedule_begin(struct schedule *s, int source, uint32_t next, uint32_t end)
+{
+    int i = new_work(s);
+
+    if (i < 0) {
+        return i;
     }
-    s->works[i] = (struct work){ true, source, next, end };
+    s->works[i] = (struct work){ .active = true,
+                                 .second = s->claims[next] > 0,
+                                 .source = source,
+                                 .next = next,
+                                 .end = end,
+                                 .begun = s->now,
+                                 .moved = s->now,
+                                 .blocked = s->now };
     for (uint32_t b = next; b < end; b++) {
         s->claims[b]++;
+        schedule_index_settle(s, b);
     }
+    schedule_rates_begun(s, source);
     return i;
 }
 
-/* The work gives up its blocks from `end` on. */
-static void
-shrink(struct schedule *s, struct work *w, uint32_t end)
+void
+schedule_shrink(struct schedule *s, struct work *w, uint32_t end)
 {
     for (uint32_t b = end > w->next ? end : w->next; b < w->end; b++) {
         s->claims[b]--;
+        schedule_index_settle(s, b);
     }
     if (end < w->end) {
         w->end = end > w->next ? end : w->next;
     }
 }
 
-/*
- * The free block to begin with, looking from the source's own place round the
- * file: of a CDN node one that nobody else has, if there is any; of super
- * peers and peers the one with the fewest holders.
- */
-static bool
-find_free(const struct schedule *s, int source, uint32_t *found)
+bool
+schedule_is_crowd(const struct schedule *s)
+{
+    return s->n_followed > 0 && s->now >= s->alone_until;
+}
+
+/* Ranges are for those who have long runs of blocks, and where nobody waits
+ * for single ones. */
+static int
+take(struct schedule *s, int source)
 {
     const struct source *src = &s->sources[source];
-    uint32_t count = s->map->count;
-    uint32_t at = src->kind == SOURCE_CDN ? s->start : src->offset;
-    bool any = false;
+    bool cdn = src->kind == SOURCE_CDN;
 
-    for (uint32_t i = 0; i < count; i++, at = at + 1 < count ? at + 1 : 0) {
-        if (!is_free(s, source, at)
-            || (any && s->holders[at] >= s->holders[*found])) {
-            continue;
-        }
-        *found = at;
-        any = true;
-        if (src->kind == SOURCE_CDN && s->holders[at] == 0) {
-            break;
-        }
-    }
-    return any;
-}
-
-static int
-take_free(struct schedule *s, int source)
-{
-    uint32_t next = 0, most = chunk(s, source);
-
-    if (!find_free(s, source, &next)) {
+    if (src->gone) {
         return SHOAL_ENOTFOUND;
     }
-    bool rare = s->sources[source].kind == SOURCE_CDN && s->holders[next] == 0;
-    uint32_t end = next + 1;
-    while (end < s->map->count && end - next < most && is_free(s, source, end)
-           && (!rare || s->holders[end] == 0))
-    {
-        end++;
+    if (s->in_crowd) {
+        return cdn ? schedule_cdn_take(s, source)
+                   : schedule_peers_take(s, source);
     }
-    return new_work(s, source, next, end);
-}
-
-/* What the thief can take of the victim: the last run of blocks that it has,
- * behind the one that is under way. */
-static struct schedule_range
-tail_of(const struct schedule *s, const struct work *victim, int thief)
-{
-    struct schedule_range r = { 0, 0 };
-    uint32_t b = victim->end;
-
-    while (b > victim->next + 1
-           && (!schedule_has(s, thief, b - 1) || blockmap_has(s->map, b - 1)))
-    {
-        b--;
-    }
-    r.end = b;
-    while (b > victim->next + 1 && schedule_has(s, thief, b - 1)
-           && !blockmap_has(s->map, b - 1))
-    {
-        b--;
-    }
-    r.next = b;
-    return r;
-}
-
-/* Both end at the same time when each has its rate's share of what is left. */
-static uint32_t
-fair_share(const struct schedule *s, int victim, int thief, uint32_t left)
-{
-    double mine = rate_of(s, thief), its = rate_of(s, victim);
-
-    if (s->sources[thief].rate <= 0) {
-        mine = its;
-    }
-    uint32_t share = (uint32_t) (left * mine / (mine + its) + 0.5);
-
-    return share > 0 ? share : 1;
-}
-
-/* A further stream from the CDN costs a connection, and what is under way
- * when the first is cut: not before it is known that it helps. */
-static bool
-worth_it(const struct schedule *s, const struct work *victim, int thief,
-         double left_ms)
-{
-    return s->sources[thief].kind != SOURCE_CDN
-           || (s->sources[victim->source].rate > 0 && left_ms > CDN_MIN_MS);
-}
-
-static int
-take_tail(struct schedule *s, int source)
-{
-    struct work *victim = NULL;
-    struct schedule_range tail = { 0, 0 };
-    double longest = STEAL_MIN_MS;
-
-    for (int i = 0; i < s->n_works; i++) {
-        struct work *w = &s->works[i];
-
-        if (!w->active || w->source == source || w->end - w->next < 2) {
-            continue;
-        }
-        double ms = time_ms(s, w->source, w->end - w->next);
-        if (ms <= longest || !worth_it(s, w, source, ms)) {
-            continue;
-        }
-        struct schedule_range r = tail_of(s, w, source);
-        if (r.next < r.end) {
-            victim = w;
-            tail = r;
-            longest = ms;
-        }
-    }
-    if (victim == NULL) {
-        return SHOAL_ENOTFOUND;
-    }
-    uint32_t want =
-        fair_share(s, victim->source, source, victim->end - victim->next);
-    uint32_t most = chunk(s, source);
-
-    want = want < most ? want : most;
-    if (want < tail.end - tail.next) {
-        tail.next = tail.end - want;
-    }
-    shrink(s, victim, tail.next);
-    return new_work(s, source, tail.next, tail.end);
-}
-
-/* End game: everything is claimed, and this source would be done with what
- * is left of another's work well before that one. */
-static int
-take_again(struct schedule *s, int source)
-{
-    const struct work *slowest = NULL;
-    double longest = 0;
-
-    for (int i = 0; i < s->n_works; i++) {
-        const struct work *w = &s->works[i];
-
-        if (!w->active || w->source == source || w->next >= w->end
-            || s->claims[w->next] > 1 || blockmap_has(s->map, w->next)
-            || !schedule_has(s, source, w->next))
-        {
-            continue;
-        }
-        double its = time_ms(s, w->source, w->end - w->next);
-        double mine = time_ms(s, source, w->end - w->next);
-        if (its > 2 * mine + DOUBLE_MIN_MS && its > longest) {
-            slowest = w;
-            longest = its;
-        }
-    }
-    if (slowest == NULL) {
-        return SHOAL_ENOTFOUND;
-    }
-    uint32_t next = slowest->next, end = next + 1;
-    while (end < slowest->end && s->claims[end] == 1
-           && schedule_has(s, source, end) && !blockmap_has(s->map, end))
-    {
-        end++;
-    }
-    return new_work(s, source, next, end);
+    return schedule_ranges_take(s, source);
 }
 
 int
-schedule_take(struct schedule *s, int source, struct schedule_range *out)
+schedule_take(struct schedule *s, int source, uint64_t now,
+              struct schedule_range *out)
 {
-    int work = take_free(s, source);
+    bool crowd = schedule_is_crowd(s);
 
-    if (work == SHOAL_ENOTFOUND) {
-        work = take_tail(s, source);
+    schedule_clock(s, now);
+    if (crowd && !s->in_crowd) {
+        schedule_cdn_join(s);
     }
-    if (work == SHOAL_ENOTFOUND) {
-        work = take_again(s, source);
-    }
+    s->in_crowd = crowd;
+    int work = take(s, source);
+
     if (work >= 0) {
         out->next = s->works[work].next;
         out->end = s->works[work].end;
     }
     return work;
+}
+
+int
+schedule_begin_at(struct schedule *s, int source, uint32_t next, uint32_t end,
+                  uint64_t now)
+{
+    schedule_clock(s, now);
+    return schedule_begin(s, source, next, end);
 }
 
 struct schedule_range
@@ -460,19 +468,29 @@ schedule_left(struct schedule *s, int work)
     struct work *w = &s->works[work];
 
     if (w->next < w->end && blockmap_has(s->map, w->next)) {
-        shrink(s, w, w->next);
+        schedule_shrink(s, w, w->next);
     }
     return (struct schedule_range){ w->next, w->end };
 }
 
 void
-schedule_advance(struct schedule *s, int work)
+schedule_advance(struct schedule *s, int work, uint64_t now)
 {
     struct work *w = &s->works[work];
 
-    if (w->next < w->end) {
-        s->claims[w->next++]--;
+    schedule_clock(s, now);
+    if (w->next >= w->end) {
+        return;
     }
+    uint32_t block = w->next++;
+
+    s->claims[block]--;
+    schedule_index_settle(s, block);
+    if (s->sources[w->source].kind == SOURCE_CDN
+        && blockmap_has(s->map, block)) {
+        schedule_cdn_arrived(s, block);
+    }
+    schedule_rates_block(s, w);
 }
 
 void
@@ -480,12 +498,9 @@ schedule_end(struct schedule *s, int work)
 {
     struct work *w = &s->works[work];
 
-    shrink(s, w, w->next);
+    schedule_shrink(s, w, w->next);
+    schedule_rates_ended(s, w->source);
     w->active = false;
-}
-
-int
-schedule_begin_at(struct schedule *s, int source, uint32_t next, uint32_t end)
-{
-    return new_work(s, source, next, end);
+    w->free_next = s->free_work;
+    s->free_work = work;
 }

@@ -137,6 +137,11 @@ sweep(struct transfer *t)
             job_end(job);
         }
     }
+    for (size_t i = 0; t->schedule != NULL && i < t->n_sources; i++) {
+        if (t->sources[i]->drop && t->sources[i]->scheduled >= 0) {
+            schedule_drop(t->schedule, t->sources[i]->scheduled);
+        }
+    }
 }
 
 static void
@@ -268,7 +273,7 @@ tick(struct transfer *t)
         return;
     }
     t->tick_ms = now;
-    fetch_tick(t, elapsed);
+    fetch_tick(t);
     if (t->phase == PHASE_PLAIN) {
         begin_again(t);
     }

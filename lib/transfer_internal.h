@@ -60,13 +60,13 @@ struct source {
     unsigned strikes;
     unsigned failures;     /* in a row */
     uint64_t retry_ms;     /* not before this time */
+    uint64_t idle_ms;      /* likewise; 0 when there is news of it */
     unsigned active;       /* works under way */
     uint64_t active_ms;    /* since when */
     double rate;           /* bytes a second, smoothed */
     uint64_t slow_ms;      /* since when that is next to nothing; 0: not */
     uint64_t limited_ms;   /* when the limits last made it wait */
     uint64_t wrong;        /* blocks that failed their check */
-    uint64_t tick_bytes;   /* since the last tick */
     uint64_t used, wasted; /* bytes */
     uint64_t first_ms;     /* first and last block, since the start; 0: none */
     uint64_t last_ms;
@@ -379,8 +379,9 @@ bool patience_round(struct transfer *t);
 /* claim.c */
 
 /** claim_begin(job): its request, whose range is set, goes out; claim_end(job):
- *  it is over. */
+ *  it is over; claim_trim(job): its range may have become shorter. */
 void claim_begin(struct job *job);
+void claim_trim(struct job *job);
 void claim_end(struct job *job);
 
 /* search.c */
@@ -511,7 +512,7 @@ unsigned standard_usable(const struct transfer *t);
 void standard_more(struct transfer *t);
 
 /* fetch_tick.c */
-void fetch_tick(struct transfer *t, uint64_t elapsed_ms);
+void fetch_tick(struct transfer *t);
 
 /* fetch.c */
 void fetch_dispatch(struct transfer *t);

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "blockmap.h"
-#include "schedule.h"
+#include "schedule_internal.h"
 #include "shoal.h"
 
 enum {
@@ -21,7 +21,7 @@ setup(void **state)
     if (f == NULL || blockmap_init(&f->map, 100 * BLOCK) != 0) {
         return -1;
     }
-    f->s = schedule_create(&f->map, 0);
+    f->s = schedule_create(&f->map, 0, 1);
     *state = f;
     return f->s == NULL ? -1 : 0;
 }
@@ -37,6 +37,14 @@ teardown(void **state)
     return 0;
 }
 
+static const uint64_t now = 1000;
+
+static void
+set_rate(struct fixture *f, int source, double rate)
+{
+    f->s->sources[source].rate = rate;
+}
+
 /* The work's next block comes in, right. */
 static void
 deliver(struct fixture *f, int work)
@@ -45,7 +53,7 @@ deliver(struct fixture *f, int work)
 
     assert_true(r.next < r.end);
     blockmap_set(&f->map, r.next);
-    schedule_advance(f->s, work);
+    schedule_advance(f->s, work, now);
 }
 
 static void
@@ -54,7 +62,7 @@ alone_in_order(void **state)
     struct fixture *f = *state;
     struct schedule_range r;
     int cdn = schedule_add(f->s, SOURCE_CDN);
-    int work = schedule_take(f->s, cdn, &r);
+    int work = schedule_take(f->s, cdn, now, &r);
 
     assert_true(work >= 0);
     assert_int_equal(r.next, 0);
@@ -63,17 +71,19 @@ alone_in_order(void **state)
         assert_int_equal(schedule_left(f->s, work).next, i);
         deliver(f, work);
     }
-    assert_int_equal(schedule_take(f->s, cdn, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_EBUSY);
+    schedule_end(f->s, work);
+    assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_ENOTFOUND);
 }
 
 static void
 starts_elsewhere(void **state)
 {
     struct fixture *f = *state;
-    struct schedule *s = schedule_create(&f->map, 60);
+    struct schedule *s = schedule_create(&f->map, 60, 1);
     struct schedule_range r;
     int cdn = schedule_add(s, SOURCE_CDN);
-    int work = schedule_take(s, cdn, &r);
+    int work = schedule_take(s, cdn, now, &r);
 
     assert_int_equal(r.next, 60);
     assert_int_equal(r.end, 100);
@@ -81,7 +91,7 @@ starts_elsewhere(void **state)
     for (uint32_t i = 60; i < 100; i++) {
         blockmap_set(&f->map, i);
     }
-    assert_true(schedule_take(s, cdn, &r) >= 0);
+    assert_true(schedule_take(s, cdn, now, &r) >= 0);
     assert_int_equal(r.next, 0);
     assert_int_equal(r.end, 60);
     schedule_free(s);
@@ -94,13 +104,13 @@ tail_goes_to_the_fast(void **state)
     struct schedule_range r;
     int cdn = schedule_add(f->s, SOURCE_CDN);
     int super = schedule_add(f->s, SOURCE_SUPER);
-    int first = schedule_take(f->s, cdn, &r);
+    int first = schedule_take(f->s, cdn, now, &r);
 
-    assert_int_equal(schedule_take(f->s, super, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, super, now, &r), SHOAL_ENOTFOUND);
     assert_int_equal(schedule_have(f->s, super, NULL), 0);
-    schedule_rate(f->s, cdn, 10 * BLOCK);
-    schedule_rate(f->s, super, 30 * BLOCK);
-    int second = schedule_take(f->s, super, &r);
+    set_rate(f, cdn, 10 * BLOCK);
+    set_rate(f, super, 30 * BLOCK);
+    int second = schedule_take(f->s, super, now, &r);
     assert_true(second >= 0);
     assert_int_equal(r.next, 70); /* a second's worth of the tail */
     assert_int_equal(r.end, 100);
@@ -108,7 +118,7 @@ tail_goes_to_the_fast(void **state)
 
     /* what nobody works at any more is free again */
     schedule_end(f->s, second);
-    second = schedule_take(f->s, super, &r);
+    second = schedule_take(f->s, super, now, &r);
     assert_true(second >= 0);
     assert_int_equal(r.end - r.next, 30);
     assert_true(r.next >= 70);
@@ -122,11 +132,11 @@ slow_one_gets_less(void **state)
     int fast = schedule_add(f->s, SOURCE_CDN);
     int slow = schedule_add(f->s, SOURCE_CDN);
 
-    schedule_take(f->s, fast, &r);
-    schedule_rate(f->s, fast, 90 * BLOCK);
-    schedule_rate(f->s, slow, 10 * BLOCK);
-    assert_true(schedule_take(f->s, slow, &r) >= 0);
-    assert_int_equal(r.next, 90); /* its share: a tenth */
+    schedule_take(f->s, fast, now, &r);
+    set_rate(f, fast, 90 * BLOCK);
+    set_rate(f, slow, 10 * BLOCK);
+    assert_true(schedule_take(f->s, slow, now, &r) >= 0);
+    assert_int_equal(r.next, 95); /* half of its share, a tenth */
     assert_int_equal(r.end, 100);
 }
 
@@ -143,13 +153,13 @@ only_what_it_has(void **state)
     assert_int_equal(schedule_have(f->s, peer, bits), 0);
     assert_true(schedule_has(f->s, peer, 42));
     assert_false(schedule_has(f->s, peer, 46));
-    int work = schedule_take(f->s, peer, &r);
+    int work = schedule_take(f->s, peer, now, &r);
     assert_int_equal(r.next, 42);
     assert_int_equal(r.end, 46);
 
-    assert_true(schedule_take(f->s, cdn, &r) >= 0);
+    assert_true(schedule_take(f->s, cdn, now, &r) >= 0);
     assert_int_equal(r.next, 0);
-    assert_int_equal(r.end, 42); /* up to what is claimed */
+    assert_int_equal(r.end, 42); /* up to what the peer has */
     schedule_end(f->s, work);
 }
 
@@ -161,18 +171,18 @@ steals_from_the_middle(void **state)
     struct schedule_range r;
     int cdn = schedule_add(f->s, SOURCE_CDN);
     int super = schedule_add(f->s, SOURCE_SUPER);
-    int first = schedule_take(f->s, cdn, &r);
+    int first = schedule_take(f->s, cdn, now, &r);
 
     bits[5] = 0x3c;
     schedule_have(f->s, super, bits);
-    schedule_rate(f->s, cdn, BLOCK);
-    schedule_rate(f->s, super, 50 * BLOCK);
-    assert_true(schedule_take(f->s, super, &r) >= 0);
+    set_rate(f, cdn, BLOCK);
+    set_rate(f, super, 50 * BLOCK);
+    assert_true(schedule_take(f->s, super, now, &r) >= 0);
     assert_int_equal(r.next, 42);
     assert_int_equal(r.end, 46);
     assert_int_equal(schedule_left(f->s, first).end, 42);
     int other = schedule_add(f->s, SOURCE_CDN);
-    assert_true(schedule_take(f->s, other, &r) >= 0);
+    assert_true(schedule_take(f->s, other, now, &r) >= 0);
     assert_int_equal(r.next, 46); /* the rest behind it is free */
     assert_int_equal(r.end, 100);
 }
@@ -188,14 +198,14 @@ last_blocks_are_asked_twice(void **state)
     for (uint32_t i = 0; i < 99; i++) {
         blockmap_set(&f->map, i);
     }
-    int first = schedule_take(f->s, slow, &r);
+    int first = schedule_take(f->s, slow, now, &r);
     assert_int_equal(r.next, 99);
-    schedule_rate(f->s, slow, BLOCK / 10.0);
-    schedule_rate(f->s, fast, 10 * BLOCK);
-    int second = schedule_take(f->s, fast, &r);
+    set_rate(f, slow, BLOCK / 10.0);
+    set_rate(f, fast, 10 * BLOCK);
+    int second = schedule_take(f->s, fast, now, &r);
     assert_true(second >= 0);
     assert_int_equal(r.next, 99);
-    assert_int_equal(schedule_take(f->s, fast, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, fast, now, &r), SHOAL_EBUSY);
     deliver(f, second);
     r = schedule_left(f->s, first); /* it came from elsewhere */
     assert_true(r.next >= r.end);
@@ -214,10 +224,10 @@ equals_do_not_double(void **state)
     for (uint32_t i = 0; i < 99; i++) {
         blockmap_set(&f->map, i);
     }
-    schedule_rate(f->s, a, 10 * BLOCK);
-    schedule_rate(f->s, b, 10 * BLOCK);
-    assert_true(schedule_take(f->s, a, &r) >= 0);
-    assert_int_equal(schedule_take(f->s, b, &r), SHOAL_ENOTFOUND);
+    set_rate(f, a, 10 * BLOCK);
+    set_rate(f, b, 10 * BLOCK);
+    assert_true(schedule_take(f->s, a, now, &r) >= 0);
+    assert_int_equal(schedule_take(f->s, b, now, &r), SHOAL_ENOTFOUND);
 }
 
 static void
@@ -235,8 +245,8 @@ rarest_first(void **state)
     most[8] = 0xfe; /* lacks block 71 */
     schedule_have(f->s, a, all);
     schedule_have(f->s, b, most);
-    schedule_rate(f->s, a, BLOCK);
-    schedule_take(f->s, a, &r);
+    set_rate(f, a, BLOCK);
+    schedule_take(f->s, a, now, &r);
     assert_int_equal(r.next, 71);
 }
 
@@ -254,17 +264,17 @@ reserved_for_the_cdn(void **state)
     }
     schedule_have(f->s, super, NULL);
     assert_int_equal(schedule_reserve(f->s, 99, a), 0);
-    assert_int_equal(schedule_take(f->s, super, &r), SHOAL_ENOTFOUND);
-    assert_int_equal(schedule_take(f->s, a, &r), SHOAL_ENOTFOUND);
-    int work = schedule_take(f->s, b, &r);
+    assert_int_equal(schedule_take(f->s, super, now, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, a, now, &r), SHOAL_ENOTFOUND);
+    int work = schedule_take(f->s, b, now, &r);
     assert_true(work >= 0);
     schedule_end(f->s, work);
     assert_int_equal(schedule_reserve(f->s, 99, -1), 0);
-    work = schedule_take(f->s, a, &r);
+    work = schedule_take(f->s, a, now, &r);
     assert_true(work >= 0);
     schedule_end(f->s, work);
     schedule_release(f->s, 99);
-    assert_true(schedule_take(f->s, super, &r) >= 0);
+    assert_true(schedule_take(f->s, super, now, &r) >= 0);
 }
 
 static void
@@ -277,11 +287,11 @@ cdn_takes_what_nobody_has(void **state)
     int peer = schedule_add(f->s, SOURCE_PEER);
 
     schedule_have(f->s, peer, bits);
-    int work = schedule_take(f->s, cdn, &r);
+    int work = schedule_take(f->s, cdn, now, &r);
     assert_int_equal(r.next, 16);
     assert_int_equal(r.end, 100);
     int other = schedule_add(f->s, SOURCE_CDN);
-    assert_true(schedule_take(f->s, other, &r) >= 0);
+    assert_true(schedule_take(f->s, other, now, &r) >= 0);
     assert_int_equal(r.next, 0); /* then what the peer has, too */
     assert_int_equal(r.end, 16);
     schedule_end(f->s, work);
@@ -303,7 +313,7 @@ everything_ends(void **state)
                                         : i < 4 ? SOURCE_SUPER
                                                 : SOURCE_PEER);
         schedule_have(f->s, sources[i], NULL);
-        schedule_rate(f->s, sources[i], (i + 1) * BLOCK);
+        set_rate(f, sources[i], (i + 1) * BLOCK);
         works[i] = -1;
     }
     while (!blockmap_complete(&f->map)) {
@@ -311,7 +321,7 @@ everything_ends(void **state)
 
         assert_true(++turns < 100000);
         if (works[i] < 0) {
-            works[i] = schedule_take(f->s, sources[i], &r);
+            works[i] = schedule_take(f->s, sources[i], now, &r);
             continue;
         }
         r = schedule_left(f->s, works[i]);
@@ -319,7 +329,7 @@ everything_ends(void **state)
             schedule_end(f->s, works[i]);
             works[i] = -1;
         } else if (rand() % 20 == 0) {
-            schedule_advance(f->s, works[i]); /* it was wrong */
+            schedule_advance(f->s, works[i], now); /* it was wrong */
         } else {
             deliver(f, works[i]);
         }

@@ -1,0 +1,87 @@
+/* schedule_end.c - the end game: what is overdue is asked a second time, once,
+ * where it is expected to come sooner. What comes twice is waste, and
+ * counted. */
+#include "schedule_internal.h"
+
+enum {
+    GAIN_MS = 50,    /* that makes a copy worth it */
+    END_BLOCKS = 32, /* that are missing: the end game */
+    OVERDUE = 4,     /* service times; at another peer */
+    OVERDUE_CDN = 8, /* at the CDN: others' blocks are dearer there */
+    SERVICE_MIN_MS = 10
+};
+
+int
+schedule_end_range(struct schedule *s, int source)
+{
+    const struct work *slowest = NULL;
+    double longest = 0;
+
+    for (int i = 0; i < s->n_works; i++) {
+        const struct work *w = &s->works[i];
+
+        if (!w->active || w->source == source || w->next >= w->end
+            || s->claims[w->next] > 1 || blockmap_has(s->map, w->next)
+            || !schedule_has(s, source, w->next))
+        {
+            continue;
+        }
+        double its = schedule_left_ms(s, w);
+        double mine = schedule_time(s, source, w->end - w->next);
+        if (its > 2 * mine + GAIN_MS && its > longest) {
+            slowest = w;
+            longest = its;
+        }
+    }
+    if (slowest == NULL) {
+        return SHOAL_ENOTFOUND;
+    }
+    uint32_t next = slowest->next, end = next + 1;
+    while (end < slowest->end && s->claims[end] == 1
+           && schedule_has(s, source, end) && !blockmap_has(s->map, end))
+    {
+        end++;
+    }
+    return schedule_begin(s, source, next, end);
+}
+
+/* By how many of its source's service times a request is old. */
+static double
+overdue(const struct schedule *s, const struct work *w)
+{
+    double service = schedule_service(s, w->source);
+
+    service = service > SERVICE_MIN_MS ? service : SERVICE_MIN_MS;
+    return (double) (s->now - w->begun) / service;
+}
+
+int
+schedule_end_block(struct schedule *s, int source)
+{
+    bool cdn = s->sources[source].kind == SOURCE_CDN;
+    double most = cdn ? OVERDUE_CDN : OVERDUE;
+    const struct work *oldest = NULL;
+
+    if (schedule_missing(s) >= END_BLOCKS) {
+        return SHOAL_ENOTFOUND;
+    }
+    for (int i = 0; i < s->n_works; i++) {
+        const struct work *w = &s->works[i];
+
+        if (!w->active || w->source == source || w->next >= w->end
+            || s->claims[w->next] > 1 || blockmap_has(s->map, w->next)
+            || !schedule_has(s, source, w->next))
+        {
+            continue;
+        }
+        double n = overdue(s, w);
+        if (n > most) {
+            oldest = w;
+            most = n;
+        }
+    }
+    if (oldest == NULL) {
+        return SHOAL_ENOTFOUND;
+    }
+    return schedule_begin(s, source, oldest->next, oldest->next + 1);
+}

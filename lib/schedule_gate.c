@@ -1,0 +1,148 @@
+/* schedule_gate.c - when the CDN is asked although others have the blocks: a
+ * crowd that uploads little needs it, and only a measurement tells. And when
+ * the crowd is no help at all: a client in it must not be slower than one
+ * alone. */
+#include "schedule_internal.h"
+
+enum {
+    TRIAL_MS = 1000, /* the gate is open that long to see what it gives */
+    FIRST_MS = 2000, /* before the first trial */
+    AGAIN_MS = 2000, /* after one in vain; doubled at each */
+    AGAIN_MAX_MS = 32000,
+    SETTLE_MS = 300,   /* after a change, until what it gives is counted */
+    STARVED_MS = 1000, /* too slow for so long: the crowd is left */
+    ALONE_MS = 4000,   /* for so long; doubled at each */
+    END_MS = 1000      /* less is left: no trial */
+};
+
+#define SMOOTHING 0.1
+#define MOST      0.7     /* of what the CDN gives has to be gain */
+#define STARVED   0.7     /* of what it gave alone */
+#define WORTH     0.05    /* of the total rate, at least */
+#define FADE_MS   10000.0 /* what the CDN gave long ago says little */
+
+static void
+set_gate(struct schedule *s, bool open, uint64_t for_ms)
+{
+    struct gate *g = &s->gate;
+
+    if (open && !g->open) {
+        g->before = s->total;
+    }
+    g->open = open;
+    g->from = s->now + SETTLE_MS;
+    g->until = s->now + for_ms;
+    g->total = g->cdn = 0;
+}
+
+static uint64_t
+backoff(uint64_t first, unsigned tries, uint64_t most)
+{
+    uint64_t ms = first;
+
+    while (tries-- > 0 && ms < most) {
+        ms *= 2;
+    }
+    return ms < most ? ms : most;
+}
+
+/* The trial is over: does the total rise by most of what the CDN gives? */
+static void
+judge_gate(struct schedule *s)
+{
+    struct gate *g = &s->gate;
+    double ms = (double) (s->now - g->from);
+    double total = (double) g->total * 1000 / ms;
+    double cdn = (double) g->cdn * 1000 / ms;
+
+    if (cdn > WORTH * total && total - g->before > MOST * cdn) {
+        g->tries = 0;
+        set_gate(s, true, 2 * TRIAL_MS);
+    } else {
+        set_gate(s, false, backoff(AGAIN_MS, g->tries++, AGAIN_MAX_MS));
+    }
+}
+
+/* Only where blocks are left to ask for, and time in which it would help. */
+static bool
+may_try(const struct schedule *s)
+{
+    double left = (double) schedule_missing(s) * (double) s->map->block_size;
+
+    return s->seniors < SCHEDULE_CROWD && s->n_open[0] == 0
+           && left * 1000 > s->total * END_MS;
+}
+
+static void
+step_gate(struct schedule *s, uint64_t bytes, uint64_t cdn)
+{
+    struct gate *g = &s->gate;
+
+    if (g->until == 0) {
+        set_gate(s, false, FIRST_MS);
+    }
+    if (s->now >= g->from) {
+        g->total += bytes;
+        g->cdn += cdn;
+    }
+    if (s->now < g->until) {
+        return;
+    }
+    if (g->open) {
+        judge_gate(s);
+    } else if (may_try(s)) {
+        set_gate(s, true, TRIAL_MS);
+    }
+}
+
+static double
+cdn_rate(const struct schedule *s)
+{
+    double rate = 0;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        if (s->sources[i].kind == SOURCE_CDN && s->sources[i].active > 0) {
+            rate += s->sources[i].rate;
+        }
+    }
+    return rate;
+}
+
+/* What the CDN gives is known from the time alone, and fades. */
+static void
+watch_crowd(struct schedule *s, double elapsed)
+{
+    if (!schedule_is_crowd(s)) {
+        double rate = cdn_rate(s);
+
+        s->cdn_alone =
+            s->n_followed == 0 && rate < s->cdn_alone ? s->cdn_alone : rate;
+        s->starved = 0;
+        return;
+    }
+    s->cdn_alone -= s->cdn_alone * elapsed / FADE_MS;
+    if (s->total >= STARVED * s->cdn_alone) {
+        s->starved = 0;
+        return;
+    }
+    s->starved += (unsigned) elapsed;
+    if (s->starved >= STARVED_MS) {
+        s->alone_until =
+            s->now + backoff(ALONE_MS, s->left_crowd++, AGAIN_MAX_MS);
+    }
+}
+
+void
+schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
+                   uint64_t cdn)
+{
+    double rate = (double) bytes * 1000 / elapsed;
+    double weight = SMOOTHING * elapsed / 100;
+
+    weight = weight < 1 ? weight : 1;
+    s->total = s->total > 0 ? s->total + weight * (rate - s->total) : rate;
+    watch_crowd(s, elapsed);
+    if (schedule_is_crowd(s)) {
+        step_gate(s, bytes, cdn);
+    }
+}

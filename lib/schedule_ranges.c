@@ -1,0 +1,272 @@
+/* schedule_ranges.c - long ranges: a client alone, and whoever has the whole
+ * file while nobody waits for single blocks. One source reads in order to the
+ * end; the others take what is a second's work of theirs from its tail, less
+ * towards the end, so that all are done at once. */
+#include "schedule_internal.h"
+
+enum {
+    FIRST_CHUNK = 2 << 20, /* bytes; asked of a source of unknown rate */
+    CHUNK_MS = 1000,       /* a request is about that long (DESIGN 5) */
+    CHUNK_MIN_MS = 25,     /* at the end: shorter ones cost more than the
+                              uneven end that they avoid */
+    CDN_MIN_MS = 300,      /* so for a second stream from the CDN */
+    STEAL_MIN_MS = 20,     /* less is left: let it finish */
+    LATENCIES = 3          /* a cut costs its victim that many */
+};
+
+/* How many blocks one request to the source spans. */
+static uint32_t
+chunk(const struct schedule *s, int source)
+{
+    const struct source *src = &s->sources[source];
+    double bytes = src->rate > 0 ? src->rate * CHUNK_MS / 1000 : FIRST_CHUNK;
+    double blocks = bytes / (double) s->map->block_size;
+
+    if (blocks >= s->map->count) {
+        return s->map->count;
+    }
+    return blocks > 1 ? (uint32_t) blocks : 1;
+}
+
+/* Where a source begins to look: golden-ratio steps, so that any number of
+ * them stays evenly spread. */
+static uint32_t
+own_place(const struct schedule *s, int source)
+{
+    if (s->sources[source].kind == SOURCE_CDN) {
+        return s->start;
+    }
+    return (uint32_t) ((uint64_t) s->map->count
+                           * ((uint32_t) source * 2654435769u >> 16)
+                       >> 16);
+}
+
+static bool
+is_free(const struct schedule *s, int source, uint32_t block)
+{
+    if (schedule_index_is_open(s, block)) {
+        return schedule_holds(s, source, block);
+    }
+    return s->reserved != NULL && s->reserved[block] != 0
+           && s->claims[block] == 0 && !blockmap_has(s->map, block)
+           && schedule_has(s, source, block);
+}
+
+static bool
+has_open(const struct schedule *s)
+{
+    for (int level = 0; level < LEVELS; level++) {
+        if (s->n_open[level] > 0) {
+            return true;
+        }
+    }
+    return s->reserved != NULL;
+}
+
+/*
+ * The free block to begin with, looking from the source's own place round the
+ * file: of a CDN node one that nobody else has, if there is any; of super
+ * peers and peers the one with the fewest holders.
+ */
+static bool
+find_free(const struct schedule *s, int source, uint32_t *found)
+{
+    bool cdn = s->sources[source].kind == SOURCE_CDN, any = false;
+    uint32_t count = s->map->count, at = own_place(s, source);
+
+    for (uint32_t i = 0; i < count; i++, at = at + 1 < count ? at + 1 : 0) {
+        if (!is_free(s, source, at)
+            || (any && s->holders[at] >= s->holders[*found])) {
+            continue;
+        }
+        *found = at;
+        any = true;
+        if (s->holders[at] == (cdn ? 0 : 1)) {
+            break;
+        }
+    }
+    return any;
+}
+
+static int
+take_free(struct schedule *s, int source)
+{
+    bool cdn = s->sources[source].kind == SOURCE_CDN;
+    uint32_t most = cdn ? s->map->count : chunk(s, source), next = 0;
+
+    if (!find_free(s, source, &next)) {
+        return SHOAL_ENOTFOUND;
+    }
+    bool rare = cdn && s->holders[next] == 0;
+    uint32_t end = next + 1;
+    while (end < s->map->count && end - next < most && is_free(s, source, end)
+           && (!rare || s->holders[end] == 0))
+    {
+        end++;
+    }
+    return schedule_begin(s, source, next, end);
+}
+
+/* What the thief can take of the victim: the last run of blocks that it has,
+ * behind the one that is under way. */
+static struct schedule_range
+tail_of(const struct schedule *s, const struct work *victim, int thief)
+{
+    struct schedule_range r = { 0, 0 };
+    uint32_t b = victim->end;
+
+    while (b > victim->next + 1
+           && (!schedule_has(s, thief, b - 1) || blockmap_has(s->map, b - 1)))
+    {
+        b--;
+    }
+    r.end = b;
+    while (b > victim->next + 1 && schedule_has(s, thief, b - 1)
+           && !blockmap_has(s->map, b - 1))
+    {
+        b--;
+    }
+    r.next = b;
+    return r;
+}
+
+/* The rates of all that are at work, and the thief's. */
+static double
+all_rates(const struct schedule *s, int thief, double mine)
+{
+    double sum = mine;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        if (i != thief && s->sources[i].active > 0) {
+            sum += schedule_rate_of(s, i);
+        }
+    }
+    return sum;
+}
+
+/*
+ * The thief's share of what the victim has left: all of it that it would do
+ * until all are done would never be cut again; half of that leaves room for
+ * rates that change, and comes down to nothing in few steps.
+ */
+static uint32_t
+share(const struct schedule *s, const struct work *victim, int thief)
+{
+    uint32_t left = victim->end - victim->next, most = chunk(s, thief);
+    double its = schedule_rate_of(s, victim->source);
+    double mine = s->sources[thief].rate > 0 ? s->sources[thief].rate : its;
+    double fair = left * mine / all_rates(s, thief, mine);
+    double least = CHUNK_MIN_MS * mine / 1000 / (double) s->map->block_size;
+    uint32_t n = (uint32_t) (fair / 2 + 0.5);
+
+    if (n < least) {
+        n = (uint32_t) (fair < least ? fair + 0.5 : least + 0.5);
+    }
+    n = n < most ? n : most;
+    return n > 0 ? n : 1;
+}
+
+/* A cut costs the victim its connection, and what is under way on it. A
+ * further stream from the CDN is not begun before it is known that it helps. */
+static bool
+worth_it(const struct schedule *s, const struct work *victim, int thief,
+         double left_ms)
+{
+    const struct source *v = &s->sources[victim->source];
+    const struct source *me = &s->sources[thief];
+    double cost = v->latency > 0 ? LATENCIES * v->latency : 0;
+
+    if (left_ms < STEAL_MIN_MS + cost) {
+        return false;
+    }
+    if (me->latency > 0 && left_ms < LATENCIES * me->latency) {
+        return false;
+    }
+    return me->kind != SOURCE_CDN || me->rate > 0
+           || (v->rate > 0 && left_ms > CDN_MIN_MS);
+}
+
+static struct work *
+find_victim(struct schedule *s, int thief, struct schedule_range *tail)
+{
+    struct work *victim = NULL;
+    double longest = 0;
+
+    for (int i = 0; i < s->n_works; i++) {
+        struct work *w = &s->works[i];
+
+        if (!w->active || w->source == thief || w->end - w->next < 2) {
+            continue;
+        }
+        double ms = schedule_left_ms(s, w);
+        if (ms <= longest || !worth_it(s, w, thief, ms)) {
+            continue;
+        }
+        struct schedule_range r = tail_of(s, w, thief);
+        if (r.next < r.end) {
+            victim = w;
+            *tail = r;
+            longest = ms;
+        }
+    }
+    return victim;
+}
+
+static int
+take_tail(struct schedule *s, int source)
+{
+    struct schedule_range tail;
+    struct work *victim = find_victim(s, source, &tail);
+
+    if (victim == NULL) {
+        return SHOAL_ENOTFOUND;
+    }
+    uint32_t want = share(s, victim, source);
+    if (want < tail.end - tail.next) {
+        tail.next = tail.end - want;
+    }
+    schedule_shrink(s, victim, tail.next);
+    return schedule_begin(s, source, tail.next, tail.end);
+}
+
+/* The next request goes out while the last one comes to its end, so that the
+ * way there and back costs nothing. */
+static bool
+is_busy(const struct schedule *s, int source)
+{
+    const struct source *src = &s->sources[source];
+    double left = 0;
+
+    if (src->kind != SOURCE_CDN || src->active == 0) {
+        return src->active >= 2;
+    }
+    for (int i = 0; i < s->n_works; i++) {
+        const struct work *w = &s->works[i];
+
+        if (w->active && w->source == source) {
+            left += schedule_left_ms(s, w);
+        }
+    }
+    return src->active >= 2 || src->latency < STEAL_MIN_MS
+           || left > 2 * src->latency;
+}
+
+int
+schedule_ranges_take(struct schedule *s, int source)
+{
+    int work = SHOAL_ENOTFOUND;
+
+    if (is_busy(s, source)) {
+        return SHOAL_EBUSY;
+    }
+    if (has_open(s)) {
+        work = take_free(s, source);
+    }
+    if (work == SHOAL_ENOTFOUND) {
+        work = take_tail(s, source);
+    }
+    if (work == SHOAL_ENOTFOUND) {
+        work = schedule_end_range(s, source);
+    }
+    return work;
+}
