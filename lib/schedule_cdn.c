@@ -59,23 +59,51 @@ is_moving(const struct schedule *s, int owner)
     return owner >= 0 && s->now < s->sources[owner].moved + MOVED_MS;
 }
 
+/* Goes through the blocks that nobody has, from a word of the set on and
+ * round: those that nobody fetches, or those that somebody does. */
+struct walk {
+    bool fetched;
+    uint32_t at, left; /* the word, and how many are to come */
+    uint64_t word;     /* what is left of it */
+};
+
+static struct walk
+walk_from(const struct schedule *s, uint64_t place, bool fetched)
+{
+    uint32_t words = s->n_open[0] > 0 ? s->words : 0;
+
+    return (struct walk){ .fetched = fetched,
+                          .at = words > 0 ? (uint32_t) (place % words) : 0,
+                          .left = words };
+}
+
+static bool
+walk_next(const struct schedule *s, struct walk *w, uint32_t *block)
+{
+    while (w->word == 0) {
+        if (w->left-- == 0) {
+            w->left = 0;
+            return false;
+        }
+        w->at = w->at + 1 < s->words ? w->at + 1 : 0;
+        uint64_t fetched = s->fetched[w->at];
+        w->word = s->open[0][w->at] & (w->fetched ? fetched : ~fetched);
+    }
+    *block = w->at * 64 + (uint32_t) __builtin_ctzll(w->word);
+    w->word &= w->word - 1;
+    return true;
+}
+
 /* The unclaimed blocks of an owner, up to LEFT_TO_OWNER + 1. */
 static unsigned
 left_of(struct schedule *s, int owner)
 {
+    struct walk w = walk_from(s, 0, false);
     unsigned n = 0;
+    uint32_t block;
 
-    for (uint32_t w = 0; w < s->words; w++) {
-        uint64_t word = s->open[0][w] & ~s->fetched[w];
-
-        while (word != 0) {
-            uint32_t block = w * 64 + (uint32_t) __builtin_ctzll(word);
-
-            word &= word - 1;
-            if (schedule_owner_of(s, block) == owner && ++n > LEFT_TO_OWNER) {
-                return n;
-            }
-        }
+    while (n <= LEFT_TO_OWNER && walk_next(s, &w, &block)) {
+        n += schedule_owner_of(s, block) == owner;
     }
     return n;
 }
@@ -95,34 +123,24 @@ is_left_to(struct schedule *s, int owner)
 static bool
 find_unclaimed(struct schedule *s, uint32_t *out)
 {
-    uint64_t random = schedule_mix(s->client ^ s->dice++);
-    uint32_t w = (uint32_t) (random % (s->words + 1)), other = 0;
+    struct walk w = walk_from(s, schedule_mix(s->client ^ s->dice++), false);
     int skip = OWNER_NONE; /* known to be left its last ones */
+    uint32_t block, other = 0;
     bool any = false;
 
-    for (uint32_t i = 0; s->n_open[0] > 0 && i < s->words; i++) {
-        w = w + 1 < s->words ? w + 1 : 0;
-        uint64_t word = s->open[0][w] & ~s->fetched[w];
+    while (walk_next(s, &w, &block)) {
+        int owner = schedule_owner_of(s, block);
 
-        while (word != 0) {
-            uint32_t block = w * 64 + (uint32_t) __builtin_ctzll(word);
-            int owner = schedule_owner_of(s, block);
-
-            word &= word - 1;
-            if (owner == OWNER_SELF) {
-                *out = block;
-                return true;
-            }
-            if (any || (owner == skip && owner >= 0)) {
-                continue;
-            }
-            if (is_left_to(s, owner)) {
-                skip = owner;
-            } else {
-                any = true;
-                other = block;
-            }
+        if (owner == OWNER_SELF) {
+            *out = block;
+            return true;
         }
+        if (any || (owner == skip && owner >= 0)) {
+            continue;
+        }
+        any = !is_left_to(s, owner);
+        skip = any ? skip : owner;
+        other = block;
     }
     *out = other;
     return any;
@@ -149,17 +167,11 @@ has_starved(const struct schedule *s, uint32_t block)
 static bool
 find_starved(struct schedule *s, uint32_t *out)
 {
-    bool any = s->n_open[0] > 0 && s->peers_active == 0;
+    struct walk w = walk_from(s, 0, false);
 
-    for (uint32_t w = 0; any && w < s->words; w++) {
-        uint64_t word = s->open[0][w] & ~s->fetched[w];
-
-        while (word != 0) {
-            *out = w * 64 + (uint32_t) __builtin_ctzll(word);
-            if (has_starved(s, *out)) {
-                return true;
-            }
-            word &= word - 1;
+    while (s->peers_active == 0 && walk_next(s, &w, out)) {
+        if (has_starved(s, *out)) {
+            return true;
         }
     }
     return false;
@@ -189,15 +201,11 @@ is_awaited(const struct schedule *s, int node, uint32_t block)
 static bool
 find_forsaken(struct schedule *s, int node, uint32_t *out)
 {
-    for (uint32_t w = 0; s->n_open[0] > 0 && w < s->words; w++) {
-        uint64_t word = s->open[0][w] & s->fetched[w];
+    struct walk w = walk_from(s, 0, true);
 
-        while (word != 0) {
-            *out = w * 64 + (uint32_t) __builtin_ctzll(word);
-            if (!is_awaited(s, node, *out)) {
-                return true;
-            }
-            word &= word - 1;
+    while (walk_next(s, &w, out)) {
+        if (!is_awaited(s, node, *out)) {
+            return true;
         }
     }
     return false;

@@ -94,28 +94,39 @@ any_bit(uint64_t word, uint64_t random)
 }
 
 static bool
-find_rarest(const struct schedule *s, int source, const uint64_t *mask,
-            uint64_t random, uint32_t *out)
+find_at(const struct schedule *s, const struct source *src, int level,
+        const uint64_t *mask, uint64_t random, uint32_t *out)
+{
+    uint32_t w = (uint32_t) ((random >> 32) % s->words);
+
+    for (uint32_t i = 0; i < s->words; i++) {
+        uint64_t word = s->open[level][w];
+
+        word &= src->all ? ~0ull : src->have[w];
+        word &= mask != NULL ? ~mask[w] : ~0ull;
+        if (word != 0) {
+            *out = w * 64 + any_bit(word, random);
+            return true;
+        }
+        w = w + 1 < s->words ? w + 1 : 0;
+    }
+    return false;
+}
+
+static bool
+find_rarest(struct schedule *s, int source, const uint64_t *mask,
+            uint32_t *out)
 {
     const struct source *src = &s->sources[source];
+    uint64_t random = schedule_mix(s->dice++);
 
-    if (s->words == 0 || (!src->all && src->have == NULL)) {
+    if (!src->all && src->have == NULL) {
         return false;
     }
-    uint32_t begin = (uint32_t) ((random >> 32) % s->words);
     for (int level = 0; level < LEVELS; level++) {
-        uint32_t w = begin;
-
-        for (uint32_t i = 0; s->n_open[level] > 0 && i < s->words; i++) {
-            uint64_t word = s->open[level][w];
-
-            word &= src->all ? ~0ull : src->have[w];
-            word &= mask != NULL ? ~mask[w] : ~0ull;
-            if (word != 0) {
-                *out = w * 64 + any_bit(word, random);
-                return true;
-            }
-            w = w + 1 < s->words ? w + 1 : 0;
+        if (s->n_open[level] > 0 && find_at(s, src, level, mask, random, out))
+        {
+            return true;
         }
     }
     return false;
@@ -126,7 +137,7 @@ bool
 schedule_index_rarest(struct schedule *s, int source, const uint64_t *mask,
                       uint32_t *out)
 {
-    while (find_rarest(s, source, mask, schedule_mix(s->dice++), out)) {
+    while (find_rarest(s, source, mask, out)) {
         if (!blockmap_has(s->map, *out)) {
             return true;
         }

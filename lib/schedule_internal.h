@@ -232,7 +232,7 @@ void schedule_rates_ended(struct schedule *s, int source);
 void schedule_rates_block(struct schedule *s, struct work *w);
 
 /* schedule_gate.c */
-void schedule_gate_tick(struct schedule *s, double elapsed_ms, uint64_t bytes,
-                        uint64_t cdn_bytes);
+void schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
+                        uint64_t cdn);
 
 #endif
