@@ -4,6 +4,7 @@
 #include "transfer_internal.h"
 
 enum {
+    STALL_ALONE_MS = 30000, /* the only source */
     OPEN_STALL_MS = 60000,  /* a first GET without an answer */
     WANT_STALL_MS = 10000,  /* of a wanted file: others want the place */
     PLAIN_STALL_MS = 60000, /* where there is no other source */
