@@ -1,16 +1,16 @@
 /* download.c - one download of the public API, from its settings to the file
  * under its name: output file, block server and transfer put together. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "callers.h"
 #include "clock.h"
 #include "explain.h"
 #include "file.h"
-#include "name.h"
+#include "output.h"
 #include "resolve.h"
 #include "serve.h"
 #include "share.h"
@@ -57,7 +57,11 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
 {
     struct shoal *d = ctx;
     struct file_blocks out = { held, layer, store };
+    int err = output_settle(d, r->size);
 
+    if (err != 0) {
+        return err;
+    }
     return file_begin(d->file, r, transfer_mtime(d->transfer), &out);
 }
 
@@ -67,7 +71,8 @@ on_begin_plain(void *ctx, const char *url, uint64_t size)
     struct shoal *d = ctx;
 
     (void) url;
-    return file_begin_plain(d->file, size);
+    int err = output_settle(d, size);
+    return err != 0 ? err : file_begin_plain(d->file, size);
 }
 
 static int
@@ -134,39 +139,6 @@ static int
 no_memory(struct shoal *d)
 {
     return shoal_fail(d, SHOAL_ENOMEM, "out of memory");
-}
-
-static const struct checksum *
-given_checksum(const struct settings *s)
-{
-    return s->checksum.from == CHECKSUM_GIVEN ? &s->checksum.sum : NULL;
-}
-
-static int
-open_output(struct shoal *d)
-{
-    const struct settings *s = d->settings;
-    struct file_options fo = {
-        .derived = s->output_document == NULL,
-        .resume = s->resume,
-        .checksum = given_checksum(s),
-        .stop = &d->cancelled,
-    };
-    char *path = NULL;
-
-    if (s->output_document == NULL || strcmp(s->output_document, "-") != 0) {
-        path = name_output(d->clean, s->output_document, s->directory_prefix);
-        if (path == NULL) {
-            return no_memory(d);
-        }
-    }
-    if (s->directory_prefix != NULL && s->output_document == NULL) {
-        mkdir(s->directory_prefix, 0777); /* what is wrong shows at open */
-    }
-    fo.path = path;
-    d->file = file_create(&fo);
-    free(path);
-    return d->file != NULL ? 0 : no_memory(d);
 }
 
 static bool
@@ -260,13 +232,13 @@ create_transfer(struct shoal *d, const char *const *trackers)
         .url = d->clean,
         .mirrors = (const char *const *) s->mirror.v,
         .settings = s,
+        .http = &d->http,
         .resolve = d->resolve,
-        .ca = s->ca_certificate,
         .bind_address = s->bind_address,
         .trackers = trackers,
         .layer = s->layer,
-        .checksum = given_checksum(s),
-        .resuming = file_promising(d->file),
+        .checksum = shoal_checksum(d),
+        .resuming = output_resumes(d),
         .port = d->serve != NULL ? serve_port(d->serve) : 0,
         .client = d->serve != NULL ? serve_epoch(d->serve) : 0,
         .callers = d->callers,
@@ -279,6 +251,17 @@ create_transfer(struct shoal *d, const char *const *trackers)
 
     d->transfer = transfer_create(&to);
     return d->transfer != NULL ? 0 : no_memory(d);
+}
+
+static int
+take_http(struct shoal *d)
+{
+    http_settings_from(&d->http, d->settings);
+    if (!d->settings->no_netrc) {
+        d->netrc = http_settings_netrc();
+        d->http.netrc = d->netrc;
+    }
+    return http_settings_check(&d->http, d->why, sizeof(d->why));
 }
 
 static int
@@ -297,15 +280,24 @@ start(struct shoal *d)
     }
     d->clean = url_clean(d->url);
     if (d->clean == NULL) {
+        char shown[256];
+
+        url_shown(d->url, shown, sizeof(shown));
         return shoal_fail(d, SHOAL_EINVAL, "%s: not an http or https URL",
-                          d->url);
+                          shown);
     }
     err = add_overrides(d);
     if (err == 0) {
-        err = open_output(d);
+        err = take_http(d);
+    }
+    if (err == 0 && output_open(d) != 0) {
+        err = no_memory(d);
+    }
+    if (err != 0 || d->there) {
+        return err;
     }
     const char *const *trackers = trackers_for(d);
-    if (err == 0) {
+    if (!d->settings->spider) {
         err = share(d, trackers != NULL);
     }
     if (err == 0) {
@@ -338,13 +330,32 @@ wants_to_seed(const struct shoal *d)
            && (s->seed_time_ms != SETTINGS_UNSET || s->seed_ratio >= 0);
 }
 
+static void
+finish_spider(struct shoal *d, int err)
+{
+    uint64_t size = transfer_total(d->transfer);
+
+    if (err != 0) {
+        shoal_fail(d, err, "%s", transfer_error(d->transfer));
+    } else if (size == UINT64_MAX) {
+        shoal_say(d, SHOAL_NOTICE, "remote file exists; its size is unknown");
+    } else {
+        shoal_say(d, SHOAL_NOTICE, "remote file exists: %" PRIu64 " bytes",
+                  size);
+    }
+}
+
 /* The transfer is over: the file gets its name, or what came is kept. */
 static void
 finish(struct shoal *d, int err)
 {
     bool finishing = err == 0;
 
-    if (file_done(d->file)) {
+    if (d->there) {
+        err = 0;
+    } else if (d->settings->spider) {
+        finish_spider(d, err);
+    } else if (file_done(d->file)) {
         shoal_say(d, SHOAL_NOTICE,
                   "%s is there already; there is nothing to continue",
                   file_path(d->file));
@@ -355,7 +366,7 @@ finish(struct shoal *d, int err)
         err = file_finish(d->file, transfer_mtime(d->transfer));
         d->saved = err == 0;
     }
-    if (err != 0) {
+    if (err != 0 && !d->settings->spider) {
         file_abandon(d->file);
         note_error(d, err, finishing);
     }
@@ -415,7 +426,7 @@ download_step(struct shoal *d, unsigned timeout_ms)
     case STAGE_NEW:
         d->stage = STAGE_TRANSFER;
         err = start(d);
-        if (err != 0) {
+        if (err != 0 || d->there) {
             d->result = err;
             d->end_ms = clock_ms();
             end(d);
@@ -464,6 +475,7 @@ download_fini(struct shoal *d)
     callers_free(d->callers);
     file_free(d->file);
     resolve_free(d->resolve);
+    free(d->netrc);
     explain_free(d->explain);
     free(d->clean);
 }

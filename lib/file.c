@@ -59,6 +59,16 @@ file_create(const struct file_options *o)
     return f;
 }
 
+int
+file_rename(struct file *f, const char *path)
+{
+    bool derived = f->part.derived, resume = f->part.resume;
+    const atomic_bool *stop = f->part.stop;
+
+    part_fini(&f->part);
+    return part_init(&f->part, path, derived, resume, stop);
+}
+
 /* Only another thread's answer under way still knows these blocks. */
 static void
 forget(struct file *f)

@@ -34,6 +34,10 @@ struct file_options {
  */
 struct file *file_create(const struct file_options *o);
 
+/** file_rename(f, path): another name than ${o->path}, before anything has
+ *  begun. SHOAL_ENOMEM. */
+int file_rename(struct file *f, const char *path);
+
 /** file_free(f): what is partial stays where it is. NULL is a no-op. */
 void file_free(struct file *f);
 

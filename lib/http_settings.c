@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "header.h"
+#include "settings.h"
 #include "shoal.h"
 
 void
@@ -18,6 +20,67 @@ http_settings_init(struct http_settings *s)
     s->dns_ms = s->connect_ms = s->idle_ms = HTTP_UNSET;
     s->tries = s->waitretry_ms = HTTP_UNSET;
     s->redirects = HTTP_REDIRECTS;
+}
+
+/* A socket that is bound to an address reaches those of its family alone. */
+static int
+family_of(const struct settings *given)
+{
+    const char *own = given->bind_address;
+
+    if (given->inet4_only || given->inet6_only) {
+        return given->inet4_only ? AF_INET : AF_INET6;
+    }
+    if (own != NULL) {
+        return strchr(own, ':') != NULL ? AF_INET6 : AF_INET;
+    }
+    return AF_UNSPEC;
+}
+
+void
+http_settings_from(struct http_settings *s, const struct settings *given)
+{
+    bool connects = given->connect_timeout_ms != SETTINGS_UNSET;
+
+    http_settings_init(s);
+    s->headers = (const char *const *) given->header.v;
+    s->user_agent = given->user_agent;
+    s->referer = given->referer;
+    s->user = given->user;
+    s->password = given->password;
+    s->cookies = given->load_cookies;
+    s->ca = given->ca_certificate;
+    s->certificate = given->certificate;
+    s->private_key = given->private_key;
+    s->no_check_certificate = given->no_check_certificate;
+    s->no_proxy = given->no_proxy;
+    s->family = family_of(given);
+    s->dns_ms = s->idle_ms = given->timeout_ms;
+    s->connect_ms = connects ? given->connect_timeout_ms : given->timeout_ms;
+    s->tries = given->tries;
+    s->waitretry_ms = given->waitretry_ms;
+    s->redirects = given->max_redirect;
+    s->rate = given->limit_rate;
+    s->server_response = given->server_response;
+    s->spider = given->spider;
+}
+
+char *
+http_settings_netrc(void)
+{
+    const char *named = getenv("NETRC"), *home = getenv("HOME");
+    char *path = NULL;
+
+    if (named != NULL && *named != '\0') {
+        path = strdup(named);
+    } else if (home == NULL || asprintf(&path, "%s/.netrc", home) < 0) {
+        path = NULL;
+    }
+    if (path != NULL && access(path, R_OK) != 0) {
+        free(path);
+        path = NULL;
+    }
+    return path;
 }
 
 /* The value may be a secret: errors name the header alone. */

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct settings;
+
 enum {
     HTTP_REDIRECTS = 20, /* followed, as by wget */
     HTTP_TRIES = 20      /* of a file, as wget's */
@@ -37,11 +39,20 @@ struct http_settings {
     unsigned waitretry_ms; /* 1 s, 2 s and so on up to that; or HTTP_UNSET */
     unsigned redirects;    /* that are followed at most */
     uint64_t rate;         /* bytes a second of the download; 0: unlimited */
+    bool server_response;  /* headers of answers are told */
     bool spider;           /* only ask whether it is there, and how large */
 };
 
 /** http_settings_init(s): nothing given. */
 void http_settings_init(struct http_settings *s);
+
+/** http_settings_from(s, given): those of a download, which are borrowed; but
+ *  no netrc. */
+void http_settings_from(struct http_settings *s, const struct settings *given);
+
+/** http_settings_netrc(): the file of NETRC, or ~/.netrc, if it can be read;
+ *  to be freed. NULL: there is none. */
+char *http_settings_netrc(void);
 
 /**
  * http_settings_check(s, why, cap):

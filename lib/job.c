@@ -140,6 +140,22 @@ keep_line(struct job *job, const char *line, size_t len)
     text[job->said_len] = '\0';
 }
 
+/* As wget shows them. The whole header at once: others are on their way. */
+static void
+say_lines(const struct transfer *t, const char *node, char *text)
+{
+    char *rest = text;
+
+    transfer_say(t, SHOAL_HEADERS, "%s answers:", node);
+    while (*rest != '\0') {
+        char *end = strchr(rest, '\n');
+
+        *end = '\0';
+        transfer_say(t, SHOAL_HEADERS, "  %s", rest);
+        rest = end + 1;
+    }
+}
+
 static void
 on_line(void *ctx, const char *line, size_t len)
 {
@@ -150,8 +166,8 @@ on_line(void *ctx, const char *line, size_t len)
         keep_line(job, line, len);
         return;
     }
-    if (job->said != NULL) {
-        t->o.ops->answered(t->o.ctx, job->source->name, job->said);
+    if (job->said_len > 0) {
+        say_lines(t, job->source->name, job->said);
     }
     job->said_len = 0;
 }
@@ -167,7 +183,7 @@ set_user(struct transfer *t, const struct source *s,
     options->settings = &t->user;
     options->credentials = !down && url_same_origin(t->o.url, options->url);
     options->cookies = !down && url_cookie_port(t->o.url, options->url);
-    if (s != NULL && t->o.ops->answered != NULL) {
+    if (s != NULL && t->user.server_response) {
         options->line = on_line;
     }
 }

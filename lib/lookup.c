@@ -18,6 +18,7 @@ struct lookup {
     const char *why;
     char host[256];
     uint16_t port;
+    int family;
     struct node_addr addrs[RESOLVE_ADDRS_MAX];
     size_t n;
     void (*wake)(void *ctx); /* NULL: nobody waits */
@@ -36,6 +37,26 @@ release(struct lookup *l)
     }
 }
 
+/* Leaves out those of another family. */
+static void
+sift(struct lookup *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n && l->family != AF_UNSPEC; i++) {
+        if (l->addrs[i].sa.ss_family == l->family) {
+            l->addrs[n++] = l->addrs[i];
+        }
+    }
+    l->n = l->family != AF_UNSPEC ? n : l->n;
+    if (l->err == 0 && l->n == 0) {
+        l->err = SHOAL_ENET;
+        l->why = l->family == AF_INET    ? "no IPv4 address"
+                 : l->family == AF_INET6 ? "no IPv6 address"
+                                         : "no address";
+    }
+}
+
 /* Of the one who looks; lets go of it. */
 static void
 take_result(void *arg, int err, const char *why, const struct node_addr *addrs,
@@ -49,8 +70,9 @@ take_result(void *arg, int err, const char *why, const struct node_addr *addrs,
         l->addrs[i] = addrs[i];
         resolve_set_port(&l->addrs[i], l->port);
     }
-    l->err = err == 0 && n == 0 ? SHOAL_ENET : err;
+    l->err = err;
     l->why = why;
+    sift(l);
     l->done = true;
     if (l->wake != NULL) {
         l->wake(l->ctx);
@@ -102,6 +124,7 @@ lookup_start(const struct lookup_options *o)
     }
     pthread_mutex_init(&l->lock, NULL);
     l->refs = 1;
+    l->family = o->family;
     if (url_split(o->url, l->host, sizeof(l->host), &l->port) != 0) {
         lookup_free(l);
         return NULL;
@@ -109,6 +132,7 @@ lookup_start(const struct lookup_options *o)
     if (resolve_override(o->resolve, l->host, l->port, l->addrs, &l->n) == 0
         || resolve_literal(l->host, l->port, l->addrs, &l->n) == 0)
     {
+        sift(l);
         l->done = true;
         return l;
     }

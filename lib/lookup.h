@@ -30,6 +30,8 @@ struct lookup_hook {
 struct lookup_options {
     const char *url;                /* http or https */
     const struct resolve *resolve;  /* overrides; NULL: none */
+    int family;                     /* AF_INET, AF_INET6: no others; or
+                                       AF_UNSPEC */
     const struct lookup_hook *hook; /* NULL: getaddrinfo(3) in a thread */
 
     /** The result is there; any thread, must not block. Not called after

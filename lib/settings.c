@@ -27,7 +27,7 @@ set_default(struct settings *s, const struct shoal_setting *shown)
         *(bool *) at = false;
         break;
     case SETTING_NUMBER:
-        *(unsigned *) at = 0;
+        *(unsigned *) at = row->endless ? SETTINGS_UNSET : 0;
         break;
     case SETTING_RATE:
         *(uint64_t *) at = 0;

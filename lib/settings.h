@@ -56,7 +56,7 @@ struct settings {
     bool spider; /* ask only; nothing is written */
 
     /* Network */
-    unsigned tries;              /* 0: without end */
+    unsigned tries;              /* 0: without end; SETTINGS_UNSET */
     unsigned timeout_ms;         /* 0: never; SETTINGS_UNSET: our own */
     unsigned connect_timeout_ms; /* the same */
     unsigned waitretry_ms;       /* at most, between two tries */

@@ -73,8 +73,8 @@ static const struct shoal_setting rows[] = {
       .letters = "t",
       .argument = "NUMBER",
       .group = NET_GROUP,
-      .help = "try that often; 0 or inf: without end",
-      .fallback = "20",
+      .help = "try a file that often, also after HTTP 429 and 5xx; 0 or inf: "
+              "without end",
       READ(.kind = SETTING_NUMBER, .offset = AT(tries), .max = NUMBER_MAX,
            .endless = true,
            .expected = "a number from 0 to 1000000, or inf") },
@@ -95,8 +95,8 @@ static const struct shoal_setting rows[] = {
     { .name = "waitretry",
       .argument = "SECONDS",
       .group = NET_GROUP,
-      .help = "wait up to so long between two tries",
-      .fallback = "10",
+      .help = "wait 1 second before the second try, 2 before the third, at "
+              "most so long",
       READ(.kind = SETTING_TIME, .offset = AT(waitretry_ms),
            .unit_ms = SECOND_MS, .expected = A_TIME) },
     { .name = "limit-rate",
@@ -133,7 +133,9 @@ static const struct shoal_setting rows[] = {
       .help = "send this header line to the origin, too",
       .flags = SHOAL_SETTING_LIST | SHOAL_SETTING_SECRET,
       READ(.kind = SETTING_LIST, .offset = AT(header), .check = check_header,
-           .max = SETTINGS_LIST_MAX, .expected = "`Name: value`") },
+           .max = SETTINGS_LIST_MAX,
+           .expected = "`Name: value`, and no name that is needed to fetch "
+                       "in parts, such as Range") },
     { .name = "user-agent",
       .letters = "U",
       .argument = "TEXT",

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "header.h"
 #include "resolve.h"
 #include "settings_internal.h"
 #include "shoal.h"
@@ -352,12 +353,9 @@ check_address(const char *value)
 int
 check_header(const char *value)
 {
-    static const char token[] =
-        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    size_t len = strspn(value, token);
+    enum header_kind kind = header_kind(value);
 
-    return len > 0 && value[len] == ':' ? 0 : SHOAL_EINVAL;
+    return kind != HEADER_BAD && kind != HEADER_OURS ? 0 : SHOAL_EINVAL;
 }
 
 int

@@ -41,6 +41,14 @@ shoal_say(const struct shoal *d, enum shoal_level level, const char *format,
     d->on_message(d->message_ctx, level, text);
 }
 
+const struct checksum *
+shoal_checksum(const struct shoal *d)
+{
+    const struct checksum_setting *c = &d->settings->checksum;
+
+    return c->from == CHECKSUM_GIVEN ? &c->sum : NULL;
+}
+
 const struct shoal_setting *
 shoal_settings(size_t *n)
 {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "http_settings.h"
 #include "settings.h"
 #include "shoal.h"
 
@@ -42,6 +43,8 @@ struct shoal {
     /* The run: download.c. */
     char *clean;             /* URL, encoded */
     struct resolve *resolve; /* NULL: no override */
+    struct http_settings http;
+    char *netrc; /* NULL: there is none */
     struct explain *explain;
     struct file *file;
     struct callers *callers; /* peers that ask our server */
@@ -52,6 +55,7 @@ struct shoal {
     uint64_t save_ms;  /* when the control file is due */
     uint64_t tell_ms;  /* when progress is, while seeding */
     uint64_t uploaded; /* once nothing is served any more */
+    bool settled;      /* the file's name is */
     bool saved, there; /* as in struct shoal_report */
 
     /* report.c */
@@ -69,6 +73,9 @@ int shoal_fail(struct shoal *d, int err, const char *format, ...)
 /** shoal_say(d, level, format, ...): a line to the program. */
 void shoal_say(const struct shoal *d, enum shoal_level level,
                const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** shoal_checksum(d): what the user says that the file hashes to; or NULL. */
+const struct checksum *shoal_checksum(const struct shoal *d);
 
 /** download_step(d, timeout_ms): as shoal_step(). */
 int download_step(struct shoal *d, unsigned timeout_ms);

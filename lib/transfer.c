@@ -78,6 +78,7 @@ transfer_lookup(struct transfer *t, const char *url)
 {
     struct lookup_options o = { .url = url,
                                 .resolve = t->o.resolve,
+                                .family = t->user.family,
                                 .hook = t->o.lookup,
                                 .wake = wake,
                                 .ctx = t->http };

@@ -109,11 +109,6 @@ struct transfer_ops {
      *  over, whether they came or not (${on} is false). NULL allowed. */
     void (*fetching)(void *ctx, uint32_t first, uint32_t n, bool on);
 
-    /** A CDN node has answered; ${header} is its status line and fields, each
-     *  with a newline behind it and no other control character. NULL
-     *  allowed. */
-    void (*answered)(void *ctx, const char *node, const char *header);
-
     /** About ten times a second; NULL allowed. */
     void (*progress)(void *ctx);
 

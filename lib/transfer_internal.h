@@ -155,7 +155,7 @@ struct job {
     size_t len, cap;
     size_t body_max;
     unsigned tracker; /* JOB_TRACKER: which */
-    char *said;       /* its answer's header, for ops->answered; or NULL */
+    char *said;       /* its answer's header, for --server-response */
     size_t said_len;
 };
 

@@ -32,7 +32,7 @@ static const struct {
     { "tries", "0", UNSIGNED, AT(tries), 0, NULL },
     { "tries", "inf", UNSIGNED, AT(tries), 0, NULL },
     { "tries", "7", UNSIGNED, AT(tries), 7, NULL },
-    { "tries", NULL, UNSIGNED, AT(tries), 20, NULL },
+    { "tries", NULL, UNSIGNED, AT(tries), SETTINGS_UNSET, NULL },
     { "timeout", "0", UNSIGNED, AT(timeout_ms), 0, NULL },
     { "timeout", "0.5", UNSIGNED, AT(timeout_ms), 500, NULL },
     { "timeout", ".25", UNSIGNED, AT(timeout_ms), 250, NULL },
