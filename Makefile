@@ -1,4 +1,4 @@
-# Shoal. Targets: all (default), module, static, fuzz, deps, demo, test, asan, lint,
+# Shoal. Targets: all (default), module, static, fuzz, fuzz-lib, deps, demo, test, chaos, asan, lint,
 # bench-tracker, bench-superpeer, bench-client (QUICK=1, ONLY=part,..),
 # install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
 
@@ -52,7 +52,7 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit static fuzz fuzz-target deps demo test asan bench-tracker \
+.PHONY: all module unit static fuzz fuzz-target fuzz-lib deps demo test chaos asan bench-tracker \
     bench-superpeer bench-client lint install clean
 .DELETE_ON_ERROR:
 
@@ -180,6 +180,12 @@ demo: deps
 test: deps
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' prove -It/lib $(PROVE_FLAGS) -r t
+
+# Scenarios of random faults: make chaos SEEDS=1..300, SEEDS=4711.
+SEEDS ?= 1..300
+chaos: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl -It/lib t/chaos/chaos.pl $(SEEDS)
 
 asan: deps
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=1 \

@@ -21,7 +21,9 @@ package Shoal::BadNode;
 # etag, mtime, headers, rate (bytes/s), delay (seconds before the answer)
 # each       sub ($request) -> more of these options, for this request alone;
 #            $request->{before} counts those with its method before it
-# handler    sub ($request) -> undef or (status, headers, body)
+# handler    sub ($request) -> undef or (status, headers, body); the body may
+#            be a sub ($write) that writes what it likes, without a length
+#            unless the headers have one
 
 use v5.36;
 use parent -norequire, 'Shoal::Node';
@@ -185,6 +187,10 @@ sub _answer($self, $c, $q) {
     return _hang($c) if $self->{hang};
     if ($self->{handler}) {
         my ($status, $h, $body) = $self->{handler}->($q);
+        if (ref $body) {
+            _head($c, $q, $status, %$h);
+            return $body->(sub ($bytes) { _write($c, $q, $bytes) });
+        }
         if (defined $status) {
             _head($c, $q, $status, 'Content-Length' => length $body, %$h);
             _write($c, $q, $body) if $q->{method} ne 'HEAD';

@@ -45,6 +45,7 @@ sub start($self, %o) {
 }
 
 sub stop($self)           { return $self->{node}->stop }
+sub process($self)        { return $self->{node}->process }
 sub requests($self, %o)   { return $self->{node}->requests(%o) }
 sub bytes($self)          { return $self->{node}->bytes }
 
