@@ -170,6 +170,25 @@ $(FUZZ_SO): $(NGX_SRC) $(wildcard t/fuzz/*.[ch]) t/fuzz/config \
 	    bash ngx_tracker_module/build.sh
 	$(Q)cp $(@D)/nginx/$(@F) $@
 
+# The library's parsers under libFuzzer (t/fuzz/lib.sh).
+FUZZ_LIB_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZ_LIB_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(LIB_SRC) \
+                $(filter-out %/main.c,$(SUPER_SRC)) $(wildcard t/fuzz/lib/*.c))
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(ALL_CPPFLAGS) -std=gnu11 -pthread -O1 -g $(FUZZ_LIB_SAN) \
+	    -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/lib: $(FUZZ_LIB_OBJ)
+	$(say) LD $@
+	$(Q)clang -pthread $(FUZZ_LIB_SAN) -fsanitize=fuzzer -o $@ $^ \
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER))
+
+fuzz-lib: $(BUILD)/fuzz/lib
+	$(Q)bash t/fuzz/lib.sh run '$(BUILD)/fuzz/lib' $(FUZZ_SECONDS)
+
 deps:
 	$(Q).ci/deps
 
@@ -227,4 +246,5 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
 -include $(BENCH_OBJ:.o=.d) $(BENCH_ALONE:%.c=$(BUILD)/obj/%.d)
+-include $(FUZZ_LIB_OBJ:.o=.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)
