@@ -514,6 +514,7 @@ begin_forget(struct transfer *t)
     t->suspects = NULL;
     t->n_suspects = 0;
     t->standard = NULL;
+    t->solo = NULL;
     t->cdn_only = true;
     t->o.unshared = true;
     for (size_t i = 0; i < t->n_trackers; i++) {

@@ -1,7 +1,7 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
  * (the loop), job.c (requests), search.c (which CDN nodes there are), node.c
  * (asking them), standard.c (which version counts), begin.c (the store and the
- * nodes), fetch.c (blocks), fetch_tick.c (rates and stalls), trust.c (whom to believe), ask.c (trackers), published.c
+ * nodes), fetch.c (blocks), fetch_tick.c (rates and stalls), trust.c and solo.c (whom to believe), ask.c (trackers), published.c
  * (piece layers), swarm.c (super peers and peers), follow.c (what they have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
@@ -84,6 +84,7 @@ struct source {
     bool rangeless;         /* that GET goes without Range */
     bool asked_byte;        /* had a GET bytes=0-0 */
     bool followed, judged;  /* redirect was followed; taken or rejected */
+    bool had_solo;          /* all was asked of it alone */
     unsigned hops;
     bool was_secure;   /* it, or a redirect to it, came by https */
     bool passing;      /* what it failed with may be over soon */
@@ -252,6 +253,7 @@ struct transfer {
     size_t n_suspects;
     struct checksum sum; /* len 0: none */
     bool cdn_only;       /* nothing from others any more */
+    struct source *solo; /* the one CDN node that is read from; NULL: all */
     bool copied;         /* the store knows that others gave something */
 
     struct neighbours *neighbours; /* peers.c */
@@ -573,6 +575,15 @@ void trust_hashes(struct transfer *t, struct source *s);
 /** trust_finish(t): everything is held. 0: and right; SHOAL_ENOTFOUND: blocks
  *  were thrown away, or another version is tried: go on; else it failed. */
 int trust_finish(struct transfer *t);
+
+/* solo.c */
+
+/** solo_next(t): forget all, and ask the next CDN node alone for it. False:
+ *  there is none that had not its turn. */
+bool solo_next(struct transfer *t);
+
+/** solo_allows(t, s): is it this node's turn, or anybody's? */
+bool solo_allows(const struct transfer *t, const struct source *s);
 
 /* ask.c */
 

@@ -26,7 +26,7 @@ bool
 trust_allows(const struct transfer *t, const struct source *s)
 {
     if (trust_origin(s)) {
-        return true;
+        return solo_allows(t, s);
     }
     if (t->cdn_only) {
         return false;
@@ -362,12 +362,14 @@ has_foreign(const struct transfer *t)
     return false;
 }
 
-/* Back to what CDN nodes say in this run alone, else to another version. */
+/* Back to what CDN nodes say in this run alone, to one node at a time, to
+ * another version. */
 static int
 retreat(struct transfer *t)
 {
     if (!has_foreign(t)) {
-        return standard_others(t) ? SHOAL_ENOTFOUND : SHOAL_EVERIFY;
+        return solo_next(t) || standard_others(t) ? SHOAL_ENOTFOUND
+                                                  : SHOAL_EVERIFY;
     }
     t->cdn_only = true;
     forget_others(t, true);

@@ -9,7 +9,8 @@ package Shoal::BadNode;
 # total      number added to the size in Content-Range
 # shift      number added to start and end in Content-Range
 # truncate   closes after so many bytes of a body
-# stall      stands still after so many bytes of a body
+# stall      stands still after so many bytes of a body (times => N: the
+#            first N bodies only)
 # corrupt    1, or [FROM, TO]: these bytes of the file are wrong
 # encoding   a Content-Encoding for GET
 # status     e.g. 503 for every request (times => N: the first N only);
@@ -269,6 +270,8 @@ sub _body($self, $c, $q, $path, $from, $to, $chunked) {
     seek $f, $from, SEEK_SET;
     my $bad = ref $self->{corrupt} ? $self->{corrupt}
         : $self->{corrupt} ? [ 0, 1 << 62 ] : undef;
+    delete $self->{stall} if defined $self->{stall} && $self->{times}
+        && $q->{before} >= $self->{times};
     my $stop = $self->{truncate} // $self->{stall} // 1 << 62;
     my $start = time;
     while ($from <= $to && $q->{sent} < $stop) {

@@ -14,7 +14,7 @@ use Exporter qw(import);
 our @EXPORT_OK = qw(plan plan_text liars_removed);
 
 # What a node does. bad: options of Shoal::BadNode; content: which bytes it
-# holds (Shoal::Chaos::Stage). says 1: it claims the right version, -1: it
+# holds (Shoal::Chaos::Play). says 1: it claims the right version, -1: it
 # claims another, 0: neither. gives: from it alone the right file can be had.
 my %node = (
     'good'             => { says => 1, gives => 1 },
@@ -34,7 +34,7 @@ my %node = (
     'truncates'        => { says => 1, gives => 0,
         bad => { truncate => 150_000 } },
     'stands still'     => { says => 1, gives => 0,
-        bad => { stall => 200_000 } },
+        bad => { stall => 200_000, times => 3 } },
     'only 503'         => { says => 0, gives => 0,
         bad => { status => 503, retry_after => 1 } },
     'closes'           => { says => 0, gives => 0, bad => { drop => 1 } },

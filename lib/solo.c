@@ -1,0 +1,51 @@
+/* solo.c - the file does not have its checksum, and nobody but CDN nodes gave
+ * it: one of them holds other bytes under the same validators. Which one
+ * cannot be told from a whole file's checksum, so each is read alone. */
+#include "shoal.h"
+#include "transfer_internal.h"
+
+bool
+solo_allows(const struct transfer *t, const struct source *s)
+{
+    return t->solo == NULL || t->solo == s || t->solo->drop;
+}
+
+/* The one that all blocks of this run are from; NULL: there is none. */
+static struct source *
+giver(const struct transfer *t)
+{
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (t->from[i] == NO_SOURCE || t->from[i] != t->from[0]) {
+            return NULL;
+        }
+    }
+    return t->map.count > 0 ? t->sources[t->from[0]] : NULL;
+}
+
+bool
+solo_next(struct transfer *t)
+{
+    struct source *wrong = giver(t), *next = NULL;
+
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        fetch_forget(t, i);
+    }
+    if (wrong != NULL) {
+        wrong->banned = true;
+        node_failed(wrong, SHOAL_EVERIFY, "wrong bytes");
+    }
+    for (size_t i = 0; i < t->n_sources && next == NULL; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->usable && !s->drop
+            && s->scheduled >= 0 && !s->had_solo)
+        {
+            next = s;
+        }
+    }
+    t->solo = next;
+    if (next != NULL) {
+        next->had_solo = true;
+    }
+    return next != NULL;
+}
