@@ -37,8 +37,8 @@ solo_next(struct transfer *t)
     for (size_t i = 0; i < t->n_sources && next == NULL; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind == SOURCE_CDN && s->usable && !s->drop
-            && s->scheduled >= 0 && !s->had_solo)
+        if (s->kind == SOURCE_CDN && s->usable && !s->drop && s->scheduled >= 0
+            && !s->had_solo)
         {
             next = s;
         }

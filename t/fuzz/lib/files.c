@@ -52,8 +52,7 @@ fuzz_layer(const uint8_t *data, size_t len)
         uint8_t *hashes = NULL;
 
         if (layer_parse(data, len, sizes[i], &hashes, root) == 0
-            && sizes[i] > 0)
-        {
+            && sizes[i] > 0) {
             uint64_t block = blockmap_block_size(sizes[i]);
             uint32_t n = (uint32_t) ((sizes[i] + block - 1) / block);
 
@@ -89,8 +88,8 @@ fuzz_checksum(const uint8_t *data, size_t len)
     char *text = fuzz_text(data, len);
     struct checksum sum = { 0 };
 
-    if (checksum_parse(text, &sum) == 0 || checksum_parse_field(text, &sum) == 0)
-    {
+    if (checksum_parse(text, &sum) == 0
+        || checksum_parse_field(text, &sum) == 0) {
         fuzz_check(sum.len > 0 && sum.len <= CHECKSUM_MAX, "length");
         (void) checksum_finish(checksum_start(&sum), &sum);
     }
