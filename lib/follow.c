@@ -79,6 +79,9 @@ follow_lost(struct transfer *t, struct source *s)
     followed_clear(&s->its);
     s->have_ms = 0;
     swarm_refresh(t, s);
+    if (s->scheduled >= 0) {
+        schedule_peer(t->schedule, s->scheduled, 0);
+    }
 }
 
 static uint64_t
@@ -117,36 +120,76 @@ declined(struct source *s, unsigned status)
     source_state(s, "HTTP %u", status);
 }
 
+/* What events bring. */
+struct news {
+    struct transfer *t;
+    struct source *source;
+    uint64_t now;
+    bool gained, changed;
+};
+
+/* What cannot be checked yet may not be asked for: see swarm_refresh(). */
 static void
 on_event(void *ctx, enum havelog_kind kind, uint32_t block)
 {
-    (void) kind;
-    (void) block;
-    *(bool *) ctx = true;
+    struct news *n = ctx;
+    struct schedule *s = n->t->schedule;
+    int source = n->source->scheduled;
+
+    n->changed = true;
+    if (kind != HAVELOG_HAVE) {
+        schedule_claim(s, source, block, 1, kind == HAVELOG_FETCHING, n->now);
+    } else if (swarm_checks_all(n->t)) {
+        schedule_gain(s, source, block, 1, n->now);
+    } else {
+        schedule_claim(s, source, block, 1, false, n->now);
+        n->gained = true;
+    }
 }
 
-/* Returns whether something changed, or SHOAL_EPROTO. */
 static int
-take(struct source *s, const struct job *job)
+take_events(struct job *job, struct news *n)
 {
-    const struct answer *a = &job->answer;
-    bool changed = false;
-    struct followed_ops ops = { on_event, &changed };
-    int err;
+    struct source *s = job->source;
+    struct followed_ops ops = { on_event, n };
 
-    if (a->has_events) {
-        /* Of another log than the one that was asked for: no answer. */
-        err = strcmp(a->epoch, s->epoch) != 0
-                  ? SHOAL_EPROTO
-                  : followed_events(&s->its, job->buf, job->len, &ops);
-    } else {
-        uint32_t held = s->its.have.held;
-
-        err = followed_bitmap(&s->its, job->buf, job->len);
-        changed = s->its.have.held != held || s->its.fetching.held > 0
-                  || strcmp(s->epoch, a->epoch) != 0;
+    /* Of another log than the one that was asked for: no answer. */
+    if (strcmp(job->answer.epoch, s->epoch) != 0) {
+        return SHOAL_EPROTO;
     }
-    return err != 0 ? err : changed;
+    int err = followed_events(&s->its, job->buf, job->len, &ops);
+    if (err == 0 && n->gained) {
+        swarm_refresh(job->t, s);
+    }
+    return err;
+}
+
+/* It replaces all that was known. */
+static int
+take_bitmap(struct job *job, struct news *n)
+{
+    struct source *s = job->source;
+    struct transfer *t = job->t;
+    const char *epoch = job->answer.epoch;
+    uint32_t held = s->its.have.held;
+
+    int err = followed_bitmap(&s->its, job->buf, job->len);
+    if (err != 0) {
+        return err;
+    }
+    n->changed = s->its.have.held != held || strcmp(s->epoch, epoch) != 0;
+    swarm_refresh(t, s);
+    schedule_peer(t->schedule, s->scheduled, 0);
+    if (epoch[0] == '\0') {
+        return 0;
+    }
+    schedule_peer(t->schedule, s->scheduled, strtoull(epoch, NULL, 16));
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (blockmap_has(&s->its.fetching, i)) {
+            schedule_claim(t->schedule, s->scheduled, i, 1, true, n->now);
+        }
+    }
+    return 0;
 }
 
 static void
@@ -184,10 +227,12 @@ follow_done(struct job *job, int err)
         declined(s, job->answer.status);
         return;
     }
-    int changed = take(s, job);
-    if (changed < 0) {
+    struct news n = { .t = t, .source = s, .now = clock_ms() };
+    if ((job->answer.has_events ? take_events(job, &n) : take_bitmap(job, &n))
+        != 0)
+    {
         follow_lost(t, s);
-        s->have_ms = clock_ms() + FAILED_MS;
+        s->have_ms = n.now + FAILED_MS;
         return;
     }
     bool follows = job->answer.epoch[0] != '\0' && job->answer.cursor > 0;
@@ -195,9 +240,10 @@ follow_done(struct job *job, int err)
     s->cursor = job->answer.cursor;
     s->state[0] = '\0';
     s->refusals = 0;
-    wait_for_next(s, job, changed > 0);
-    s->complete = s->complete || blockmap_complete(&s->its.have);
-    if (changed > 0) {
+    wait_for_next(s, job, n.changed);
+    s->idle_ms = n.changed ? 0 : s->idle_ms;
+    if (!s->complete && blockmap_complete(&s->its.have)) {
+        s->complete = true;
         swarm_refresh(t, s);
     }
 }

@@ -57,17 +57,22 @@ swarm_start(struct transfer *t)
     take_supers(t);
 }
 
+bool
+swarm_checks_all(const struct transfer *t)
+{
+    return t->trusted != NULL || t->sum.len > 0;
+}
+
 /* What the source can give us and we can check, for the schedule. */
 void
 swarm_refresh(struct transfer *t, struct source *s)
 {
-    bool all = t->trusted != NULL || t->sum.len > 0;
     struct blockmap can = { 0 };
 
     if (s->drop || s->scheduled < 0) {
         return;
     }
-    if (all && !s->refused) {
+    if (swarm_checks_all(t) && !s->refused) {
         if (schedule_have(t->schedule, s->scheduled,
                           s->complete ? NULL : s->its.have.bits)
             != 0)

@@ -644,6 +644,9 @@ void swarm_refused(const struct job *job);
  *  own in the ticket alone. Returns whether it was refused before. */
 bool swarm_renew(struct source *s, const char *url);
 
+/** swarm_checks_all(t): whoever gives a block, it can be checked. */
+bool swarm_checks_all(const struct transfer *t);
+
 /** swarm_refresh(t, s): tell the schedule what it can give. */
 void swarm_refresh(struct transfer *t, struct source *s);
 
