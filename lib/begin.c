@@ -170,7 +170,9 @@ begin_choose_open(struct transfer *t)
     const struct resource *r = t->o.want;
 
     if (r == NULL) {
-        t->open_end = UINT64_MAX;
+        bool crowd = t->o.trackers != NULL && !t->o.unshared;
+
+        t->open_end = crowd ? BLOCKMAP_BLOCK_MIN : UINT64_MAX;
         return;
     }
     if (t->o.resuming || r->size == 0) {

@@ -92,7 +92,7 @@ node_open(struct transfer *t, struct source *s)
     struct http_options o = { .range = s->rangeless ? NULL : range,
                               .connect_ms = connect_ms(t, s) };
 
-    if (t->o.want != NULL) {
+    if (t->open_end != UINT64_MAX) {
         snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, t->open_from,
                  t->open_end - 1);
     }
@@ -259,10 +259,17 @@ is_right_part(const struct job *job)
     bool open = job->kind == JOB_OPEN;
     uint64_t first = open ? t->open_from : 0;
 
-    return a->has_range && a->first == first
-           && answer_size(a) != ORIGIN_UNKNOWN && a->last < a->range_total
-           && (t->o.want == NULL || !open || a->range_total != t->o.want->size
-               || a->last == t->open_end - 1);
+    if (!a->has_range || a->first != first || answer_size(a) == ORIGIN_UNKNOWN
+        || a->last >= a->range_total)
+    {
+        return false;
+    }
+    if (!open || t->open_end == UINT64_MAX
+        || (t->o.want != NULL && a->range_total != t->o.want->size))
+    {
+        return true; /* all of it, or of another version */
+    }
+    return a->last == t->open_end - 1 || a->last == a->range_total - 1;
 }
 
 /* Of a wanted file it tells another size, or is no good. */

@@ -66,6 +66,12 @@ schedule_patience(struct schedule *s, uint64_t ms)
     s->patience = ms;
 }
 
+void
+schedule_await(struct schedule *s, uint64_t until)
+{
+    s->await_until = until;
+}
+
 uint32_t
 schedule_missing(const struct schedule *s)
 {

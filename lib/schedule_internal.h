@@ -72,6 +72,7 @@ struct schedule {
     uint64_t client;
     uint32_t seniors;
     uint64_t patience; /* alone, milliseconds */
+    uint64_t await_until;
     uint64_t dice;     /* counts choices among equals */
     uint64_t now;      /* as of the last call that told it */
 

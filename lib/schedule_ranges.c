@@ -6,6 +6,7 @@
 
 enum {
     FIRST_CHUNK = 2 << 20, /* bytes; asked of a source of unknown rate */
+    AWAIT_MS = 100,        /* so while a crowd may turn up */
     CHUNK_MS = 1000,       /* a request is about that long (DESIGN 5) */
     CHUNK_MIN_MS = 25,     /* at the end: shorter ones cost more than the
                               uneven end that they avoid */
@@ -14,18 +15,34 @@ enum {
     LATENCIES = 3          /* a cut costs its victim that many */
 };
 
-/* How many blocks one request to the source spans. */
 static uint32_t
-chunk(const struct schedule *s, int source)
+whole_blocks(const struct schedule *s, double bytes)
 {
-    const struct source *src = &s->sources[source];
-    double bytes = src->rate > 0 ? src->rate * CHUNK_MS / 1000 : FIRST_CHUNK;
     double blocks = bytes / (double) s->map->block_size;
 
     if (blocks >= s->map->count) {
         return s->map->count;
     }
     return blocks > 1 ? (uint32_t) blocks : 1;
+}
+
+/* How many blocks one request to the source spans. */
+static uint32_t
+chunk(const struct schedule *s, int source)
+{
+    double rate = s->sources[source].rate;
+
+    return whole_blocks(s, rate > 0 ? rate * CHUNK_MS / 1000 : FIRST_CHUNK);
+}
+
+/* Likewise, of a CDN node. */
+static uint32_t
+cdn_chunk(const struct schedule *s, int source)
+{
+    if (s->now >= s->await_until) {
+        return s->map->count;
+    }
+    return whole_blocks(s, s->sources[source].rate * AWAIT_MS / 1000);
 }
 
 /* Where a source begins to look: golden-ratio steps, so that any number of
@@ -92,7 +109,7 @@ static int
 take_free(struct schedule *s, int source)
 {
     bool cdn = s->sources[source].kind == SOURCE_CDN;
-    uint32_t most = cdn ? s->map->count : chunk(s, source), next = 0;
+    uint32_t most = cdn ? cdn_chunk(s, source) : chunk(s, source), next = 0;
 
     if (!find_free(s, source, &next)) {
         return SHOAL_ENOTFOUND;
