@@ -1,4 +1,4 @@
-# Shoal. Targets: all (default), module, static, fuzz, fuzz-lib, deps, demo, test, chaos, asan, lint,
+# Shoal. Targets: all (default), lib, module, static, fuzz, fuzz-lib, deps, demo, test, chaos, asan, lint,
 # bench-tracker, bench-superpeer, bench-client (QUICK=1, ONLY=part,..),
 # install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
 
@@ -7,11 +7,13 @@ BUILD   ?= build
 PROVE_FLAGS ?= -j3
 PREFIX  ?= /usr/local
 DESTDIR ?=
+LIBDIR  ?= $(PREFIX)/lib
 NGINX_SRC ?= /usr/share/nginx/src
 NGINX_MODULES ?= $(PREFIX)/lib/nginx/modules
 MODULE  := ngx_http_tracker_module.so
 
 CC      ?= cc
+OBJCOPY ?= objcopy
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wvla
@@ -52,22 +54,54 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all module unit static fuzz fuzz-target fuzz-lib deps demo test chaos asan bench-tracker \
+.PHONY: all lib install-lib module unit static fuzz fuzz-target fuzz-lib deps demo test chaos asan bench-tracker \
     bench-superpeer bench-client lint install clean
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/shoal $(BUILD)/superpeer module
+all: $(BUILD)/shoal $(BUILD)/superpeer lib module
 
 $(BUILD)/obj/%.o: %.c
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The library's objects are in the shared library and in both archives; only
+# what shoal.h declares can be seen from outside of the shared one.
+$(LIB_OBJ): ALL_CFLAGS += -fPIC -fvisibility=hidden
+$(LIB_OBJ): $(BUILD)/obj/lib/pic
+
+# Those that an older Makefile compiled otherwise are compiled again.
+$(BUILD)/obj/lib/pic:
+	$(Q)mkdir -p $(@D) && touch $@
+
+# All of it: for the super peer and the unit tests.
 $(BUILD)/libshoal.a: $(LIB_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/shoal: $(CLIENT_OBJ) $(BUILD)/libshoal.a
+# What is installed: nothing but shoal_*, so it takes no names of a program's.
+LIB_ABI     := 0
+LIB_SONAME  := libshoal.so.$(LIB_ABI)
+LIB_VERSION := $(shell sed -n 's/^\#define SHOAL_VERSION "\(.*\)"/\1/p' lib/shoal.h)
+
+lib: $(BUILD)/public/libshoal.a $(BUILD)/public/$(LIB_SONAME)
+
+$(BUILD)/public/libshoal.a: $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LD) -r -o $(@D)/shoal.o $^ && \
+	    $(OBJCOPY) --localize-hidden $(@D)/shoal.o && \
+	    rm -f $@ && $(AR) rcs $@ $(@D)/shoal.o && rm $(@D)/shoal.o
+
+$(BUILD)/public/$(LIB_SONAME): $(LIB_OBJ)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SONAME) $(if $(SANFLAGS),,-Wl,-z,defs) \
+	    $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKGS_LIB))
+	$(Q)ln -sf $(LIB_SONAME) $(@D)/libshoal.so
+
+# Linked with what is installed: it uses shoal.h and nothing else.
+$(BUILD)/shoal: $(CLIENT_OBJ) $(BUILD)/public/libshoal.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKGS_LIB))
 
@@ -232,7 +266,19 @@ bench-client:
 lint:
 	$(Q).ci/lint
 
-install: all
+install-lib: lib
+	install -D -m 644 lib/shoal.h $(DESTDIR)$(PREFIX)/include/shoal.h
+	install -D -m 644 $(BUILD)/public/libshoal.a $(DESTDIR)$(LIBDIR)/libshoal.a
+	install -D -m 755 $(BUILD)/public/$(LIB_SONAME) \
+	    $(DESTDIR)$(LIBDIR)/$(LIB_SONAME)
+	ln -sf $(LIB_SONAME) $(DESTDIR)$(LIBDIR)/libshoal.so
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' \
+	    -e 's,@VERSION@,$(LIB_VERSION),' \
+	    -e "s,@LIBS@,$$(pkg-config --libs $(PKGS_LIB))," lib/shoal.pc.in \
+	    >$(DESTDIR)$(LIBDIR)/pkgconfig/shoal.pc
+
+install: all install-lib
 	install -D -m 755 $(BUILD)/shoal $(DESTDIR)$(PREFIX)/bin/shoal
 	install -D -m 755 $(BUILD)/superpeer $(DESTDIR)$(PREFIX)/sbin/superpeer
 	install -D -m 644 $(BUILD)/$(MODULE) \

@@ -1,0 +1,123 @@
+# What a program may do with libshoal: run, step, cancel, copy, several
+# downloads at once; what it is told.
+
+use v5.36;
+use Shoal::Embed qw(embed_install embed embed_run);
+use Shoal::Test;
+
+my $driver = embed(embed_install(), 't/library/driver.c');
+my $s = stage(nodes => 2, superpeers => 0, no_tracker => 1);
+my $size = 5_000_000;
+my $path = $s->cdn->file('file.bin', $size, 1);
+my $url = $s->cdn->url('file.bin');
+my @resolve = (resolve => $s->cdn->resolve);
+my $dir = tmpdir('out');
+my ($stopped, $again) = (-14, -18);
+
+sub value($r, $key) {
+    return $r->{stdout} =~ /^\Q$key\E (.*)/m ? $1 : undef;
+}
+
+# The same through shoal_run() and shoal_step().
+for my $how (qw(run step)) {
+    my $r = embed_run($driver, $how, $url, "$dir/$how", @resolve);
+    is($r->{status}, '0', $how) or diag($r->{stderr});
+    is(value($r, 'result'), 0, "$how: result");
+    same_file("$dir/$how", $path, "$how: content");
+    is(value($r, 'again'), 0, "$how: the same result again");
+    like($r->{stdout}, qr/^progress [1-9]\d* backwards 0 stages (?:\d+) held $size$/m,
+        "$how: progress");
+    my ($stages) = $r->{stdout} =~ /stages (\d+)/;
+    ok($stages & 1 << 2 && $stages & 1 << 4, "$how: stages");
+    like($r->{stdout}, qr{^report result 0 saved 1 there 0 size $size held $size file \Q$dir/$how\E$}m,
+        "$how: report");
+    my $used = 0;
+    $used += $_ for $r->{stdout} =~ /^source .* used (\d+)/mg;
+    is($used, $size, "$how: bytes by source");
+    like($r->{stdout}, qr/^trust 0 votes 0 root [0-9a-f]{64} version etag:"/m,
+        "$how: trust");
+    like($r->{stdout}, qr/^source cdn 127\.0\.0\.11 .* first \d+\.\d+ last/m,
+        "$how: times");
+    is($r->{stderr}, '', "$how: the library prints nothing");
+    next if $how eq 'run';
+    cmp_ok(value($r, 'steps'), '>', 2, 'in steps');
+    cmp_ok(value($r, 'longest'), '<', deadline(1), 'that are short');
+    is(value($r, 'set'), -2, 'what has begun is not changed');
+}
+
+# -c from the API; what is there already.
+my $r = embed_run($driver, 'run', $url, "$dir/run", continue => 'yes',
+    @resolve);
+like($r->{stdout}, qr/^report result 0 saved 1 there 1 /m, 'there already');
+like($r->{stdout}, qr/^message 1 .*is there already/m, 'a notice says so');
+
+$r = embed_run($driver, 'copy', $url, "$dir/copy");
+like($r->{stdout}, qr/^template -2 no URL$/m, 'a template cannot be run');
+like($r->{stdout}, qr/^error cdn\.example\.com: cannot resolve/m,
+    'a copy can: its own URL, the settings of the other');
+is($r->{status}, '0', 'and errors end nothing');
+
+# Two at once in one process, with standard output between them.
+my $other = $s->cdn->file('other.bin', 3_000_000, 2);
+my $local = sub ($name) {
+    my ($node) = $s->cdn->node(0);
+    return 'http://' . $node->addr . ':' . $s->cdn->port . "/$name";
+};
+$r = embed_run($driver, 'threads', $local->('file.bin'), "$dir/t1",
+    $local->('other.bin'), "$dir/t2", $local->('file.bin'), "$dir/t3");
+is($r->{stdout}, "result 0\n" x 3, 'three in three threads');
+same_file("$dir/t1", $path, 'the first');
+same_file("$dir/t2", $other, 'the second');
+same_file("$dir/t3", $path, 'the third');
+
+# Cancelled, in the middle of a slow one.
+$s->cdn->set(limit_rate => '400k');
+$r = embed_run($driver, 'cancel', $url, "$dir/cancel", @resolve);
+is(value($r, 'result'), $stopped, 'cancelled from another thread');
+is(value($r, 'error'), 'stopped', 'the words');
+cmp_ok(value($r, 'returned') - value($r, 'cancelled'), '<', deadline(1),
+    'at once');
+ok(!-e "$dir/cancel", 'no file under that name');
+ok(-s "$dir/cancel.part.ctl", 'what came is kept');
+like($r->{stdout}, qr/^report result $stopped saved 0 /m, 'report');
+
+$r = embed_run($driver, 'signal', $url, "$dir/signal", @resolve);
+is(value($r, 'result'), $stopped, 'cancelled from a signal handler');
+ok(-s "$dir/signal.part.ctl", 'what came is kept');
+
+$r = embed_run($driver, 'leave', $url, "$dir/leave", @resolve);
+like($r->{stdout}, qr/^result $again held [1-9]/m, 'freed in the middle');
+$s->cdn->set(limit_rate => 0);
+for my $name (qw(cancel leave)) {
+    $r = embed_run($driver, 'run', $url, "$dir/$name", continue => 'yes',
+        @resolve);
+    is(value($r, 'result'), 0, "$name: gone on with");
+    same_file("$dir/$name", $path, "$name: content");
+}
+
+# Settings and errors.
+$r = embed_run($driver, 'set', tries => 'x', 'no-such' => 1,
+    'output-document' => '', password => "hush\n", 'listen-port' => 9,
+    'no-upload' => 'yes');
+is($r->{stdout}, <<'EOT', 'what is wrong is named');
+set -2 tries: expected a number from 0 to 1000000, or inf, got 'x'
+set -5 no-such: there is no such setting
+set -2 output-document: expected a file name, got ''
+set -2 password: expected printable text
+set 0 
+set 0 
+check -2 listen-port and no-upload contradict
+EOT
+$r = embed_run($driver, 'run', 'ftp://example.com/x', "$dir/x");
+like($r->{stdout},
+    qr{^result -2\nerror ftp://example.com/x: not an http or https URL}m,
+    'a bad URL');
+$r = embed_run($driver, 'run', $url, "$dir/no/such/place", @resolve);
+like($r->{stdout}, qr{^result -3\nerror \Q$dir\E/no/such/place}m,
+    'a folder that is not there');
+$r = embed_run($driver, 'run', $url, "$dir/sum", @resolve,
+    checksum => 'sha256=' . '0' x 64);
+is(value($r, 'result'), -11, 'the wrong bytes');
+ok(!-e "$dir/sum", 'have no name');
+
+finish();
