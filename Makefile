@@ -1,4 +1,4 @@
-# Shoal. Targets: all (default), lib, module, static, fuzz, fuzz-lib, deps, demo, test, chaos, asan, lint,
+# Shoal. Targets: all (default), lib, docs (its settings), module, static, fuzz, fuzz-lib, deps, demo, test, chaos, asan, lint,
 # bench-tracker, bench-superpeer, bench-client (QUICK=1, ONLY=part,..),
 # install, clean. V=1 shows the commands; SAN=1 builds with sanitizers.
 
@@ -54,7 +54,7 @@ Q := @
 say = @printf '  %-6s %s\n'
 endif
 
-.PHONY: all lib install-lib module unit static fuzz fuzz-target fuzz-lib deps demo test chaos asan bench-tracker \
+.PHONY: all lib docs install-lib module unit static fuzz fuzz-target fuzz-lib deps demo test chaos asan bench-tracker \
     bench-superpeer bench-client lint install clean
 .DELETE_ON_ERROR:
 
@@ -265,6 +265,14 @@ bench-client:
 
 lint:
 	$(Q).ci/lint
+
+# The table of settings in docs/library.md, from the library's own.
+docs: lib
+	$(Q)$(CC) -Ilib -pthread -o $(BUILD)/driver t/library/driver.c \
+	    $(BUILD)/public/libshoal.a $$(pkg-config --libs $(PKGS_LIB))
+	$(Q)sed '/^### Files/,$$d' docs/library.md >$(BUILD)/library.md
+	$(Q)$(BUILD)/driver settings | tail -n +2 >>$(BUILD)/library.md
+	$(Q)mv $(BUILD)/library.md docs/library.md
 
 install-lib: lib
 	install -D -m 644 lib/shoal.h $(DESTDIR)$(PREFIX)/include/shoal.h

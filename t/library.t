@@ -53,7 +53,7 @@ my $doc = slurp(top() . '/docs/library.md');
 my $driver = embed($tree, 't/library/driver.c');
 my $table = embed_run($driver, 'settings')->{stdout};
 is(substr($doc, index $doc, "\n### Files\n"), $table,
-    'docs/library.md ends with what `driver settings` prints');
+    'docs/library.md has the settings (`make docs` writes them)');
 like($doc, qr/`\Q$_\E\(/, "docs/library.md has $_") for sort keys %declared;
 
 # The example.
