@@ -21,7 +21,11 @@ BEGIN {
 }
 
 use Shoal::Bench;
+use Shoal::Bench::Crowd;
+use Shoal::Bench::CrowdSuper;
+use Shoal::Bench::Failing;
 use Shoal::Bench::Loopback;
+use Shoal::Bench::Mirrors;
 use Shoal::Bench::Wget;
 use Shoal::Env qw(is_main);
 use Shoal::Process;
@@ -37,6 +41,7 @@ END {
 
 my $bench = Shoal::Bench->new('client');
 
-$bench->part("Shoal::Bench::$_") for qw(Wget Loopback);
+$bench->part("Shoal::Bench::$_") for qw(Wget Loopback Mirrors
+    Failing Crowd CrowdSuper);
 
 exit $bench->finish;

@@ -77,9 +77,8 @@ sub expand($list, $family) {
 }
 
 # Next to the file; (path, info-hash). Private: no other way to find peers.
-sub make_torrent($file, $url) {
+sub make_torrent($file, $url, $len = 16384) {
     my ($pieces, $data) = ('', slurp($file));
-    my $len = 16384;
     for (my $i = 0; $i < length $data; $i += $len) {
         $pieces .= sha1(substr $data, $i, $len);
     }
