@@ -207,7 +207,8 @@ $(FUZZ_SO): $(NGX_SRC) $(wildcard t/fuzz/*.[ch]) t/fuzz/config \
 # The library's parsers under libFuzzer (t/fuzz/lib.sh).
 FUZZ_LIB_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_LIB_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(LIB_SRC) \
-                $(filter-out %/main.c,$(SUPER_SRC)) $(wildcard t/fuzz/lib/*.c))
+                $(wildcard superpeer/config*.c superpeer/guard*.c) \
+                $(wildcard t/fuzz/lib/*.c))
 
 $(BUILD)/fuzz/obj/%.o: %.c
 	$(say) CC $<
