@@ -267,6 +267,9 @@ adopt_stream(struct transfer *t, struct source *s, bool longest)
 
     if (longest && t->map.held == 0 && fits) {
         fetch_adopt(t, s, job);
+        if (s->early_broke && patience_given(t)) {
+            fetch_failed(t, s, SHOAL_ENET, "closed early");
+        }
     } else {
         s->wasted += s->early_len;
         if (job != NULL) {

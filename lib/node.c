@@ -97,6 +97,7 @@ node_open(struct transfer *t, struct source *s)
                  t->open_end - 1);
     }
     s->opened = true;
+    s->retrying = false;
     start(t, s, JOB_OPEN, &o);
 }
 
@@ -119,6 +120,7 @@ node_ask_byte(struct transfer *t, struct source *s)
     struct http_options o = { .range = "0-0", .total_ms = BYTE_MS };
 
     s->asked_byte = true;
+    s->retrying = false;
     start(t, s, JOB_FIRST_BYTE, &o);
 }
 
@@ -126,7 +128,7 @@ node_ask_byte(struct transfer *t, struct source *s)
 static bool
 has_get(const struct source *s)
 {
-    return s->opened || s->asked_byte;
+    return s->opened || s->asked_byte || s->retrying;
 }
 
 /* It is to be left alone for a while: ask_again() goes on then. */
@@ -167,7 +169,7 @@ fail_status(struct source *s, unsigned status)
         break;
     default:
         node_failed(s, SHOAL_EHTTP, "HTTP %u", status);
-        s->passing = status == 429 || status >= 500;
+        s->passing = patience_status(status);
         break;
     }
 }
@@ -217,8 +219,7 @@ waits_alone(struct transfer *t, struct source *s, const struct answer *a)
 {
     uint64_t wait, asked = patience_retry_after(t, a);
 
-    if ((a->status != 429 && a->status < 500) || a->status == 501
-        || a->status == 505 || !is_only(t, s)
+    if (!patience_status(a->status) || !is_only(t, s)
         || (asked == 0 && !patience_given(t))
         || !patience_try(t, BUSY_TRIES + 1, &wait))
     {
@@ -226,6 +227,7 @@ waits_alone(struct transfer *t, struct source *s, const struct answer *a)
     }
     s->retry_ms = clock_ms() + (wait > asked ? wait : asked);
     s->opened = s->asked_byte = false;
+    s->retrying = true;
     source_state(s, "HTTP %u, asked again later", a->status);
     return true;
 }
@@ -459,6 +461,7 @@ try_again(struct transfer *t, struct source *s, int err)
     s->retry_ms = clock_ms() + wait;
     s->failures++;
     s->opened = false;
+    s->retrying = t->o.want == NULL;
     return true;
 }
 

@@ -106,18 +106,24 @@ revive(struct source *s)
     s->early_len = 0;
 }
 
+bool
+patience_status(unsigned status)
+{
+    return status == 429 || (status >= 500 && status != 501 && status != 505);
+}
+
 static bool
-may_be_over(const struct source *s)
+may_be_over(const struct transfer *t, const struct source *s)
 {
     return s->kind == SOURCE_CDN && s->node == NODE_FAILED && !s->banned
-           && (s->passing || s->error == SHOAL_ENET);
+           && (s->error == SHOAL_ENET || (s->passing && patience_given(t)));
 }
 
 static bool
 any_may_be_over(const struct transfer *t)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
-        if (may_be_over(t->sources[i])) {
+        if (may_be_over(t, t->sources[i])) {
             return true;
         }
     }
@@ -145,7 +151,7 @@ patience_round(struct transfer *t)
     }
     t->again_ms = 0;
     for (size_t i = 0; i < t->n_sources; i++) {
-        if (may_be_over(t->sources[i])) {
+        if (may_be_over(t, t->sources[i])) {
             revive(t->sources[i]);
         }
     }

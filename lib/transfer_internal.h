@@ -81,6 +81,7 @@ struct source {
     bool by_get;            /* the answer is a GET's: it decides */
     bool ranges, no_ranges; /* a 206, or a 200, was seen */
     bool opened;            /* had its first GET */
+    bool retrying;          /* that failed, and comes once more */
     bool rangeless;         /* that GET goes without Range */
     bool asked_byte;        /* had a GET bytes=0-0 */
     bool followed, judged;  /* redirect was followed; taken or rejected */
@@ -368,6 +369,9 @@ bool patience_try(struct transfer *t, unsigned most, uint64_t *wait_ms);
 
 /** patience_given(t): the user said how often. */
 bool patience_given(const struct transfer *t);
+
+/** patience_status(status): may an answer with it be another one soon? */
+bool patience_status(unsigned status);
 
 /** patience_retry_after(t, a): what the answer asks for, milliseconds, as far
  *  as it is heeded; 0: it does not ask. */
