@@ -26,6 +26,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 endif
 
 PKGS_LIB    := libcurl libmicrohttpd gnutls libcrypto jansson
+PKGS_CLIENT := jansson yaml-0.1
 PKGS_SUPER  := lmdb yaml-0.1 libcares libsystemd
 PKGS_TEST   := cmocka
 ALL_CPPFLAGS = -D_GNU_SOURCE -Ilib $(CPPFLAGS)
@@ -58,7 +59,7 @@ endif
     bench-superpeer bench-client lint install clean
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/shoal $(BUILD)/superpeer lib module
+all: $(BUILD)/shoal $(BUILD)/shoal.bash $(BUILD)/superpeer lib module
 
 $(BUILD)/obj/%.o: %.c
 	$(say) CC $<
@@ -103,7 +104,13 @@ $(BUILD)/public/$(LIB_SONAME): $(LIB_OBJ)
 # Linked with what is installed: it uses shoal.h and nothing else.
 $(BUILD)/shoal: $(CLIENT_OBJ) $(BUILD)/public/libshoal.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKGS_LIB))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_CLIENT))
+
+# Made by the client of its table of options.
+$(BUILD)/shoal.bash: $(BUILD)/shoal
+	$(say) GEN $@
+	$(Q)$< --completion=bash >$@
 
 $(BUILD)/superpeer: $(SUPER_OBJ) $(BUILD)/libshoal.a
 	$(say) LD $@
@@ -111,13 +118,17 @@ $(BUILD)/superpeer: $(SUPER_OBJ) $(BUILD)/libshoal.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@.tmp $^ \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER)) && rm -rf $@ && mv $@.tmp $@
 
-# What unit tests take of the super peer: all of it but main().
+# What unit tests take of super peer and client: all of it but main().
 $(BUILD)/libsuper.a: $(filter-out %/main.o,$(SUPER_OBJ))
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+$(BUILD)/libclient.a: $(filter-out %/main.o,$(CLIENT_OBJ))
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
-    $(BUILD)/libshoal.a
+    $(BUILD)/libclient.a $(BUILD)/libshoal.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
@@ -293,6 +304,8 @@ install: all install-lib
 	install -D -m 644 $(BUILD)/$(MODULE) \
 	    $(DESTDIR)$(NGINX_MODULES)/$(MODULE)
 	install -D -m 644 docs/shoal.1 $(DESTDIR)$(PREFIX)/share/man/man1/shoal.1
+	install -D -m 644 $(BUILD)/shoal.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal
 	install -D -m 644 docs/superpeer.8 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8/superpeer.8
 

@@ -1,85 +1,107 @@
 /* main.c - shoal: download files as with wget, from everybody at once. */
-#include <signal.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "download.h"
+#include "help.h"
 #include "options.h"
+#include "session.h"
 #include "shoal.h"
+#include "stop.h"
+#include "text.h"
 
-static struct download_stop stop;
+enum {
+    WHY_MAX = 1024,  /* bytes of what is wrong with an option */
+    BUFFER = 1 << 14 /* bytes of messages; each line goes out */
+};
 
-static void
-on_signal(int number)
-{
-    struct shoal *d = stop.running;
-
-    stop.signal = number;
-    if (d != NULL) {
-        shoal_cancel(d);
-    }
-}
-
-/* As wget: who waits for us sees that it was the signal. */
-static void
-die_of_signal(void)
-{
-    fflush(NULL);
-    signal(stop.signal, SIG_DFL);
-    raise(stop.signal);
-}
-
-static void
-catch_signals(void)
-{
-    struct sigaction sa;
-
-    memset(&sa, 0, sizeof(sa));
-    sigemptyset(&sa.sa_mask);
-    sa.sa_handler = on_signal;
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sa.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &sa, NULL);
-}
-
-/* As wget: of several failures the lowest code above 1 is told. */
 static int
-worse(int a, int b)
+make_layer(const struct options *o)
 {
-    if (a <= 1 || b <= 1) {
-        return a > b ? a : b;
+    char why[WHY_MAX] = "";
+    int err =
+        shoal_make_layer(options_text(o, "make-layer"),
+                         options_text(o, "output-document"), why, sizeof(why));
+
+    if (err != 0) {
+        fprintf(stderr, "shoal: %s\n", why);
     }
-    return a < b ? a : b;
+    return err == 0 ? 0 : err == SHOAL_ENOMEM ? STATUS_OTHER : STATUS_FILE;
+}
+
+/* From here on messages go to the file of -o or -a. */
+static int
+open_log(const struct options *o)
+{
+    const char *option = options_last(o, "output-file", "append-output");
+
+    if (option == NULL) {
+        return 0;
+    }
+    const char *path = options_text(o, option);
+    int flags = strcmp(option, "append-output") == 0 ? O_APPEND : O_TRUNC;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+    if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
+        fprintf(stderr, "shoal: --%s: %s: %s\n", option, path,
+                strerror(errno));
+        return STATUS_FILE;
+    }
+    close(fd);
+    return 0;
+}
+
+static int
+download(const struct options *o)
+{
+    struct session s;
+    int status = open_log(o);
+
+    if (status != 0) {
+        return status;
+    }
+    stop_catch();
+    session_run(&s, o);
+    if (s.cut) {
+        stop_die();
+    }
+    return s.status;
+}
+
+static int
+run(const struct options *o)
+{
+    if (options_flag(o, "help")) {
+        help_print(stdout, &o->table);
+    } else if (options_flag(o, "version")) {
+        printf("shoal %s\n", shoal_version());
+    } else if (options_text(o, "completion") != NULL) {
+        help_completion(stdout, &o->table);
+    } else if (options_text(o, "make-layer") != NULL) {
+        return make_layer(o);
+    } else {
+        return download(o);
+    }
+    return fflush(stdout) == 0 ? 0 : STATUS_FILE;
 }
 
 int
 main(int argc, char **argv)
 {
     struct options o;
-    char why[512];
-    int status = 0;
+    char why[WHY_MAX] = "", safe[TEXT_MAX];
+    int status;
 
-    if (options_parse(argc, argv, &o, why, sizeof(why)) != 0) {
-        fprintf(stderr, "shoal: %s\nTry 'shoal --help'.\n", why);
-        options_fini(&o);
-        return EXIT_USAGE;
-    }
-    if (o.help) {
-        options_usage(stdout);
-    } else if (o.version) {
-        printf("shoal %s\n", shoal_version());
-    } else if (o.make_layer != NULL) {
-        status = download_make_layer(&o);
+    text_locale();
+    setvbuf(stderr, NULL, _IOLBF, BUFFER);
+    if (options_read(argc, argv, &o, why, sizeof(why)) != 0) {
+        text_safe(why, safe, sizeof(safe));
+        fprintf(stderr, "shoal: %s\nTry 'shoal --help'.\n", safe);
+        status = STATUS_USAGE;
     } else {
-        catch_signals();
-        for (int i = 0; i < o.n_urls && stop.signal == 0; i++) {
-            status = worse(status, download_url(&o, o.urls[i], &stop));
-        }
+        status = run(&o);
     }
     options_fini(&o);
-    if (stop.signal != 0) {
-        die_of_signal();
-    }
     return status;
 }

@@ -1,264 +1,319 @@
 #include "options.h"
 
-#include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "option_args.h"
 #include "shoal.h"
 
-/* Options beside the library's settings; they look alike. */
-enum own {
-    OWN_QUIET,
-    OWN_MAKE_LAYER,
-    OWN_HELP,
-    OWN_VERSION,
-    OWNS
-};
-
-static const struct shoal_setting own[OWNS] = {
-    [OWN_QUIET] = { .name = "quiet",
-                    .letters = "q",
-                    .help = "print errors only" },
-    [OWN_MAKE_LAYER] = { .name = "make-layer",
-                         .argument = "FILE",
-                         .help = "write the piece layer of FILE to FILE.shoal "
-                                 "(or to -O)" },
-    [OWN_HELP] = { .name = "help", .letters = "h", .help = "print this help" },
-    [OWN_VERSION] = { .name = "version",
-                      .letters = "V",
-                      .help = "print the version" },
-};
-
-enum {
-    OPTIONS_MAX = 128,
-    FIRST = 256 /* getopt_long returns it for the first row of all */
-};
-
-/* The rows of both tables, numbered through. */
-static const struct shoal_setting *
-row_of(size_t i)
+static struct option_value *
+value_of(const struct options *o, const struct option_row *row)
 {
-    size_t n;
-    const struct shoal_setting *table = shoal_settings(&n);
-
-    if (i < n) {
-        return &table[i];
-    }
-    return i - n < OWNS ? &own[i - n] : NULL;
+    return &o->values[row - o->table.rows];
 }
 
-/* wget's -nc is two letters: getopt knows one. */
-static bool
-has_letter(const struct shoal_setting *r)
+const char *
+options_text(const struct options *o, const char *name)
 {
-    return r->letters != NULL && r->letters[1] == '\0';
+    const struct option_row *row = option_find(&o->table, name);
+
+    return row != NULL ? value_of(o, row)->text : NULL;
 }
 
-void
-options_usage(FILE *f)
+bool
+options_flag(const struct options *o, const char *name)
 {
-    const struct shoal_setting *r;
+    const char *text = options_text(o, name);
 
-    fprintf(f,
-            "Usage: shoal [OPTION]... URL...\n"
-            "Download files from all nodes of their CDN, from super peers and "
-            "from other\ndownloaders at once. Every byte is checked.\n\n");
-    for (size_t i = 0; (r = row_of(i)) != NULL; i++) {
-        char left[64];
-
-        snprintf(left, sizeof(left), "%s%s%s --%s%s%s",
-                 has_letter(r) ? "-" : "  ", has_letter(r) ? r->letters : "",
-                 has_letter(r) ? "," : " ", r->name,
-                 r->argument != NULL ? "=" : "",
-                 r->argument != NULL ? r->argument : "");
-        fprintf(f, "  %-42s %s\n", left, r->help);
-    }
-    fprintf(
-        f,
-        "\nExit status: wget's (0, 1 other, 2 command line, 3 file, 4 "
-        "network, 5 TLS, 6 login,\n7 protocol, 8 error from server), and 32 "
-        "when the bytes are not what they must be.\n");
+    return text != NULL && option_is_yes(text);
 }
 
+static unsigned
+serial(const struct options *o, const char *name)
+{
+    const struct option_row *row = option_find(&o->table, name);
+    const struct option_value *v = value_of(o, row);
+
+    return row->argument != NULL || (v->text != NULL && option_is_yes(v->text))
+               ? v->serial
+               : 0;
+}
+
+const char *
+options_last(const struct options *o, const char *a, const char *b)
+{
+    unsigned when_a = serial(o, a), when_b = serial(o, b);
+
+    return when_a == 0 && when_b == 0 ? NULL : when_a > when_b ? a : b;
+}
+
+/* The library's error begins with the name; here the place does. */
 static void
-make_tables(struct option *longs, char *shorts)
+take_error(const struct options *o, const struct option_row *row, char *why,
+           size_t cap)
 {
-    const struct shoal_setting *r;
+    const char *error = shoal_error(o->settings);
+    size_t len = strlen(row->name);
 
-    *shorts++ = ':'; /* we word the errors */
-    for (size_t i = 0; i < OPTIONS_MAX && (r = row_of(i)) != NULL; i++) {
-        longs[i] = (struct option){ r->name,
-                                    r->argument != NULL ? required_argument
-                                                        : no_argument,
-                                    NULL, FIRST + (int) i };
-        if (has_letter(r)) {
-            *shorts++ = r->letters[0];
-        }
-        if (has_letter(r) && r->argument != NULL) {
-            *shorts++ = ':';
-        }
+    if (strncmp(error, row->name, len) == 0
+        && strncmp(error + len, ": ", 2) == 0) {
+        error += len + 2;
     }
-    *shorts = '\0';
+    snprintf(why, cap, "%s", error);
 }
 
-static size_t
-index_of(int letter)
+/* The first value of a source that weighs more replaces the list. */
+static int
+set(struct options *o, const struct option_row *row, const char *value,
+    bool replaces)
 {
-    const struct shoal_setting *r;
-    size_t i = 0;
+    int err = 0;
 
-    if (letter >= FIRST) {
-        return (size_t) (letter - FIRST);
+    if (replaces && (row->flags & OPTION_LIST) != 0) {
+        err = shoal_set(o->settings, row->name, "");
     }
-    while ((r = row_of(i)) != NULL
-           && !(has_letter(r) && r->letters[0] == letter)) {
-        i++; /* getopt_long returns what the tables hold */
-    }
-    return i;
+    return err == 0 ? shoal_set(o->settings, row->name, value) : err;
 }
 
 static int
-apply_own(struct options *o, enum own which)
+check(const struct option_row *row, const char *value, char *why, size_t cap)
 {
-    switch (which) {
-    case OWN_QUIET:
-        o->quiet = true;
-        break;
-    case OWN_MAKE_LAYER:
-        o->make_layer = optarg;
-        break;
-    case OWN_HELP:
-        o->help = true;
-        break;
-    case OWN_VERSION:
-        o->version = true;
-        break;
-    case OWNS:
-        break;
+    if (*value != '\0' && (row->check == NULL || row->check(value) == 0)) {
+        return 0;
+    }
+    snprintf(why, cap, "expected %s, got '%.256s'", row->expected, value);
+    return SHOAL_EINVAL;
+}
+
+/* A flag that takes back what a source of less weight said. */
+static int
+take_back(struct options *o, const struct option_row *row,
+          enum option_source from)
+{
+    static const struct {
+        const char *flag, *other;
+    } pairs[] = {
+        { "no-upload", "listen-port" },   { "inet4-only", "inet6-only" },
+        { "inet6-only", "inet4-only" },   { "no-clobber", "timestamping" },
+        { "timestamping", "no-clobber" },
+    };
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        const struct option_row *other =
+            option_find(&o->table, pairs[i].other);
+
+        if (strcmp(pairs[i].flag, row->name) != 0 || other == NULL) {
+            continue;
+        }
+        struct option_value *v = value_of(o, other);
+        if (v->text == NULL || v->from >= from) {
+            continue;
+        }
+        free(v->text);
+        *v = (struct option_value){ NULL, FROM_NOBODY, 0 };
+        return shoal_set(o->settings, other->name,
+                         other->argument == NULL ? "no" : NULL);
     }
     return 0;
 }
 
-static int
-set(struct options *o, const char *name, const char *value, char *why,
-    size_t cap)
+int
+options_give(struct options *o, const struct option_row *row,
+             const char *value, enum option_source from, char *why, size_t cap)
 {
-    int err = shoal_set(o->settings, name, value);
-
-    if (err != 0) {
-        snprintf(why, cap, "--%s", shoal_error(o->settings));
-    }
-    return err;
-}
-
-static int
-apply(struct options *o, int letter, char *why, size_t cap)
-{
-    size_t i = index_of(letter), n;
-
-    shoal_settings(&n);
-    if (i >= n) {
-        return apply_own(o, (enum own)(i - n));
-    }
-    if (strcmp(row_of(i)->name, "output-document") == 0) {
-        o->output = optarg;
-    }
-    return set(o, row_of(i)->name, optarg, why, cap);
-}
-
-static int
-take_environment(struct options *o, char *why, size_t cap)
-{
-    const char *tracker = getenv("SHOAL_TRACKER");
-    const char *no_upload = getenv("SHOAL_NO_UPLOAD");
+    struct option_value *v = value_of(o, row);
     int err = 0;
 
-    if (tracker != NULL && *tracker != '\0') {
-        err = shoal_set(o->settings, "tracker", tracker);
+    if (value == NULL) {
+        value = "yes";
+    }
+    if (row->expected != NULL) {
+        err = check(row, value, why, cap);
+    } else {
+        err = set(o, row, value, v->from != from);
         if (err != 0) {
-            snprintf(why, cap, "SHOAL_TRACKER: not an http(s) URL: '%s'",
-                     tracker);
+            take_error(o, row, why, cap);
         }
     }
-    if (err == 0 && no_upload != NULL && *no_upload != '\0'
-        && strcmp(no_upload, "0") != 0)
-    {
-        err = set(o, "no-upload", NULL, why, cap);
+    if (err == 0 && option_is_yes(value)) {
+        err = take_back(o, row, from);
     }
-    return err;
+    char *text = err == 0 ? strdup(value) : NULL;
+    if (text == NULL) {
+        return err != 0 ? err : SHOAL_ENOMEM;
+    }
+    free(v->text);
+    *v = (struct option_value){ text, from, ++o->given };
+    return 0;
+}
+
+/* -q, -v, -nv: the last one counts. */
+static enum verbosity
+verbosity(const struct options *o)
+{
+    static const struct {
+        const char *name;
+        enum verbosity is;
+    } rows[] = { { "quiet", QUIET },
+                 { "no-verbose", TERSE },
+                 { "verbose", VERBOSE } };
+    enum verbosity found = NORMAL;
+    unsigned last = 0;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned when = serial(o, rows[i].name);
+
+        if (when > last) {
+            last = when;
+            found = rows[i].is;
+        }
+    }
+    return found;
+}
+
+static void
+choose_progress(struct options *o)
+{
+    const char *text = options_text(o, "progress");
+
+    if (text != NULL) {
+        progress_parse(text, &o->progress); /* checked when it was given */
+    } else if (options_flag(o, "show-progress")) {
+        o->progress.style = PROGRESS_FORCED_BAR;
+    }
+    if (o->verbosity < NORMAL && !options_flag(o, "show-progress")) {
+        o->progress.style = PROGRESS_NONE;
+    }
+}
+
+/* Whether several files may go there, one after the other: what is no file of
+ * its own. */
+static bool
+takes_several(const char *path)
+{
+    struct stat st;
+
+    return strcmp(path, "-") == 0
+           || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)
+               && !S_ISDIR(st.st_mode));
+}
+
+/* What belongs to one file. */
+static const char *
+wrong_with_several(const struct options *o)
+{
+    const char *output = options_text(o, "output-document");
+    const char *checksum = options_text(o, "checksum");
+    const char *layer = options_text(o, "layer");
+
+    if (output != NULL && !takes_several(output)) {
+        return "-O with several URLs";
+    }
+    if (checksum != NULL && *checksum != '@' && strcmp(checksum, "auto") != 0)
+    {
+        return "--checksum=ALG=HEX with several URLs";
+    }
+    if (layer != NULL && strcmp(layer, "auto") != 0) {
+        return "--layer=URL|FILE with several URLs";
+    }
+    return options_text(o, "mirror") != NULL ? "--mirror with several URLs"
+                                             : NULL;
 }
 
 static int
-check(const struct options *o, char *why, size_t cap)
+check_all(const struct options *o, char *why, size_t cap)
 {
-    if (o->help || o->version) {
-        return 0;
+    bool is_layer = options_text(o, "make-layer") != NULL;
+    bool has_list = options_text(o, "input-file") != NULL;
+    const char *output = options_text(o, "output-document");
+    const char *report = options_text(o, "report"), *wrong = NULL;
+
+    if (is_layer) {
+        wrong = o->n_urls > 0 || has_list ? "--make-layer takes no URL" : NULL;
+    } else if (o->n_urls == 0 && !has_list
+               && options_text(o, "input-metalink") == NULL)
+    {
+        wrong = "missing URL";
+    } else if (o->n_urls > 1 || has_list) {
+        wrong = wrong_with_several(o);
     }
-    if (o->make_layer != NULL && o->n_urls > 0) {
-        snprintf(why, cap, "--make-layer takes no URL");
-    } else if (o->make_layer == NULL && o->n_urls == 0) {
-        snprintf(why, cap, "missing URL");
-    } else if (o->output != NULL && o->n_urls > 1) {
-        snprintf(why, cap, "-O with several URLs");
-    } else if (shoal_check(o->settings) != 0) {
-        snprintf(why, cap, "%s", shoal_error(o->settings));
-    } else {
-        return 0;
+    if (wrong == NULL && report != NULL && strcmp(report, "json") == 0
+        && output != NULL && strcmp(output, "-") == 0)
+    {
+        wrong = "--report=json and -O - are both for standard output; "
+                "--report=FILE writes to a file";
     }
-    return SHOAL_EINVAL;
+    if (wrong == NULL && !is_layer && shoal_check(o->settings) != 0) {
+        wrong = shoal_error(o->settings);
+    }
+    if (wrong != NULL) {
+        snprintf(why, cap, "%s", wrong);
+    }
+    return wrong != NULL ? SHOAL_EINVAL : 0;
 }
 
-/* The environment's tracker counts where the command line names none. */
-static bool
-names_tracker(int argc, char **argv)
+static int
+read_all(const struct option_args *args, struct options *o, char *why,
+         size_t cap)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--tracker") == 0
-            || strncmp(argv[i], "--tracker=", 10) == 0)
-        {
-            return true;
-        }
+    int err = option_args_give(args, o, true, why, cap);
+
+    if (err != 0 || options_flag(o, "help") || options_flag(o, "version")
+        || options_text(o, "completion") != NULL)
+    {
+        return err;
     }
-    return false;
+    err = options_read_files(o, why, cap);
+    if (err == 0) {
+        err = options_read_environment(o, why, cap);
+    }
+    if (err == 0) {
+        err = option_args_give(args, o, false, why, cap);
+    }
+    if (err != 0) {
+        return err;
+    }
+    o->verbosity = verbosity(o);
+    choose_progress(o);
+    return check_all(o, why, cap);
 }
 
 int
-options_parse(int argc, char **argv, struct options *o, char *why, size_t cap)
+options_read(int argc, char **argv, struct options *o, char *why, size_t cap)
 {
-    struct option longs[OPTIONS_MAX + 1];
-    char shorts[2 * OPTIONS_MAX + 2];
-    int letter, err;
+    struct option_args args;
 
     memset(o, 0, sizeof(*o));
-    memset(longs, 0, sizeof(longs));
     o->settings = shoal_create(NULL);
-    if (o->settings == NULL) {
+    if (o->settings == NULL || option_table_init(&o->table) != 0) {
         snprintf(why, cap, "out of memory");
         return SHOAL_ENOMEM;
     }
-    err = take_environment(o, why, cap);
-    if (err == 0 && names_tracker(argc, argv)) {
-        err = set(o, "tracker", NULL, why, cap);
+    o->values = calloc(o->table.n, sizeof(o->values[0]));
+    if (o->values == NULL) {
+        snprintf(why, cap, "out of memory");
+        return SHOAL_ENOMEM;
     }
-    make_tables(longs, shorts);
-    opterr = 0;
-    while (err == 0
-           && (letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
-    {
-        if (letter == '?' || letter == ':') {
-            snprintf(why, cap, "%s: %s", argv[optind - 1],
-                     letter == ':' ? "needs an argument" : "unknown option");
-            return SHOAL_EINVAL;
-        }
-        err = apply(o, letter, why, cap);
+    int err = option_args_read(&args, &o->table, argc, argv, why, cap);
+    if (err == 0) {
+        o->urls = argv + args.first_url;
+        o->n_urls = argc - args.first_url;
+        err = read_all(&args, o, why, cap);
     }
-    o->urls = argv + optind;
-    o->n_urls = argc - optind;
-    return err != 0 ? err : check(o, why, cap);
+    option_args_free(&args);
+    return err;
 }
 
 void
 options_fini(struct options *o)
 {
+    for (size_t i = 0; o->values != NULL && i < o->table.n; i++) {
+        free(o->values[i].text);
+    }
+    free(o->values);
+    option_table_fini(&o->table);
     shoal_free(o->settings);
+    memset(o, 0, sizeof(*o));
 }

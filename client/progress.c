@@ -1,118 +1,234 @@
 #include "progress.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "progress_dots.h"
+#include "shoal.h"
+
 enum {
-    SHOW_MS = 200, /* between two pictures */
-    BAR_MAX = 60,
-    FIXED = 50 /* columns of everything but name and bar */
+    COLUMNS = 80,    /* where nothing tells */
+    COLUMNS_MIN = 5, /* `100%` and the cursor */
 };
 
-static uint64_t
-clock_ms(void)
-{
-    struct timespec ts;
+static const double SHOW_SECONDS = 0.1; /* between two pictures */
+static const double RATE_SECONDS = 3;   /* over which the rate is taken */
+static const double LEFT_SECONDS = 1;   /* for which the time left stays */
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+int
+progress_parse(const char *text, struct progress_choice *out)
+{
+    static const struct {
+        const char *name;
+        enum progress_style style;
+    } styles[] = {
+        { "bar", PROGRESS_BAR },
+        { "bar:noscroll", PROGRESS_BAR }, /* names never scroll */
+        { "bar:force", PROGRESS_FORCED_BAR },
+        { "bar:force:noscroll", PROGRESS_FORCED_BAR },
+        { "bar:noscroll:force", PROGRESS_FORCED_BAR },
+        { "dot", PROGRESS_DOT },
+        { "none", PROGRESS_NONE },
+    };
+
+    for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
+        if (strcmp(text, styles[i].name) == 0) {
+            *out = (struct progress_choice){ styles[i].style, NULL };
+            return 0;
+        }
+    }
+    const struct progress_dots *dots =
+        strncmp(text, "dot:", 4) == 0 ? progress_dots_find(text + 4) : NULL;
+    if (dots == NULL) {
+        return SHOAL_EINVAL;
+    }
+    *out = (struct progress_choice){ PROGRESS_DOT, dots };
+    return 0;
 }
 
 void
-progress_start(struct progress *p, bool quiet)
+progress_start(struct progress *p, const struct progress_choice *choice,
+               FILE *f)
 {
     memset(p, 0, sizeof(*p));
-    p->shown = !quiet && isatty(STDERR_FILENO);
-    p->last_ms = clock_ms();
+    p->f = f;
+    p->is_terminal = isatty(fileno(f)) == 1;
+    p->is_bar = choice->style == PROGRESS_FORCED_BAR
+                || (choice->style <= PROGRESS_BAR && p->is_terminal);
+    p->is_dot = !p->is_bar && choice->style != PROGRESS_NONE;
+    p->dots = choice->dots;
+    p->left_at = -1;
+    p->left = -1;
 }
 
-void
-progress_bytes(double n, char *out, int cap)
-{
-    static const char units[] = " KMGTPE";
-    size_t i = 0;
-
-    while (n >= 1024 && units[i + 1] != '\0') {
-        n /= 1024;
-        i++;
-    }
-    if (i == 0) {
-        snprintf(out, (size_t) cap, "%.0f", n);
-    } else {
-        snprintf(out, (size_t) cap, "%.2f%c", n, units[i]);
-    }
-}
-
-static int
-columns(void)
+/* Asked for each picture, so a window that changes its size needs no signal
+ * handler. */
+static unsigned
+columns_of(const struct progress *p)
 {
     struct winsize w;
+    unsigned long n = 0;
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
-        return w.ws_col;
+    if (p->is_terminal && ioctl(fileno(p->f), TIOCGWINSZ, &w) == 0) {
+        n = w.ws_col;
     }
-    return 80;
+    const char *told = getenv("COLUMNS");
+    if (n == 0 && told != NULL) {
+        n = strtoul(told, NULL, 10);
+    }
+    if (n == 0) {
+        n = COLUMNS;
+    }
+    return n < COLUMNS_MIN            ? COLUMNS_MIN
+           : n > PROGRESS_COLUMNS_MAX ? PROGRESS_COLUMNS_MAX
+                                      : (unsigned) n;
 }
 
 static void
-draw(const struct progress *p, const char *name, uint64_t held, uint64_t total)
+add_sample(struct progress *p, double seconds, uint64_t bytes)
 {
-    char size[16], rate[16], bar[BAR_MAX + 1], eta[24] = "";
-    int width = columns() - FIXED - 20;
+    unsigned i = p->next_sample;
 
-    progress_bytes((double) held, size, sizeof(size));
-    progress_bytes(p->rate, rate, sizeof(rate));
-    if (total == UINT64_MAX || total == 0) {
-        fprintf(stderr, "\r%-20.20s      [  <=>  ] %8s  %8sB/s \033[K", name,
-                size, rate);
-        return;
+    p->samples[i].seconds = seconds;
+    p->samples[i].bytes = bytes;
+    p->next_sample = (i + 1) % PROGRESS_SAMPLES;
+    if (p->n_samples < PROGRESS_SAMPLES) {
+        p->n_samples++;
     }
-    width = width > BAR_MAX ? BAR_MAX : width < 5 ? 5 : width;
-    int done = (int) ((double) held / (double) total * width);
-    memset(bar, ' ', (size_t) width);
-    memset(bar, '=', (size_t) done);
-    if (done > 0) {
-        bar[done - 1] = '>';
-    }
-    bar[width] = '\0';
-    if (p->rate > 0) {
-        double left = (double) (total - held) / p->rate;
+}
 
-        if (left < 360000) {
-            snprintf(eta, sizeof(eta), "eta %dm %02ds", (int) left / 60,
-                     (int) left % 60);
+/* Bytes a second over the last seconds; 0: none, or nobody knows. */
+double
+progress_rate(const struct progress *p, const struct shoal_progress *now)
+{
+    for (unsigned k = p->n_samples; k > 0; k--) {
+        unsigned i =
+            (p->next_sample + PROGRESS_SAMPLES - k) % PROGRESS_SAMPLES;
+        double span = now->seconds - p->samples[i].seconds;
+
+        if (span > RATE_SECONDS || p->samples[i].bytes > now->held) {
+            continue;
         }
+        return span > 0.001 ? (double) (now->held - p->samples[i].bytes) / span
+                            : 0;
     }
-    fprintf(stderr, "\r%-20.20s %3d%% [%s] %8s  %8sB/s  %s\033[K", name,
-            (int) ((double) held * 100 / (double) total), bar, size, rate,
-            eta);
+    return 0;
 }
 
-void
-progress_show(struct progress *p, const char *name, uint64_t held,
-              uint64_t total)
+static void
+note_left(struct progress *p, const struct shoal_progress *now)
 {
-    uint64_t now = clock_ms();
+    double rate = progress_rate(p, now);
 
-    if (!p->shown || now - p->last_ms < SHOW_MS) {
+    if (p->left_at >= 0 && now->seconds - p->left_at < LEFT_SECONDS) {
         return;
     }
-    double rate = held > p->last_held ? (double) (held - p->last_held) * 1000
-                                            / (double) (now - p->last_ms)
-                                      : 0;
-    p->rate = p->rate > 0 ? 0.7 * p->rate + 0.3 * rate : rate;
-    p->last_ms = now;
-    p->last_held = held;
-    draw(p, name, held, total);
+    p->left_at = now->seconds;
+    p->left = rate > 0 && now->size != SHOAL_UNKNOWN && now->held < now->size
+                  ? (double) (now->size - now->held) / rate
+                  : -1;
+}
+
+int
+progress_peers(const struct shoal_progress *now)
+{
+    double others =
+        (double) now->used[SHOAL_SUPER] + (double) now->used[SHOAL_PEER];
+    double all = others + (double) now->used[SHOAL_CDN];
+
+    return others > 0 ? (int) (others * 100 / all) : -1;
+}
+
+int
+progress_percent(const struct shoal_progress *now)
+{
+    if (now->size == SHOAL_UNKNOWN) {
+        return -1;
+    }
+    if (now->held >= now->size) {
+        return 100;
+    }
+    return (int) ((double) now->held * 100 / (double) now->size);
+}
+
+/* A job in the background leaves the terminal to who works there. */
+static bool
+in_background(const struct progress *p)
+{
+    pid_t group = p->is_terminal ? tcgetpgrp(fileno(p->f)) : -1;
+
+    return group >= 0 && group != getpgrp();
+}
+
+static void
+draw(struct progress *p, const struct shoal_progress *now, bool ended)
+{
+    char line[TEXT_MAX];
+
+    if (in_background(p)) {
+        return;
+    }
+    p->columns = columns_of(p) - 1; /* in the last one it would wrap */
+    progress_bar(p, now, p->columns, ended, line);
+    fprintf(p->f, "\r%s", line);
+    fflush(p->f);
+    p->pictures++;
+    p->begun = true;
 }
 
 void
-progress_end(struct progress *p)
+progress_show(struct progress *p, const struct shoal_progress *now)
 {
-    if (p->shown) {
-        fprintf(stderr, "\r\033[K");
+    if ((!p->is_bar && !p->is_dot) || now->stage == SHOAL_STARTING
+        || now->seconds < p->due)
+    {
+        return;
     }
+    if (p->n_samples == 0) {
+        add_sample(p, 0, now->resumed);
+    }
+    /* calls that come ten times a second, more or less, are all taken */
+    p->due += SHOW_SECONDS;
+    if (p->due < now->seconds + SHOW_SECONDS / 2) {
+        p->due = now->seconds + SHOW_SECONDS / 2;
+    }
+    add_sample(p, now->seconds, now->held);
+    note_left(p, now);
+    if (p->is_bar) {
+        draw(p, now, false);
+    } else {
+        progress_dots_show(p, now);
+        p->begun = true;
+    }
+}
+
+void
+progress_interrupt(struct progress *p)
+{
+    if (p->is_bar && p->columns > 0) {
+        fprintf(p->f, "\r%*s\r", (int) p->columns, "");
+        p->columns = 0;
+    } else if (p->in_row) {
+        fputc('\n', p->f);
+        p->in_row = false;
+    }
+}
+
+void
+progress_end(struct progress *p, const struct shoal_progress *now)
+{
+    if (!p->begun && (now->held == 0 || (!p->is_bar && !p->is_dot))) {
+        return;
+    }
+    if (p->is_bar) {
+        draw(p, now, true);
+        fputc('\n', p->f);
+        p->columns = 0;
+    } else {
+        progress_dots_end(p, now);
+    }
+    fflush(p->f);
+    p->begun = false;
 }

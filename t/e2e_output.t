@@ -92,7 +92,7 @@ spew("$dir/x.bin", 'precious');
 is($p->wait(30), 0, 'a name that was taken meanwhile');
 is(slurp("$dir/x.bin"), 'precious', 'it stays');
 same_file("$dir/x.bin.1", $one, 'ours is beside it');
-like($p->stderr, qr/^'x\.bin\.1' saved/m, 'and named');
+like($p->stderr, qr/^\S+ \S+ \(.*\) - 'x\.bin\.1' saved/m, 'and named');
 
 # -O of links, and of what is no file.
 $cdn->set(limit_rate => '');

@@ -26,8 +26,10 @@ my %proxies = map { $_ => $ENV{$_} } grep { /_proxy$/i } keys %ENV;
 
 # What is started sees no proxy, no setting of the user's, no home.
 delete @ENV{ grep { /_proxy$/i || /^SHOAL_/ || /^LC_/ } keys %ENV };
-delete @ENV{qw(LANG LANGUAGE ASAN_OPTIONS UBSAN_OPTIONS LD_PRELOAD)};
+delete @ENV{qw(LANG LANGUAGE ASAN_OPTIONS UBSAN_OPTIONS LD_PRELOAD
+    XDG_CONFIG_HOME COLUMNS)};
 $ENV{LC_ALL} = 'C';
+$ENV{SHOAL_SYSTEM_CONFIG} = '/nonexistent/shoal.yaml';
 $ENV{PATH}   = "$ENV{PATH}:/usr/sbin:/sbin";
 
 # In a forked child of the test nothing is cleaned up.
