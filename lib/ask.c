@@ -142,6 +142,7 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     if (err != 0) {
         back_off(tr, err == SHOAL_EINVAL ? "not an http(s) URL"
                                          : "cannot resolve its host");
+        explain_tracker(t, tr, "not asked: %s", tr->state);
         return;
     }
     count_bytes(t, tr, ask.got);
@@ -160,6 +161,8 @@ ask_tracker(struct transfer *t, unsigned index, const char *event,
     }
     tr->asked = true;
     tr->asked_ms = clock_ms();
+    explain_tracker(t, tr, "asked%s%s", event != NULL ? ": " : "",
+                    event != NULL ? event : "");
     tr->registered = t->o.port != 0;
 }
 
@@ -222,6 +225,13 @@ ask_take(struct transfer *t, enum source_kind kind, const char *url,
         if (s == NULL) {
             return;
         }
+        const char *name = strstr(url, "://");
+        name = name != NULL ? name + 3 : url;
+        snprintf(s->name, sizeof(s->name), "%.*s", (int) strcspn(name, "/?"),
+                 name);
+        explain(t, s, "named, as a %s%s",
+                kind == SOURCE_SUPER ? "super peer" : "peer",
+                complete ? " that has all" : "");
         s->scheduled = schedule_add(t->schedule, kind);
         bool ready =
             s->scheduled >= 0 && followed_init(&s->its, t->map.size) == 0;
@@ -230,10 +240,6 @@ ask_take(struct transfer *t, enum source_kind kind, const char *url,
             node_failed(s, SHOAL_EINVAL, "bad URL");
             return;
         }
-        const char *name = strstr(url, "://");
-        name = name != NULL ? name + 3 : url;
-        snprintf(s->name, sizeof(s->name), "%.*s", (int) strcspn(name, "/?"),
-                 name);
     } else if (s->drop || (!swarm_renew(s, url) && complete == s->complete)) {
         return;
     }
@@ -301,10 +307,15 @@ ask_done(struct job *job, int err, const char *why)
             tr->told[i] -= tr->under[i];
         }
         tracker_failed(tr, job, why);
+        explain_tracker(t, tr, "no answer: %s", tr->state);
     } else {
         tr->failures = 0;
         tr->state[0] = '\0';
         tr->ask_ms = clock_ms() + a->interval * 1000;
+        explain_tracker(t, tr,
+                        "answers after %.2f s: %zu super peers, %zu peers%s",
+                        (double) (clock_ms() - tr->asked_ms) / 1000,
+                        a->n_super, a->n_peers, a->has_root ? ", a root" : "");
         if (t->phase == PHASE_RUN) {
             take_answer(t, tr, a);
         }

@@ -208,6 +208,10 @@ judge_mirror(struct transfer *t, struct source *s, const struct resource *r)
     }
     s->foreign = !mirror_agrees(t, s);
     s->usable = true;
+    explain(t, s,
+            s->foreign ? "taken, where its blocks can be checked: its "
+                         "validators are not the standard's"
+                       : "taken");
 }
 
 void
@@ -246,6 +250,7 @@ begin_judge(struct transfer *t, struct source *s, const struct resource *r)
     }
     disown_unlike(t, s, r);
     s->usable = true;
+    explain(t, s, "taken");
 }
 
 void
@@ -386,6 +391,11 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     take_nodes(t, false);
     t->phase = PHASE_RUN;
     t->progress_ms = clock_ms();
+    explain(t, NULL,
+            "the standard: %" PRIu64 " bytes, %s; %" PRIu32 " of %" PRIu32
+            " blocks are held already",
+            size, version[0] != '\0' ? version : "no version", t->map.held,
+            t->map.count);
     swarm_start(t);
     adopt_streams(t);
     if (t->o.want != NULL) {
@@ -464,6 +474,9 @@ begin_plain(struct transfer *t, struct source *s)
     }
     t->phase = PHASE_PLAIN;
     t->standard = s;
+    explain(t, s,
+            "no size or no ranges: the file comes from here, as one "
+            "plain stream");
     t->plain_size = answer_size(&s->answer);
     if (t->plain_size == ORIGIN_UNKNOWN && t->o.size != 0) {
         t->plain_size = t->o.size;

@@ -101,6 +101,7 @@ fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
         return;
     }
     s->retry_ms = clock_ms() + wait;
+    explain(t, s, "asked again in %.2f s: %s", (double) wait / 1000, why);
 }
 
 /* Is it still of the version that the node was taken for? */
@@ -211,6 +212,7 @@ take_block(struct job *job, uint32_t block)
     s->last_ms = t->progress_ms - t->begin_ms;
     if (s->first_ms == 0) {
         s->first_ms = s->last_ms > 0 ? s->last_ms : 1;
+        explain(t, s, "gave its first block");
     }
     return 0;
 }

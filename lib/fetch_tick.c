@@ -108,5 +108,6 @@ fetch_tick(struct transfer *t)
             watch_slow(s, now);
         }
     }
+    explain_rates(t, now);
     end_stalled(t, now);
 }

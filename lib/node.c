@@ -33,6 +33,7 @@ node_failed(struct source *s, int err, const char *format, ...)
     va_start(args, format);
     vsnprintf(s->state, sizeof(s->state), format, args);
     va_end(args);
+    explain_failed(s);
     s->node = NODE_FAILED;
     s->error = err;
     source_drop(s);
@@ -202,6 +203,7 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
     }
     s->answer = *a;
     s->node = NODE_KNOWN;
+    explain_known(s, "HEAD");
     check_size(t, s);
 }
 
@@ -315,6 +317,7 @@ take_get(struct job *job)
     s->ranges = a->status == 206;
     s->no_ranges = a->status == 200 || (unsatisfied && a->range_total > 0);
     s->node = NODE_KNOWN;
+    explain_known(s, "GET");
     return check_size(t, s);
 }
 

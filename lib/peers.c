@@ -116,6 +116,7 @@ begin(struct transfer *t, const char *addr, uint64_t now)
     }
     if (s != NULL) {
         revive(t, s);
+        explain(t, s, "named again, and taken again");
     } else {
         ask_take(t, SOURCE_PEER, url, false);
         s = find(t, url);
@@ -207,6 +208,7 @@ renew(struct transfer *t, uint64_t now)
     }
     if (worst != NULL) {
         source_state(worst, "gave nothing");
+        explain(t, worst, "gave nothing: makes room for another peer");
         source_drop(worst);
         let_rest(t, worst, now, IDLE_MS);
     }

@@ -169,6 +169,7 @@ published_done(struct job *job, int err, const char *why)
         why = err == SHOAL_EVERIFY ? "piece layer of another size"
                                    : "not a piece layer file";
     }
+    explain(t, NULL, "piece layer: %s", err == 0 ? "is believed" : why);
     if (err == 0 && hashes != NULL) {
         trust_adopt(t, hashes, root, named(t));
     } else if (err == SHOAL_EVERIFY && named(t)) {

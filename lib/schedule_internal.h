@@ -73,8 +73,8 @@ struct schedule {
     uint32_t seniors;
     uint64_t patience; /* alone, milliseconds */
     uint64_t await_until;
-    uint64_t dice;     /* counts choices among equals */
-    uint64_t now;      /* as of the last call that told it */
+    uint64_t dice; /* counts choices among equals */
+    uint64_t now;  /* as of the last call that told it */
 
     uint8_t *claims;    /* a block's works */
     uint16_t *holders;  /* super peers and peers that have it */

@@ -69,6 +69,8 @@ add_node(struct transfer *t, const struct search *q,
         s->addr = *addr;
         s->pinned = true;
     }
+    explain(t, s, "found: %s %s", q->from != NULL ? "redirected to" : "behind",
+            q->host);
     if (guard != NULL && addr != NULL
         && guard->addr(guard->ctx, (const struct sockaddr *) &addr->sa) != 0)
     {
@@ -281,6 +283,7 @@ follow(struct transfer *t, struct source *s)
     free(url);
     if (s->node == NODE_REDIRECT) {
         source_state(s, "redirects");
+        explain(t, s, "redirects");
         source_drop(s);
     }
 }

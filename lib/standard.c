@@ -544,6 +544,7 @@ begin_with_mirrors(struct transfer *t)
         t->sources[i]->used = 0;
     }
     if (any) {
+        explain(t, NULL, "not the right version: another one is tried");
         begin_forget(t);
     }
     return any;

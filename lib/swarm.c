@@ -172,6 +172,7 @@ swarm_refused(const struct job *job)
     s->usable = false;
     s->renew_ms = clock_ms() + RENEW_MS;
     source_state(s, "HTTP 403");
+    explain(t, s, "refuses: HTTP 403");
     bool first = s->refusals++ == 0; /* else a new ticket does not help */
     if (first && !renew_alone(t, s)) {
         ask_soon(t);

@@ -27,6 +27,7 @@ transfer_fail(struct transfer *t, int err, const char *format, ...)
     va_start(args, format);
     vsnprintf(t->why, sizeof(t->why), format, args);
     va_end(args);
+    explain(t, NULL, "ends: %s", t->why);
 }
 
 static void
@@ -49,28 +50,6 @@ transfer_say(const struct transfer *t, enum shoal_level level,
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     t->o.ops->message(t->o.ctx, level, text);
-}
-
-void
-explain(const struct transfer *t, const struct source *s, const char *format,
-        ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    explain_add(t->o.explain, s != NULL ? s->name : "", format, args);
-    va_end(args);
-}
-
-void
-explain_tracker(const struct transfer *t, const struct tracker_state *tr,
-                const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    explain_add(t->o.explain, tr->shown, format, args);
-    va_end(args);
 }
 
 struct lookup *
@@ -101,6 +80,7 @@ source_add(struct transfer *t, enum source_kind kind, const char *url)
         free(s);
         return NULL;
     }
+    s->t = t;
     s->kind = kind;
     s->scheduled = -1;
     s->index = (int) t->n_sources;
@@ -291,6 +271,7 @@ finish(struct transfer *t)
 
     if (err == 0) {
         t->phase = PHASE_DONE;
+        explain(t, NULL, "whole, and checked");
     } else if (err == SHOAL_EVERIFY) {
         transfer_fail(t, err, "the file does not have the checksum");
     } else if (err != SHOAL_ENOTFOUND) {

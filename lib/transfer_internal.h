@@ -46,6 +46,7 @@ enum blame {
 };
 
 struct source {
+    struct transfer *t; /* whose it is */
     enum source_kind kind;
     int index;             /* in transfer->sources */
     int scheduled;         /* number in the schedule, or -1 */
@@ -70,6 +71,9 @@ struct source {
     uint64_t used, wasted; /* bytes */
     uint64_t first_ms;     /* first and last block, since the start; 0: none */
     uint64_t last_ms;
+    double told_rate; /* explain_rates() */
+    uint64_t told_ms;
+    bool told_known; /* explain_known() */
 
     /* CDN nodes */
     unsigned mirror; /* 0: of the URL itself, else of t->mirrors[mirror-1] */
@@ -304,6 +308,20 @@ void transfer_say(const struct transfer *t, enum shoal_level level,
  */
 void explain(const struct transfer *t, const struct source *s,
              const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** explain_tracker(t, tr, format, ...): the same of a tracker. */
+void explain_tracker(const struct transfer *t, const struct tracker_state *tr,
+                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** explain_known(s, request): its first answer to a HEAD or GET. */
+void explain_known(struct source *s, const char *request);
+
+/** explain_failed(s): it is to be dropped, for what s->state says. */
+void explain_failed(const struct source *s);
+
+/** explain_rates(t, now): what sources give, when that is news. */
+void explain_rates(struct transfer *t, uint64_t now);
 
 /** transfer_lookup(t, url): begin to look up its host; the loop wakes when it
  *  is there. NULL: no memory, or a bad URL. */
@@ -613,11 +631,6 @@ void ask_seed(struct transfer *t);
 
 /** ask_leave(t, timeout_ms): as transfer_leave(). */
 int ask_leave(struct transfer *t, unsigned timeout_ms);
-
-/** explain_tracker(t, tr, format, ...): as explain(). */
-void explain_tracker(const struct transfer *t, const struct tracker_state *tr,
-                     const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* published.c */
 void published_start(struct transfer *t);

@@ -41,6 +41,7 @@ trust_allows(const struct transfer *t, const struct source *s)
 static void
 strike(struct source *s, const char *why)
 {
+    explain(s->t, s, "%s", why);
     if (++s->strikes >= STRIKES_MAX) {
         s->banned = true;
         s->blame = BLAME_WRONG;
@@ -92,6 +93,7 @@ clear_suspect(struct transfer *t, uint32_t block)
 static void
 drop_layer(struct transfer *t)
 {
+    explain(t, NULL, "CDN nodes contradict the root: it is not believed");
     memcpy(t->dropped_root, t->trusted_root, DIGEST_LEN);
     t->has_dropped_root = true;
     t->has_tracker_root = false;
@@ -304,6 +306,9 @@ try_layer(struct transfer *t, const uint8_t *layer)
         memcpy(copy, layer, (size_t) t->map.count * DIGEST_LEN);
         trust_adopt(t, copy, root, false);
         t->by_tracker = t->trusted != NULL;
+        explain(t, NULL,
+                "a piece layer that fits the tracker's root is "
+                "believed");
     }
 }
 
@@ -319,6 +324,7 @@ trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
     memcpy(t->tracker_root, root, DIGEST_LEN);
     t->has_tracker_root = true;
     t->votes = votes;
+    explain(t, NULL, "a tracker tells a root; %u super peers say so", votes);
     if (t->map.count == 1) {
         try_layer(t, root); /* the one hash is the root */
     }
@@ -372,6 +378,9 @@ retreat(struct transfer *t)
                                                   : SHOAL_EVERIFY;
     }
     t->cdn_only = true;
+    explain(t, NULL,
+            "the bytes are not right: what others gave is fetched "
+            "again");
     forget_others(t, true);
     return SHOAL_ENOTFOUND;
 }

@@ -36,6 +36,13 @@ for my $how (qw(run step)) {
     is($used, $size, "$how: bytes by source");
     like($r->{stdout}, qr/^trust 0 votes 0 root [0-9a-f]{64} version etag:"/m,
         "$how: trust");
+    my @events = $r->{stdout} =~ /^event \d+\.\d+ (.*)$/mg;
+    for my $want (qr/^127\.0\.0\.11: found: behind cdn\.example\.com$/,
+        qr/^127\.0\.0\.11: answers a (?:GET|HEAD): HTTP 20\d, $size bytes/,
+        qr/^127\.0\.0\.11: taken$/, qr/^127\.0\.0\.11: gave its first/,
+        qr/^-: the standard: $size bytes, etag:/, qr/^-: whole, and checked$/) {
+        ok(scalar(grep { $_ =~ $want } @events), "$how: event $want");
+    }
     like($r->{stdout}, qr/^source cdn 127\.0\.0\.11 .* first \d+\.\d+ last/m,
         "$how: times");
     is($r->{stderr}, '', "$how: the library prints nothing");
@@ -112,6 +119,11 @@ $r = embed_run($driver, 'run', 'ftp://example.com/x', "$dir/x");
 like($r->{stdout},
     qr{^result -2\nerror ftp://example.com/x: not an http or https URL}m,
     'a bad URL');
+$r = embed_run($driver, 'run', $s->cdn->url('none'), "$dir/none", @resolve);
+like($r->{stdout}, qr{^result -5\nerror \S+/none: 127\.0\.0\.1\d: HTTP 404$}m,
+    'what is not there');
+like($r->{stdout}, qr/^event \S+ 127\.0\.0\.12: not used: HTTP 404$/m,
+    'of each source why it is not used');
 $r = embed_run($driver, 'run', $url, "$dir/no/such/place", @resolve);
 like($r->{stdout}, qr{^result -3\nerror \Q$dir\E/no/such/place}m,
     'a folder that is not there');
