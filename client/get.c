@@ -131,10 +131,7 @@ on_message(void *ctx, enum shoal_level level, const char *text)
     }
     progress_interrupt(&g->progress);
     text_safe(text, safe, sizeof(safe));
-    fprintf(stderr, "%s%s\n",
-            level == SHOAL_WARNING   ? "shoal: warning: "
-            : level == SHOAL_HEADERS ? "  "
-                                     : "",
+    fprintf(stderr, "%s%s\n", level == SHOAL_WARNING ? "shoal: warning: " : "",
             safe);
 }
 

@@ -2,6 +2,7 @@
 # --limit-rate, Retry-After.
 
 use v5.36;
+use JSON::PP;
 use Shoal::Test;
 
 my $size = 3 * 65536 + 5;
@@ -59,7 +60,8 @@ my $large = 8 * 65536;
 my $fast = cdn(nodes => 3);
 my $path = $fast->file('b.bin', $large, 2);
 my @limited = map { [ $_, shoal_start($fast->client_args,
-    "--limit-rate=$_->[0]", $fast->url('b.bin')) ] }
+    "--limit-rate=$_->[0]", '--report=' . tmpdir('tries') . "/$_->[0].json",
+    $fast->url('b.bin')) ] }
     [ '100k', 102400 ], [ '400k', 409600 ];
 
 for my $run (@running) {
@@ -75,7 +77,8 @@ for my $run (@limited) {
     my ($name, $rate) = @{ $run->[0] };
     my $r = shoal_end($run->[1], 60);
     download_ok($r, $path, "--limit-rate=$name");
-    my ($seconds) = $r->{stderr} =~ /in ([\d.]+) s /;
+    my $report = decode_json(slurp(tmpdir('tries') . "/$name.json"));
+    my $seconds = $report->{files}[0]{seconds};
     my $least = $large / $rate * 0.95;
     cmp_ok($seconds, '>=', $least, "--limit-rate=$name: not faster");
     cmp_ok($seconds, '<', deadline($least * 1.3 + 1), 'nor much slower');
