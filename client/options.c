@@ -158,7 +158,7 @@ verbosity(const struct options *o)
         enum verbosity is;
     } rows[] = { { "quiet", QUIET },
                  { "no-verbose", TERSE },
-                 { "verbose", VERBOSE } };
+                 { "verbose", NORMAL } };
     enum verbosity found = NORMAL;
     unsigned last = 0;
 

@@ -13,9 +13,8 @@ struct shoal;
 
 enum verbosity {
     QUIET,
-    TERSE,  /* -nv */
-    NORMAL, /* as wget's default */
-    VERBOSE
+    TERSE, /* -nv */
+    NORMAL /* -v: as wget's default */
 };
 
 /** Who gave a value; a later one counts more, and replaces a list. */

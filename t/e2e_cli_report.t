@@ -52,6 +52,7 @@ is_deeply([ sort keys %$_ ], keys_of('Trackers'), 'keys of a tracker')
     for $good->{trackers}->@*;
 is_deeply([ sort keys %$_ ], keys_of('Events'), 'keys of an event')
     for $good->{events}->@*;
+cmp_ok(scalar($good->{events}->@*), '>', 5, 'much happened');
 my ($out) = grep { $_->{state} ne 'ok' } $good->{sources}->@*;
 like($out->{state}, qr/503/, 'why a source was not used');
 is("$none->{status} $none->{saved}", '8 ' . JSON::PP::false, 'one that is missing');
@@ -81,5 +82,7 @@ like($r->{stderr}, qr/^  super peer \S+: ok$/m, 'the super peer');
 like($r->{stderr}, qr{^\ {4}gave\ [\d.]+[KM]?\ \([\d.]+%\ of\ the\ file\)\ from
     \ [\d.]+\ s\ to\ [\d.]+\ s,\ \S+B/s}mx, 'times and rates');
 like($r->{stderr}, qr/^  tracker \S+: ok$/m, 'the tracker');
+like($r->{stderr}, qr/^  CDN node 127\.0\.0\.11: ok\n +[\d.]+ s  found/m,
+    'what happened with a source when');
 
 finish();
