@@ -447,20 +447,22 @@ node_end_plain(struct transfer *t, struct source *s, int err, const char *why)
 static bool
 try_again(struct transfer *t, struct source *s, int err)
 {
-    uint64_t wait = (uint64_t) OPEN_RETRY_MS << s->failures;
+    uint64_t wait = 0;
     bool broke =
         err == SHOAL_ENET || (err == SHOAL_ECONNECT && t->o.want != NULL);
 
-    if (!s->opened && (s->rangeless || must_wait(s))) {
+    if (!s->opened && (s->rangeless || s->retrying || must_wait(s))) {
         return true; /* without a Range, or later */
     }
-    if (!broke || !is_only(t, s)
-        || (t->o.want != NULL ? s->failures >= WANT_TRIES
-                              : !patience_try(t, OPEN_TRIES + 1, &wait)))
-    {
+    if (!broke || !is_only(t, s)) {
         return false;
     }
-    t->retries += t->o.want != NULL;
+    if (t->o.want != NULL && s->failures < WANT_TRIES) {
+        wait = (uint64_t) OPEN_RETRY_MS << s->failures;
+        t->retries++;
+    } else if (t->o.want != NULL || !patience_try(t, OPEN_TRIES + 1, &wait)) {
+        return false;
+    }
     s->retry_ms = clock_ms() + wait;
     s->failures++;
     s->opened = false;
@@ -478,7 +480,8 @@ head_done(struct job *job, int err, const char *why)
     } else if (!has_get(s) && !must_wait(s)) {
         node_ask_byte(job->t, s);
     }
-    if (s->node == NODE_PROBING && s->probes == 1 && !must_wait(s)) {
+    if (s->node == NODE_PROBING && s->probes == 1 && !must_wait(s)
+        && !s->retrying) {
         node_failed(s, err != 0 ? err : SHOAL_EPROTO, "%s",
                     err != 0 ? why : "no size");
     }

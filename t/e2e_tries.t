@@ -30,6 +30,8 @@ my @cases = (
     [ '401, -t3', 9, [ status => 401 ], [ '-t3' ], 1, 6, 0 ],
     [ '501, -t3', 9, [ status => 501 ], [ '-t3' ], 2, 8, 0 ],
     [ '503 twice, -t3', 2, [ status => 503 ], [ '-t3' ], 3, 0, 0.7 ],
+    [ '503 twice, --waitretry=0', 2, [ status => 503 ],
+      [ '-t3', '--waitretry=0' ], 3, 0, 0 ],
     [ '503 twice, -t0', 2, [ status => 503 ], [ '-t0' ], 3, 0, 0.7 ],
     [ '503 once, Retry-After: 2', 1, [ status => 503, retry_after => 2 ], [],
       2, 0, 2 ],
