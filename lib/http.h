@@ -57,8 +57,9 @@ struct http_options {
 
     /* What the user wants of it; NULL: it is none of the CDN's. */
     const struct http_settings *settings;
-    bool credentials; /* those in settings may be sent */
-    bool cookies;     /* those that were loaded may be */
+    bool credentials;            /* those in settings may be sent */
+    bool cookies;                /* those that were loaded may be */
+    const char *user, *password; /* instead of those; NULL */
 
     size_t chunk;        /* bytes of body in one go at most; 0: many */
     bool counted;        /* its connections are, by the http_sockets;

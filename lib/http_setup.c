@@ -134,24 +134,42 @@ on_debug(CURL *e, curl_infotype type, char *data, size_t size, void *ctx)
 }
 
 static void
-set_login(struct http_request *r, const struct http_settings *s)
+set_login(struct http_request *r, const char *user, const char *password,
+          const char *netrc)
 {
     CURL *e = r->easy;
 
     r->digest = r->http->digest;
+    r->login = user != NULL || netrc != NULL;
     curl_easy_setopt(e, CURLOPT_HTTPAUTH,
                      (long) (r->digest ? CURLAUTH_DIGEST : CURLAUTH_BASIC));
-    if (s->user != NULL) {
-        curl_easy_setopt(e, CURLOPT_USERNAME, s->user);
+    if (user != NULL) {
+        curl_easy_setopt(e, CURLOPT_USERNAME, user);
     }
-    if (s->password != NULL || s->user == NULL || s->netrc == NULL) {
-        curl_easy_setopt(e, CURLOPT_PASSWORD, s->password);
-    }
-    if (s->netrc != NULL && s->password == NULL) {
+    if (password != NULL) {
+        curl_easy_setopt(e, CURLOPT_PASSWORD, password);
+    } else if (netrc != NULL) {
         curl_easy_setopt(e, CURLOPT_NETRC, (long) CURL_NETRC_OPTIONAL);
-        curl_easy_setopt(e, CURLOPT_NETRC_FILE, s->netrc);
+        curl_easy_setopt(e, CURLOPT_NETRC_FILE, netrc);
     }
-    r->login = s->user != NULL || s->netrc != NULL;
+}
+
+static void
+set_credentials(struct http_request *r, const struct http_options *o)
+{
+    const struct http_settings *s = o->settings;
+    CURL *e = r->easy;
+
+    if (o->user != NULL) {
+        r->secret = true;
+        set_login(r, o->user, o->password, NULL);
+    } else if (o->credentials) {
+        set_login(r, s->user, s->password, s->netrc);
+    }
+    if (!o->credentials) {
+        return;
+    }
+    r->secret = r->secret || http_settings_secret(s);
     if (s->certificate != NULL) {
         curl_easy_setopt(e, CURLOPT_SSLCERT, s->certificate);
         curl_easy_setopt(e, CURLOPT_SSLKEY, s->private_key);
@@ -179,10 +197,7 @@ set_user(struct http_request *r, const struct http_options *o)
                          (long) (s->family == AF_INET ? CURL_IPRESOLVE_V4
                                                       : CURL_IPRESOLVE_V6));
     }
-    if (o->credentials) {
-        r->secret = http_settings_secret(s);
-        set_login(r, s);
-    }
+    set_credentials(r, o);
     r->cookies = o->cookies && r->http->cookies != NULL;
     if (r->cookies) {
         curl_easy_setopt(e, CURLOPT_SHARE, r->http->cookies);

@@ -183,6 +183,9 @@ set_user(struct transfer *t, const struct source *s,
     options->settings = &t->user;
     options->credentials = !down && url_same_origin(t->o.url, options->url);
     options->cookies = !down && url_cookie_port(t->o.url, options->url);
+    if (s != NULL && s->mirror != 0 && !down) {
+        mirror_login(t, s->mirror, options);
+    }
     if (s != NULL && t->user.server_response) {
         options->line = on_line;
     }

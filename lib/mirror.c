@@ -14,7 +14,8 @@ enum {
 };
 
 struct mirror {
-    char *url;
+    char *url; /* without user information */
+    char *user, *password;
     bool started; /* its host was looked up */
 };
 
@@ -29,6 +30,14 @@ is_known(const struct transfer *t, const char *url)
         }
     }
     return strcmp(t->o.url, url) == 0;
+}
+
+static void
+mirror_fini(struct mirror *m)
+{
+    free(m->url);
+    free(m->user);
+    free(m->password);
 }
 
 int
@@ -47,12 +56,28 @@ mirror_add(struct transfer *t, const char *url)
     if (clean == NULL) {
         return SHOAL_EINVAL;
     }
-    if (is_known(t, clean)) {
-        free(clean);
-        return 0;
+    struct mirror m = { 0 };
+    int err = url_take_user(clean, &m.url, &m.user, &m.password);
+    free(clean);
+    if (err != 0 || is_known(t, m.url)) {
+        mirror_fini(&m);
+        return err;
     }
-    t->mirrors[t->n_mirrors++].url = clean;
+    t->no_share = t->no_share || m.user != NULL;
+    t->mirrors[t->n_mirrors++] = m;
     return 0;
+}
+
+void
+mirror_login(const struct transfer *t, unsigned mirror,
+             struct http_options *options)
+{
+    const struct mirror *m = &t->mirrors[mirror - 1];
+
+    if (m->user != NULL && url_same_origin(m->url, options->url)) {
+        options->user = m->user;
+        options->password = m->password;
+    }
 }
 
 /* Its nodes: those that may be of use, and the first one not asked yet. */
@@ -137,7 +162,7 @@ void
 mirror_free(struct transfer *t)
 {
     for (size_t i = 0; i < t->n_mirrors; i++) {
-        free(t->mirrors[i].url);
+        mirror_fini(&t->mirrors[i]);
     }
     free(t->mirrors);
 }

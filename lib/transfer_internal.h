@@ -439,6 +439,12 @@ void search_end(struct transfer *t);
  *  are too many. SHOAL_ENOMEM, SHOAL_EINVAL (URL). */
 int mirror_add(struct transfer *t, const char *url);
 
+/** mirror_login(t, mirror, options): a request for options->url is that
+ *  mirror's: with the name and password of its URL, if there were some and it
+ *  goes to the same scheme, host and port. */
+void mirror_login(const struct transfer *t, unsigned mirror,
+                  struct http_options *options);
+
 /** mirror_step(t): look up and ask as many as are to be read from. */
 void mirror_step(struct transfer *t);
 

@@ -102,6 +102,24 @@ for my $kind (@kinds) {
     is(heard($tracker) . heard($named), '', "$name: no tracker hears of it");
 }
 
+# A mirror is another server; its login stands in its own URL.
+for my $user ('', 'you:pw@') {
+    hush($_) for $tracker, $named, $target, $origin;
+    $r = shoal({ env => { HOME => $home } }, '--user=me', "--password=$secret",
+        "--header=X-Api-Key: $secret", '--no-upload',
+        '--tracker=http://' . at($tracker) . '/peers',
+        "--mirror=http://$user" . at($target) . '/a.bin',
+        'http://' . at($origin) . '/a.bin');
+    download_ok($r, $file, "a mirror ($user)");
+    like(heard($origin), $basic, 'the origin knows');
+    like(heard($target), qr/^(GET|HEAD)/m, 'the mirror is asked');
+    unlike(heard($target), qr/$secret|bWU6/, 'without what is for the origin');
+    like(heard($target), qr/^authorization: Basic eW91OnB3$/m, 'with its own')
+        if $user;
+    is(heard($tracker) . heard($named), '', 'and no tracker');
+    unlike($r->{stderr}, qr/you|pw/, 'nor reader');
+}
+
 # Cookies and logins of others than this server change nothing.
 $r = fetch('a.bin', '', {}, "--load-cookies=$home/other");
 download_ok($r, $file, 'cookies of others');
