@@ -264,6 +264,22 @@ take_http(struct shoal *d)
     return http_settings_check(&d->http, d->why, sizeof(d->why));
 }
 
+/* Whatever the origin answers, it knows who asks. */
+static bool
+is_secret(const struct shoal *d)
+{
+    return http_settings_secret(&d->http) || url_has_user(d->clean);
+}
+
+static void
+say_private(const struct shoal *d, bool tracked)
+{
+    if (tracked || d->settings->listen_port != 0) {
+        shoal_say(d, SHOAL_NOTICE,
+                  "not shared: the origin is told who its user is");
+    }
+}
+
 static int
 start(struct shoal *d)
 {
@@ -297,7 +313,9 @@ start(struct shoal *d)
         return err;
     }
     const char *const *trackers = trackers_for(d);
-    if (!d->settings->spider) {
+    if (is_secret(d)) {
+        say_private(d, trackers != NULL);
+    } else if (!d->settings->spider) {
         err = share(d, trackers != NULL);
     }
     if (err == 0) {

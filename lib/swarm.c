@@ -45,6 +45,10 @@ swarm_start(struct transfer *t)
             t->no_share = true;
         }
     }
+    if (t->no_share) {
+        explain(t, NULL,
+                "not shared: the origin forbids it, or knows its user");
+    }
     if (t->standard != NULL && t->sum.len == 0) {
         t->sum = t->standard->answer.digest;
     }

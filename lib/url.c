@@ -175,16 +175,31 @@ url_take_user(const char *url, char **bare, char **user, char **password)
     return 0;
 }
 
+/* The @ behind it; NULL: there is none. */
+static const char *
+find_user(const char *url, const char **host)
+{
+    const char *start = strstr(url, "://");
+
+    *host = start != NULL ? start + 3 : url;
+    return memrchr(*host, '@', strcspn(*host, "/?#"));
+}
+
+bool
+url_has_user(const char *url)
+{
+    const char *host;
+
+    return find_user(url, &host) != NULL;
+}
+
 void
 url_shown(const char *url, char *out, size_t cap)
 {
-    const char *host = strstr(url, "://");
-    size_t scheme = host != NULL ? (size_t) (host + 3 - url) : 0;
-
-    host = url + scheme;
-    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+    const char *host, *at = find_user(url, &host);
     const char *rest = at != NULL ? at + 1 : host;
-    snprintf(out, cap, "%.*s%.*s", (int) scheme, url,
+
+    snprintf(out, cap, "%.*s%.*s", (int) (host - url), url,
              (int) strcspn(rest, "?#"), rest);
 }
 

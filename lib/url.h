@@ -33,6 +33,9 @@ bool url_is_secure(const char *url);
  *  ports, go to ${b}'s? Both use their scheme's own port, or the same one. */
 bool url_cookie_port(const char *a, const char *b);
 
+/** url_has_user(url): is there a name or password in it? */
+bool url_has_user(const char *url);
+
 /**
  * url_take_user(url, bare, user, password):
  * The URL without `user:password@`, and both, decoded; NULL where there is

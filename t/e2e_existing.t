@@ -76,15 +76,15 @@ for my $case ([ [], 'a.bin' ], [ [ '-O', 'x' ], 'x' ],
     my $in = folder("spared-$name");
     mkdir "$in/sub";
     spew("$in/$name", 'mine');
-    $r = get($in, '--no-clobber', @$args);
+    $r = get($in, '-nc', @$args);
     is($r->{status}, 0, "-nc @$args: exit status as wget's");
     is(slurp("$in/$name"), 'mine', 'what is there stays');
     like($r->{stderr}, qr/^file '\Q$name\E' already there/m, 'says so');
     is(scalar $node->requests, 0, 'nobody is asked');
 }
 $dir = folder('spared-not');
-download_ok(get($dir, '--no-clobber'), $file, '-nc, nothing there');
-$r = get($dir, '--no-clobber', '-N');
+download_ok(get($dir, '-nc'), $file, '-nc, nothing there');
+$r = get($dir, '-nc', '-N');
 is($r->{status}, 2, '-nc -N contradict') or diag($r->{stderr});
 
 # --content-disposition
@@ -95,7 +95,7 @@ my @named = (
     [ 'with -O', [ '--content-disposition', '-O', 'x' ], {}, ['x'] ],
     [ 'taken', ['--content-disposition'], { 'b.bin' => [ 'mine', $old ] },
       [ 'b.bin', 'b.bin.1' ] ],
-    [ 'with -nc', [ '--content-disposition', '--no-clobber' ],
+    [ 'with -nc', [ '--content-disposition', '-nc' ],
       { 'b.bin' => [ 'mine', $old ] }, ['b.bin'] ],
     [ 'with -N', [ '--content-disposition', '-N' ],
       { 'b.bin' => [ $other, $old ] }, ['b.bin'] ],

@@ -81,12 +81,15 @@ unlike(heard($tracker), qr{x-plain|Me/2}, 'the tracker neither');
 
 for my $kind (@kinds) {
     my ($name, $like, $args, %o) = @$kind;
-    my @how = ($o{user} // '', $o{env} // {}, @$args, '-S');
+    my @how = ($o{user} // '', $o{env} // {}, @$args, '-S', '-v', '--explain',
+        '--report=json');
 
     $r = fetch('a.bin', @how);
     download_ok($r, $file, $name);
     like(heard($origin), $like, "$name: the origin knows");
     is(heard($tracker) . heard($named), '', "$name: no tracker hears of it");
+    like($r->{stdout} . $r->{stderr}, qr/not shared: the origin /,
+        "$name: as the user is told");
     unlike($r->{stderr} . $r->{stdout}, qr/$secret/, "$name: and no reader");
 
     $r = fetch('go/a.bin', @how);
