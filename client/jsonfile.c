@@ -164,6 +164,7 @@ static json_t *
 file_of(const struct shoal_report *r, int status)
 {
     static const char *const trust[] = {
+        [SHOAL_TRUST_NONE] = "none",
         [SHOAL_TRUST_CDN] = "cdn",
         [SHOAL_TRUST_COPY] = "super_peers",
         [SHOAL_TRUST_TRACKER] = "tracker",

@@ -147,6 +147,7 @@ void
 show_trust(FILE *f, const struct shoal_report *r)
 {
     static const char *const words[] = {
+        [SHOAL_TRUST_NONE] = "nothing, and parts of it came from peers",
         [SHOAL_TRUST_CDN] = "nothing but what the CDN nodes gave",
         [SHOAL_TRUST_COPY] = "super peers' own piece layers",
         [SHOAL_TRUST_TRACKER] = "the root that a tracker told",

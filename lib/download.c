@@ -363,6 +363,19 @@ finish_spider(struct shoal *d, int err)
     }
 }
 
+static void
+warn_unverified(const struct shoal *d)
+{
+    unsigned votes;
+
+    if (d->saved && transfer_trust(d->transfer, &votes) == SHOAL_TRUST_NONE) {
+        shoal_say(d, SHOAL_WARNING,
+                  "%s: parts of it came from peers, and nothing bears them "
+                  "out",
+                  file_path(d->file));
+    }
+}
+
 /* The transfer is over: the file gets its name, or what came is kept. */
 static void
 finish(struct shoal *d, int err)
@@ -383,6 +396,7 @@ finish(struct shoal *d, int err)
         tell_progress(d, SHOAL_FINISHING);
         err = file_finish(d->file, transfer_mtime(d->transfer));
         d->saved = err == 0;
+        warn_unverified(d);
     }
     if (err != 0 && !d->settings->spider) {
         file_abandon(d->file);

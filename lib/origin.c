@@ -493,3 +493,22 @@ origin_version(const struct answer *const *answers, size_t n, size_t standard,
         out[0] = '\0';
     }
 }
+
+void
+origin_version_by(const struct answer *standard, const char *wish,
+                  char out[RESOURCE_VERSION_MAX + 1])
+{
+    out[0] = '\0';
+    if (strcmp(wish, "etag") == 0) {
+        if (standard->etag[0] != '\0') {
+            snprintf(out, RESOURCE_VERSION_MAX + 1, "etag:%s", standard->etag);
+        }
+    } else if (strcmp(wish, "mtime") == 0) {
+        if (standard->mtime >= 0) {
+            snprintf(out, RESOURCE_VERSION_MAX + 1, "mtime:%" PRId64,
+                     standard->mtime);
+        }
+    } else if (strcmp(wish, "none") != 0) {
+        snprintf(out, RESOURCE_VERSION_MAX + 1, "text:%s", wish);
+    }
+}

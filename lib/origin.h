@@ -99,4 +99,12 @@ bool origin_majority(const struct answer *const *answers, size_t n,
 void origin_version(const struct answer *const *answers, size_t n,
                     size_t standard, char out[RESOURCE_VERSION_MAX + 1]);
 
+/**
+ * origin_version_by(standard, wish, out):
+ * The version's text as its user wants it: `etag` or `mtime` of the standard
+ * ("" when it has none), `none`, or any other text, which is kept as one.
+ */
+void origin_version_by(const struct answer *standard, const char *wish,
+                       char out[RESOURCE_VERSION_MAX + 1]);
+
 #endif

@@ -48,5 +48,6 @@ int check_host_pattern(const char *value);
 int check_layer(const char *value);
 int check_resolve(const char *value);
 int check_url(const char *value);
+int check_version(const char *value);
 
 #endif

@@ -220,7 +220,8 @@ static const struct shoal_setting rows[] = {
       .group = VERIFY_GROUP,
       .help = "what tells one version of the file from another",
       READ(.kind = SETTING_TEXT, .offset = AT(version_id),
-           .expected = "etag, mtime, none or a text") },
+           .check = check_version,
+           .expected = "etag, mtime, none or a text of at most 250 bytes") },
     FLAG("unverified-peers", NULL, VERIFY_GROUP, unverified_peers,
          "take blocks of others even where they cannot be checked"),
 

@@ -11,7 +11,8 @@
 #include "url.h"
 
 enum {
-    DIGITS_MAX = 15 /* what a double holds exactly */
+    DIGITS_MAX = 15,  /* what a double holds exactly */
+    VERSION_MAX = 250 /* bytes; RESOURCE_VERSION_MAX is with its kind */
 };
 
 static bool
@@ -389,4 +390,11 @@ check_url(const char *value)
 
     free(url);
     return url != NULL ? 0 : SHOAL_EINVAL;
+}
+
+/* With its kind, `text:`, it is part of the file's identity. */
+int
+check_version(const char *value)
+{
+    return strlen(value) <= VERSION_MAX ? 0 : SHOAL_EINVAL;
 }

@@ -278,7 +278,9 @@ struct shoal_event {
 
 /** What bore out the bytes, the best of all that did. */
 enum shoal_trust {
-    SHOAL_TRUST_CDN,      /* nothing but what the CDN nodes gave */
+    SHOAL_TRUST_NONE,     /* nothing: some came from peers, taken as it was
+                             ("unverified-peers") */
+    SHOAL_TRUST_CDN,      /* all came from CDN nodes that agree */
     SHOAL_TRUST_COPY,     /* super peers' own piece layers */
     SHOAL_TRUST_TRACKER,  /* the root that a tracker told, with votes */
     SHOAL_TRUST_LAYER,    /* the piece layer that the origin published */

@@ -244,6 +244,25 @@ look_at(const struct transfer *t, struct source *s, struct group *g)
     }
 }
 
+static void
+find_version(struct transfer *t, const struct tally *c, size_t standard,
+             char version[RESOURCE_VERSION_MAX + 1])
+{
+    const char *wish =
+        t->o.settings != NULL ? t->o.settings->version_id : NULL;
+
+    if (wish == NULL) {
+        origin_version(c->answers, c->n, standard, version);
+        return;
+    }
+    origin_version_by(c->answers[standard], wish, version);
+    if (version[0] == '\0' && strcmp(wish, "none") != 0) {
+        transfer_say(t, SHOAL_WARNING, "version-id: the origin tells no %s",
+                     strcmp(wish, "etag") == 0 ? "strong ETag"
+                                               : "Last-Modified");
+    }
+}
+
 /*
  * Does one of the standard's nodes serve ranges? If it is not known, one is
  * asked. If none does, the file comes as one plain stream.
@@ -261,7 +280,7 @@ settle(struct transfer *t, const struct tally *c, size_t standard)
         }
     }
     if (g.ranges) {
-        origin_version(c->answers, c->n, standard, version);
+        find_version(t, c, standard, version);
         t->standard = s;
         begin_blocks(t, t->o.url, answer_size(&s->answer), version);
     } else if (!g.waiting && g.closed != NULL) {

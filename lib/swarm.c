@@ -76,7 +76,7 @@ swarm_refresh(struct transfer *t, struct source *s)
     if (s->drop || s->scheduled < 0) {
         return;
     }
-    if (swarm_checks_all(t) && !s->refused) {
+    if ((swarm_checks_all(t) || trust_waived(t, s)) && !s->refused) {
         if (schedule_have(t->schedule, s->scheduled,
                           s->complete ? NULL : s->its.have.bits)
             != 0)

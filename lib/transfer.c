@@ -495,6 +495,8 @@ transfer_retries(const struct transfer *t)
 enum shoal_trust
 transfer_trust(const struct transfer *t, unsigned *votes)
 {
+    enum shoal_trust trust = SHOAL_TRUST_CDN;
+
     *votes = 0;
     if (t->o.checksum != NULL || (t->trusted != NULL && t->trusted_given)) {
         return SHOAL_TRUST_USER;
@@ -510,11 +512,17 @@ transfer_trust(const struct transfer *t, unsigned *votes)
         return SHOAL_TRUST_LAYER;
     }
     for (size_t i = 0; i < t->n_sources; i++) {
-        if (t->sources[i]->kind != SOURCE_CDN && t->sources[i]->used > 0) {
-            return SHOAL_TRUST_COPY;
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN || s->used == 0) {
+            continue;
+        }
+        trust = SHOAL_TRUST_COPY;
+        if (s->kind == SOURCE_PEER || s->hashes == NULL) {
+            return SHOAL_TRUST_NONE;
         }
     }
-    return SHOAL_TRUST_CDN;
+    return trust;
 }
 
 const char *

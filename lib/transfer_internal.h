@@ -17,6 +17,7 @@
 #include "resolve.h"
 #include "resource.h"
 #include "schedule.h"
+#include "settings.h"
 #include "store.h"
 #include "throttle.h"
 #include "transfer.h"
@@ -575,6 +576,14 @@ static inline bool
 trust_origin(const struct source *s)
 {
     return s->kind == SOURCE_CDN && !s->foreign;
+}
+
+/** trust_waived(t, s): the user takes what it gives as it is. */
+static inline bool
+trust_waived(const struct transfer *t, const struct source *s)
+{
+    return s->kind != SOURCE_CDN && t->o.settings != NULL
+           && t->o.settings->unverified_peers && !t->cdn_only;
 }
 
 /** trust_allows(t, s): can what the source gives be checked? */

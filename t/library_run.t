@@ -34,7 +34,7 @@ for my $how (qw(run step)) {
     my $used = 0;
     $used += $_ for $r->{stdout} =~ /^source .* used (\d+)/mg;
     is($used, $size, "$how: bytes by source");
-    like($r->{stdout}, qr/^trust 0 votes 0 root [0-9a-f]{64} version etag:"/m,
+    like($r->{stdout}, qr/^trust 1 votes 0 root [0-9a-f]{64} version etag:"/m,
         "$how: trust");
     my @events = $r->{stdout} =~ /^event \d+\.\d+ (.*)$/mg;
     for my $want (qr/^127\.0\.0\.11: found: behind cdn\.example\.com$/,
@@ -50,6 +50,15 @@ for my $how (qw(run step)) {
     cmp_ok(value($r, 'steps'), '>', 2, 'in steps');
     cmp_ok(value($r, 'longest'), '<', deadline(1), 'that are short');
     is(value($r, 'set'), -2, 'what has begun is not changed');
+}
+
+my %wish = (none => '', mtime => 'mtime:\d+', '1.0' => 'text:1\.0');
+for my $wish (sort keys %wish) {
+    my $r = embed_run($driver, 'run', $url, "$dir/v$wish", @resolve,
+        'version-id' => $wish);
+    like($r->{stdout}, qr/^trust 1 .* version $wish{$wish}$/m,
+        "version-id $wish");
+    same_file("$dir/v$wish", $path, 'content');
 }
 
 # -c from the API; what is there already.

@@ -220,6 +220,32 @@ versions(void **state)
     assert_string_equal(version, "");
 }
 
+/* --version-id */
+static void
+wished(void **state)
+{
+    static const struct {
+        const char *wish, *full, *bare;
+    } cases[] = {
+        { "etag", "etag:\"a\"", "" },
+        { "mtime", "mtime:1700000000", "" },
+        { "none", "", "" },
+        { "1.0.0", "text:1.0.0", "text:1.0.0" },
+    };
+    struct answer full = make("HTTP/1.1 200 OK\nContent-Length: 5\n"
+                              "ETag: \"a\"\n" OLD);
+    struct answer bare = make("HTTP/1.1 200 OK\nContent-Length: 5\n");
+    char version[RESOURCE_VERSION_MAX + 1];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        origin_version_by(&full, cases[i].wish, version);
+        assert_string_equal(version, cases[i].full);
+        origin_version_by(&bare, cases[i].wish, version);
+        assert_string_equal(version, cases[i].bare);
+    }
+}
+
 /* Of one node, whatever the version is made of: nothing told differs. */
 static void
 unchanged(void **state)
@@ -271,6 +297,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(redirects),
     cmocka_unit_test(standards),
     cmocka_unit_test(versions),
+    cmocka_unit_test(wished),
     cmocka_unit_test(unchanged),
 };
 
