@@ -22,6 +22,7 @@ struct get {
     struct progress progress;
     bool announced; /* size and name are said */
     bool concluded; /* and what became of it */
+    bool seeding;   /* it is served to others since */
 };
 
 static int
@@ -90,6 +91,9 @@ conclude(struct get *g)
     if (r == NULL || r->there) {
         return; /* then the library has said so */
     }
+    if (options_flag(g->o, "spider")) {
+        return;
+    }
     if (g->o->verbosity >= NORMAL && r->n_sources > 0) {
         fputc('\n', stderr);
         show_table(stderr, r);
@@ -117,6 +121,7 @@ on_progress(void *ctx, const struct shoal_progress *now)
     progress_end(&g->progress, now);
     if (now->stage == SHOAL_SEEDING) {
         conclude(g);
+        g->seeding = true;
     }
 }
 
@@ -126,7 +131,9 @@ on_message(void *ctx, enum shoal_level level, const char *text)
     struct get *g = ctx;
     char safe[TEXT_MAX];
 
-    if (g->o->verbosity < (level == SHOAL_WARNING ? TERSE : NORMAL)) {
+    bool answers = options_flag(g->o, "spider"); /* it is what is asked for */
+    if (g->o->verbosity < (level == SHOAL_WARNING || answers ? TERSE : NORMAL))
+    {
         return;
     }
     progress_interrupt(&g->progress);
@@ -177,6 +184,9 @@ finish(struct get *g, int err, const char *place)
         return;
     }
     count(g->s, r);
+    if (g->seeding && g->o->verbosity >= NORMAL) {
+        show_seeded(stderr, r);
+    }
     if (options_flag(g->o, "explain")) {
         show_explanation(stderr, r);
     }

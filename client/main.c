@@ -31,7 +31,8 @@ make_layer(const struct options *o)
     return err == 0 ? 0 : err == SHOAL_ENOMEM ? STATUS_OTHER : STATUS_FILE;
 }
 
-/* From here on messages go to the file of -o or -a. */
+/* From here on messages go to the file of -o or -a; as with wget, - is
+ * standard output. */
 static int
 open_log(const struct options *o)
 {
@@ -42,6 +43,9 @@ open_log(const struct options *o)
     }
     const char *path = options_text(o, option);
     int flags = strcmp(option, "append-output") == 0 ? O_APPEND : O_TRUNC;
+    if (strcmp(path, "-") == 0) {
+        return dup2(STDOUT_FILENO, STDERR_FILENO) >= 0 ? 0 : STATUS_FILE;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
         fprintf(stderr, "shoal: --%s: %s: %s\n", option, path,

@@ -137,6 +137,8 @@ put_left(const struct progress *p, const struct shoal_progress *now,
     if (ended) {
         text_took(now->seconds, number);
         snprintf(left, sizeof(left), "in %s", number);
+    } else if (now->stage == SHOAL_FINISHING) {
+        snprintf(left, sizeof(left), "checking");
     } else if (p->left >= 0) {
         text_left(p->left, number);
         snprintf(left, sizeof(left), "eta %s", number);

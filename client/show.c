@@ -144,6 +144,18 @@ show_saved_short(FILE *f, const struct shoal_report *r)
 }
 
 void
+show_seeded(FILE *f, const struct shoal_report *r)
+{
+    char stamp[TEXT_STAMP], number[TEXT_NUMBER];
+    double size = r->held > 0 ? (double) r->held : 1;
+
+    text_stamp(stamp);
+    text_bytes((double) r->uploaded, number);
+    fprintf(f, "%s - seeding ends: %s given to others, %.2f of the file\n\n",
+            stamp, number, (double) r->uploaded / size);
+}
+
+void
 show_trust(FILE *f, const struct shoal_report *r)
 {
     static const char *const words[] = {

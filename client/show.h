@@ -15,6 +15,9 @@ void show_saved(FILE *f, const struct shoal_report *r);
 /** show_saved_short(f, r): as wget's with -nv. */
 void show_saved_short(FILE *f, const struct shoal_report *r);
 
+/** show_seeded(f, r): what was given to others, seeding included. */
+void show_seeded(FILE *f, const struct shoal_report *r);
+
 /** show_explanation(f, r): what happened with each source and when. */
 void show_explanation(FILE *f, const struct shoal_report *r);
 

@@ -30,6 +30,17 @@ on_signal(int number)
     handlers--;
 }
 
+/* What nohup(1) or a shell took from us is not ours. */
+static void
+catch_one(int number, const struct sigaction *sa)
+{
+    struct sigaction old;
+
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+        sigaction(number, sa, NULL);
+    }
+}
+
 void
 stop_catch(void)
 {
@@ -38,8 +49,9 @@ stop_catch(void)
     memset(&sa, 0, sizeof(sa));
     sigemptyset(&sa.sa_mask);
     sa.sa_handler = on_signal;
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    catch_one(SIGINT, &sa);
+    catch_one(SIGTERM, &sa);
+    catch_one(SIGHUP, &sa);
     sa.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &sa, NULL);
 }

@@ -1,5 +1,5 @@
-/* stop.h - signals: SIGINT and SIGTERM end what runs, and then the program;
- * the second one ends it at once. */
+/* stop.h - signals: SIGINT, SIGTERM and SIGHUP end what runs, and then the
+ * program; the second one ends it at once. */
 #ifndef STOP_H
 #define STOP_H
 

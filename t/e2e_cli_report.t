@@ -70,6 +70,16 @@ for my $to ('/none/x', '/') {
     is(join(' ', glob "$r->{dir}/*"), '', 'is found out before anything else');
 }
 
+# After a signal it says how far all came.
+my $p = shoal_start({ cwd => $dir }, @args, '-q', '--report=cut.json',
+    '--limit-rate=500k', $s->cdn->url('f.bin'));
+wait_for { -e "$dir/f.bin.1.part" } 10, 'it to begin';
+$p->stop('INT');
+$p->any_status;
+$json = decode_json(slurp("$dir/cut.json"));
+ok(!$json->{files}[0]{saved}, 'a download that was stopped');
+cmp_ok($json->{files}[0]{held}, '<', $size, 'has not come to its end');
+
 # For people.
 $r = shoal(@args, '-q', '--explain', $s->cdn->url('f.bin'));
 is($r->{status}, 0, '--explain');

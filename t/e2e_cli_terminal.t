@@ -89,12 +89,19 @@ is($t->end(30), 0, 'in the background');
 unlike($t->text, qr/%\[/, 'no bar');
 same_file("$dir/name.bin", $path, 'content');
 
-# The second ^C does not wait for anything: here for a file that nobody reads.
-$cdn->set(limit_rate => 0);
-POSIX::mkfifo(tmpdir('tty') . '/pipe', 0600) or die "mkfifo: $!";
-$t = start({}, '-q', '-O', tmpdir('tty') . '/pipe', $url);
-select undef, undef, undef, 0.2;
+# The second ^C does not wait for what the first one has begun.
+$t = start({}, $url);
+$t->wait_text(qr/name\.bin .*B\/s/, 10);
 $t->signal('INT') for 1, 2;
 is($t->end(5), 256 + 2, '^C twice');
+
+# Who was told to ignore ^C does (a job in the background of a script).
+$dir = tmpdir('tty/ignores');
+$t = on_terminal({ cwd => $dir, env => \%san }, 'sh', '-c',
+    'trap "" INT; exec "$@"', 'sh', @cmd, $url);
+$t->wait_text(qr/name\.bin .*B\/s/, 10);
+$t->type("\cC");
+is($t->end(30), 0, '^C that is ignored');
+same_file("$dir/name.bin", $path, 'content');
 
 finish();

@@ -38,6 +38,8 @@ $r = shoal(@res, '--progress=none', $url[0]);
 unlike($r->{stderr}, qr/ 0K /, '--progress=none');
 unlike($r->{stderr}, qr/FINISHED/, 'no sum of one file');
 
+my $serial = 0;
+
 # The lowest status above 1 is the one of all.
 for my $case ([ 8, $cdn->url('none') ], [ 8, $cdn->url('500'), $url[0] ],
     [ 6, $cdn->url('500'), $cdn->url('401') ],
@@ -47,7 +49,7 @@ for my $case ([ 8, $cdn->url('none') ], [ 8, $cdn->url('500'), $url[0] ],
     [ 0, @url ])
 {
     my ($want, @args) = @$case;
-    my $dir = tmpdir('status/' . ++$main::n);
+    my $dir = tmpdir('status/' . ++$serial);
     $r = shoal({ cwd => $dir }, @res, '-t1', '-nv', @args);
     is($r->{status}, $want, "status $want") or diag("@args\n$r->{stderr}");
     next if $want == 32;
@@ -112,6 +114,8 @@ is($r->{stderr}, '', '-o: nothing on standard error');
 like(slurp("$dir/log"), qr/^--.*'f1\.bin' saved/s, 'all in the file');
 $r = shoal({ cwd => $dir }, @res, '-nv', '-a', 'log', $url[1]);
 like(slurp("$dir/log"), qr/'f1\.bin' saved.*"f2\.bin"\n$/s, '-a adds to it');
+$r = shoal(@res, '-nv', '-o', '-', $url[0]);
+like($r->{stdout}, qr/"f1\.bin"$/, '-o -: to standard output');
 is(shoal(@res, '-o', '/none/log', $url[0])->{status}, 3, '-o to nowhere');
 
 # Names are shown so that they do nothing to a terminal.
