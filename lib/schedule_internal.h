@@ -34,6 +34,7 @@ struct source {
 
     unsigned active;    /* works */
     uint64_t bytes;     /* since the last tick */
+    uint64_t got;       /* in all */
     double busy;        /* milliseconds of them with work */
     uint64_t busy_from; /* since when, while active */
     uint64_t byte_ms;   /* when the last byte came in */

@@ -7,6 +7,8 @@
 enum {
     FIRST_CHUNK = 2 << 20, /* bytes; asked of a source of unknown rate */
     AWAIT_MS = 100,        /* so while a crowd may turn up */
+    AWAIT_WAYS = 2,        /* and so many at a time, for no pause between */
+    AWAIT_CHUNK = 1 << 20, /* at most, while its rate rises yet */
     CHUNK_MS = 1000,       /* a request is about that long (DESIGN 5) */
     CHUNK_MIN_MS = 25,     /* at the end: shorter ones cost more than the
                               uneven end that they avoid */
@@ -35,14 +37,25 @@ chunk(const struct schedule *s, int source)
     return whole_blocks(s, rate > 0 ? rate * CHUNK_MS / 1000 : FIRST_CHUNK);
 }
 
-/* Likewise, of a CDN node. */
+static bool
+is_awaiting(const struct schedule *s, int source)
+{
+    return s->sources[source].kind == SOURCE_CDN && s->now < s->await_until;
+}
+
+/* Likewise, of a CDN node. Two requests of half of what there is by now are
+ * a slow start: the rate that is measured lags behind it. */
 static uint32_t
 cdn_chunk(const struct schedule *s, int source)
 {
-    if (s->now >= s->await_until) {
+    const struct source *src = &s->sources[source];
+    double half = (double) src->got / 2, most = src->rate * AWAIT_MS / 1000;
+
+    if (!is_awaiting(s, source)) {
         return s->map->count;
     }
-    return whole_blocks(s, s->sources[source].rate * AWAIT_MS / 1000);
+    half = half < AWAIT_CHUNK ? half : AWAIT_CHUNK;
+    return whole_blocks(s, half > most ? half : most);
 }
 
 /* Where a source begins to look: golden-ratio steps, so that any number of
@@ -254,6 +267,9 @@ is_busy(const struct schedule *s, int source)
     const struct source *src = &s->sources[source];
     double left = 0;
 
+    if (is_awaiting(s, source)) {
+        return src->active >= AWAIT_WAYS;
+    }
     if (src->kind != SOURCE_CDN || src->active == 0) {
         return src->active >= 2;
     }

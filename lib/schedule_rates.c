@@ -104,6 +104,7 @@ schedule_got(struct schedule *s, int work, uint64_t bytes, uint64_t now)
     schedule_clock(s, now);
     w->moved = src->byte_ms = now;
     src->bytes += bytes;
+    src->got += bytes;
     if (bytes > 0 && !w->answered) {
         double ms = (double) (now - w->begun);
 

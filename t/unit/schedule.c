@@ -97,6 +97,34 @@ starts_elsewhere(void **state)
     schedule_free(s);
 }
 
+/* Two short ranges at a time, each of half of what there is; then a long
+ * one. (One at a time cost a client alone a round trip for each.) */
+static void
+crowd_is_awaited(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r, second;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_await(f->s, now + 1000);
+    int work = schedule_take(f->s, cdn, now, &r);
+    assert_int_equal(r.end - r.next, 1);
+    int other = schedule_take(f->s, cdn, now, &second);
+    assert_true(other >= 0);
+    assert_int_equal(second.end - second.next, 1);
+    assert_int_not_equal(second.next, r.next);
+    assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_EBUSY);
+    schedule_got(f->s, work, UINT64_C(8) * BLOCK, now);
+    deliver(f, work);
+    schedule_end(f->s, work);
+    work = schedule_take(f->s, cdn, now, &r);
+    assert_int_equal(r.end - r.next, 4);
+    schedule_end(f->s, work);
+    schedule_end(f->s, other);
+    assert_true(schedule_take(f->s, cdn, now + 1000, &r) >= 0);
+    assert_true(r.end - r.next > 50);
+}
+
 static void
 tail_goes_to_the_fast(void **state)
 {
@@ -339,17 +367,12 @@ everything_ends(void **state)
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
-    WITH(alone_in_order),
-    WITH(starts_elsewhere),
-    WITH(tail_goes_to_the_fast),
-    WITH(slow_one_gets_less),
-    WITH(only_what_it_has),
-    WITH(steals_from_the_middle),
-    WITH(last_blocks_are_asked_twice),
-    WITH(equals_do_not_double),
-    WITH(rarest_first),
-    WITH(reserved_for_the_cdn),
-    WITH(cdn_takes_what_nobody_has),
+    WITH(alone_in_order),         WITH(starts_elsewhere),
+    WITH(crowd_is_awaited),       WITH(tail_goes_to_the_fast),
+    WITH(slow_one_gets_less),     WITH(only_what_it_has),
+    WITH(steals_from_the_middle), WITH(last_blocks_are_asked_twice),
+    WITH(equals_do_not_double),   WITH(rarest_first),
+    WITH(reserved_for_the_cdn),   WITH(cdn_takes_what_nobody_has),
     WITH(everything_ends),
 };
 
