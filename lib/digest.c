@@ -222,7 +222,7 @@ checksum_parse(const char *text, struct checksum *sum)
     return 0;
 }
 
-/* RFC 9530 puts colons round the base64, RFC 3230 does not. */
+/* RFC 9530 puts colons round the base64, others do not. */
 static int
 parse_base64(const char *s, size_t len, struct checksum *sum)
 {
@@ -244,6 +244,21 @@ parse_base64(const char *s, size_t len, struct checksum *sum)
         return SHOAL_EINVAL;
     }
     memcpy(sum->value, out, sum->len);
+    return 0;
+}
+
+int
+checksum_parse_base64(const char *name, const char *text, struct checksum *sum)
+{
+    struct checksum s = { 0 };
+    size_t len = strcspn(text, " \t");
+
+    if (find_algorithm(name, strlen(name), &s) != 0
+        || parse_base64(text, len, &s) != 0)
+    {
+        return SHOAL_EINVAL;
+    }
+    *sum = s;
     return 0;
 }
 

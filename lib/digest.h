@@ -55,10 +55,15 @@ struct checksum {
  */
 int checksum_parse(const char *text, struct checksum *sum);
 
+/** checksum_parse_base64(name, text, sum): the value alone, in base64, of the
+ *  algorithm ${name}. SHOAL_EINVAL. */
+int checksum_parse_base64(const char *name, const char *text,
+                          struct checksum *sum);
+
 /**
  * checksum_parse_field(field, sum):
  * The strongest of sha-512 and sha-256 from the value of a `Repr-Digest`
- * (RFC 9530) or `Digest` (RFC 3230) header. SHOAL_ENOTFOUND.
+ * or `Content-Digest` (RFC 9530) or `Digest` (RFC 3230) header. SHOAL_ENOTFOUND.
  */
 int checksum_parse_field(const char *field, struct checksum *sum);
 

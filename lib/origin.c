@@ -210,12 +210,48 @@ take_link(struct answer *a, const char *value)
 }
 
 static void
+take_stronger(struct answer *a, int err, const struct checksum *sum)
+{
+    if (err == 0 && sum->len > a->digest.len) {
+        a->digest = *sum;
+    }
+}
+
+static void
 take_digest(struct answer *a, const char *value)
 {
     struct checksum sum;
 
-    if (checksum_parse_field(value, &sum) == 0 && sum.len > a->digest.len) {
-        a->digest = sum;
+    take_stronger(a, checksum_parse_field(value, &sum), &sum);
+}
+
+/* What follows is of the body, so of the file only where that is whole. */
+static void
+take_content_digest(struct answer *a, const char *value)
+{
+    if (a->status == 200) {
+        take_digest(a, value);
+    }
+}
+
+static void
+take_md5(struct answer *a, const char *value)
+{
+    struct checksum sum;
+
+    if (a->status == 200) {
+        take_stronger(a, checksum_parse_base64("md5", value, &sum), &sum);
+    }
+}
+
+/* One that was made of parts has a number behind it, and is passed over. */
+static void
+take_amz_sha256(struct answer *a, const char *value)
+{
+    struct checksum sum;
+
+    if (a->status == 200) {
+        take_stronger(a, checksum_parse_base64("sha256", value, &sum), &sum);
     }
 }
 
@@ -304,6 +340,9 @@ static const struct {
     { "Link", take_link },
     { "Repr-Digest", take_digest },
     { "Digest", take_digest },
+    { "Content-Digest", take_content_digest },
+    { "Content-MD5", take_md5 },
+    { "x-amz-checksum-sha256", take_amz_sha256 },
     { "Date", take_date },
     { "Retry-After", take_retry_after },
     { "Shoal-Have", take_have },

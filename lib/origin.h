@@ -32,7 +32,7 @@ struct answer {
     char location[RESOURCE_URL_MAX + 1];
     char tracker[512];      /* Shoal-Tracker */
     char layer[1024];       /* Link with rel="piece-layer" */
-    struct checksum digest; /* Repr-Digest or Digest; len 0: none */
+    struct checksum digest; /* what is published of it; len 0: none */
     bool has_events;        /* Shoal-Have: events */
     char epoch[17];         /* Shoal-Epoch; "": none */
     uint64_t cursor;        /* Shoal-Cursor; 0: none */

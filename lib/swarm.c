@@ -64,7 +64,7 @@ swarm_start(struct transfer *t)
 bool
 swarm_checks_all(const struct transfer *t)
 {
-    return t->trusted != NULL || t->sum.len > 0;
+    return t->trusted != NULL || trust_has_sum(t);
 }
 
 /* What the source can give us and we can check, for the schedule. */

@@ -586,6 +586,10 @@ trust_waived(const struct transfer *t, const struct source *s)
            && t->o.settings->unverified_peers && !t->cdn_only;
 }
 
+/** trust_has_sum(t): is there a checksum that lets others' bytes in? An
+ *  origin's MD5 does not: who made the file could make two of it. */
+bool trust_has_sum(const struct transfer *t);
+
 /** trust_allows(t, s): can what the source gives be checked? */
 bool trust_allows(const struct transfer *t, const struct source *s);
 

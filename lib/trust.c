@@ -23,6 +23,13 @@ equal(const uint8_t *a, const uint8_t *b)
 }
 
 bool
+trust_has_sum(const struct transfer *t)
+{
+    return t->sum.len >= DIGEST_LEN
+           || (t->sum.len > 0 && t->o.checksum != NULL);
+}
+
+bool
 trust_allows(const struct transfer *t, const struct source *s)
 {
     if (trust_origin(s)) {
@@ -34,7 +41,7 @@ trust_allows(const struct transfer *t, const struct source *s)
     if (t->o.want != NULL) {
         return t->trusted != NULL; /* what is kept is told to others */
     }
-    return t->trusted != NULL || t->sum.len > 0 || trust_waived(t, s)
+    return t->trusted != NULL || trust_has_sum(t) || trust_waived(t, s)
            || (s->kind == SOURCE_SUPER && s->hashes != NULL);
 }
 
@@ -248,7 +255,7 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         }
         return 0;
     }
-    return (t->sum.len > 0 && !t->cdn_only) || trust_waived(t, s)
+    return (trust_has_sum(t) && !t->cdn_only) || trust_waived(t, s)
                ? 0
                : SHOAL_EVERIFY;
 }

@@ -3,6 +3,8 @@
 
 use v5.36;
 use Shoal::Test;
+use Digest::MD5;
+use IO::File;
 use MIME::Base64 qw(encode_base64);
 
 my $size = 1_000_000;
@@ -15,7 +17,16 @@ for my $file ($content, $other) {
     is(shoal('--make-layer', $file)->{status}, 0, 'layer made');
 }
 
+my %md5 = map { $_ => encode_base64(Digest::MD5->new->addfile(
+    IO::File->new("$dir/$_", 'r'))->digest, '') } qw(content other);
+
 my $cdn = cdn(nodes => 2, server => join "\n",
+    'location /md5/ { add_header Content-MD5 "' . $md5{content} . '"; }',
+    'location /wrongmd5/ { add_header Content-MD5 "' . $md5{other} . '"; }',
+    'location /amz/ { add_header x-amz-checksum-sha256 "' . $sha{other}
+        . '"; }',
+    'location /parts/ { add_header x-amz-checksum-sha256 "' . $sha{other}
+        . '-2"; }',
     'location /good/ { add_header Repr-Digest "sha-256=:' . $sha{content}
         . ':"; }',
     'location /wrong/ { add_header Repr-Digest "sha-256=:' . $sha{other}
@@ -26,7 +37,7 @@ my $cdn = cdn(nodes => 2, server => join "\n",
         . 'rel=\"piece-layer\""; }');
 $cdn->file('f.bin', $size, 1);
 my $first = $cdn->node(0)->path('f.bin');
-$cdn->link_file($first, "$_/f.bin") for qw(good wrong old link auto none);
+$cdn->link_file($first, "$_/f.bin") for qw(good wrong old link auto none md5 wrongmd5 amz parts);
 $cdn->link_file("$content.shoal", 'layers/f.shoal');
 $cdn->link_file("$content.shoal", 'auto/f.bin.shoal');
 $cdn->link_file("$other.shoal", "$_/other.shoal") for qw(layers slow);
@@ -37,6 +48,9 @@ sub get($name, @args) {
 
 download_ok(get('good/f.bin'), $first, 'Repr-Digest');
 download_ok(get('old/f.bin'), $first, 'Digest');
+download_ok(get('md5/f.bin'), $first, 'Content-MD5');
+download_ok(get('parts/f.bin'), $first, 'a checksum of parts is none of it');
+is(get("$_/f.bin")->{status}, 32, "other bytes: $_") for qw(wrongmd5 amz);
 my $r = get('wrong/f.bin');
 is($r->{status}, 32, 'a Repr-Digest of other bytes');
 ok(!-e "$r->{dir}/f.bin", 'no file that looks whole');

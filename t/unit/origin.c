@@ -143,6 +143,44 @@ private_answers(void **state)
                     .no_share);
 }
 
+#define MD5    "1B2M2Y8AsgTpgAmY7PhCfg=="
+#define SHA256 "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+/* Where a digest is the file's, and which of several counts. */
+static void
+digests(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *algorithm; /* "": none is taken */
+    } cases[] = {
+        { "HTTP/1.1 206\nRepr-Digest: sha-256=:" SHA256 ":\n", "SHA256" },
+        { "HTTP/1.1 206\nDigest: SHA-256=" SHA256 "\n", "SHA256" },
+        { "HTTP/1.1 200\nContent-Digest: sha-256=:" SHA256 ":\n", "SHA256" },
+        { "HTTP/1.1 206\nContent-Digest: sha-256=:" SHA256 ":\n", "" },
+        { "HTTP/1.1 200\nContent-MD5: " MD5 "\n", "MD5" },
+        { "HTTP/1.1 206\nContent-MD5: " MD5 "\n", "" },
+        { "HTTP/1.1 200\nContent-MD5: " MD5 "\n"
+          "x-amz-checksum-sha256: " SHA256 "\n",
+          "SHA256" },
+        { "HTTP/1.1 200\nx-amz-checksum-sha256: " SHA256 "\n"
+          "Content-MD5: " MD5 "\n",
+          "SHA256" },
+        { "HTTP/1.1 206\nx-amz-checksum-sha256: " SHA256 "\n", "" },
+        { "HTTP/1.1 200\nx-amz-checksum-sha256: " SHA256 "-3\n", "" },
+        { "HTTP/1.1 200\nContent-MD5: rubbish\n", "" },
+        { "HTTP/1.1 200\nContent-MD5: " SHA256 "\n", "" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer a = make(cases[i].text);
+
+        assert_string_equal(a.digest.algorithm, cases[i].algorithm);
+        assert_int_equal(a.digest.len > 0, *cases[i].algorithm != '\0');
+    }
+}
+
 static void
 links(void **state)
 {
@@ -293,6 +331,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sizes),
     cmocka_unit_test(weak_and_odd_validators),
     cmocka_unit_test(private_answers),
+    cmocka_unit_test(digests),
     cmocka_unit_test(links),
     cmocka_unit_test(redirects),
     cmocka_unit_test(standards),
