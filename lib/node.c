@@ -12,6 +12,7 @@
 enum {
     HEAD_MS = 1500,           /* a HEAD may take that long */
     HEAD_ALONE_MS = 500,      /* then a GET goes out beside it */
+    HEAD_LATE_MS = 100,       /* after the last block; wget asks no HEAD */
     NOT_NOW_MS = 50,          /* until a connection may be allowed */
     BUSY_TRIES = 4,           /* of a node that says 429 or 503 */
     BUSY_MS = 500,            /* until then, doubled */
@@ -188,11 +189,42 @@ check_size(const struct transfer *t, struct source *s)
     return SHOAL_ENOAGREE;
 }
 
+/* Some digests stand in a HEAD's 200 alone, not in a GET's 206. */
+static void
+keep_digest(struct source *s, const struct answer *head)
+{
+    if (head->status == 200 && head->digest.len > s->answer.digest.len
+        && answer_unchanged(head, &s->answer))
+    {
+        s->answer.digest = head->digest;
+    }
+}
+
+bool
+node_head_awaited(const struct transfer *t)
+{
+    if (t->sum.len > 0 || t->trusted != NULL || t->standard == NULL
+        || clock_ms() - t->progress_ms > HEAD_LATE_MS)
+    {
+        return false;
+    }
+    for (const struct job *job = t->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_HEAD && job->source == t->standard) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A HEAD's answer counts while no GET has told otherwise. */
 static void
 take_head(struct transfer *t, struct source *s, const struct answer *a)
 {
     if (s->by_get) {
+        keep_digest(s, a);
+        if (s == t->standard && t->sum.len == 0 && t->phase == PHASE_RUN) {
+            t->sum = s->answer.digest;
+        }
         return;
     }
     if (a->status != 200 || answer_size(a) == ORIGIN_UNKNOWN) {
@@ -312,7 +344,13 @@ take_get(struct job *job)
         node_failed(s, SHOAL_EPROTO, "bad Content-Range");
         return SHOAL_EPROTO;
     }
+    const struct answer head = s->answer;
+    bool has_head = s->node == NODE_KNOWN;
+
     s->answer = *a;
+    if (has_head) {
+        keep_digest(s, &head);
+    }
     s->by_get = true;
     s->ranges = a->status == 206;
     s->no_ranges = a->status == 200 || (unsatisfied && a->range_total > 0);

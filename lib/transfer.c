@@ -294,7 +294,9 @@ run_blocks(struct transfer *t)
     if (t->error != 0 || t->phase != PHASE_RUN) {
         return;
     }
-    if (blockmap_complete(&t->map) && !published_awaited(t)) {
+    if (blockmap_complete(&t->map) && !published_awaited(t)
+        && !node_head_awaited(t))
+    {
         finish(t);
     }
     if (t->phase == PHASE_RUN) {

@@ -488,6 +488,10 @@ int node_write_plain(struct transfer *t, const uint8_t *data, size_t len);
 void node_end_plain(struct transfer *t, struct source *s, int err,
                     const char *why);
 
+/** node_head_awaited(t): the file is there before the standard's HEAD, which
+ *  may tell its digest; that is given a moment. */
+bool node_head_awaited(const struct transfer *t);
+
 int node_headers(struct job *job);
 int node_data(struct job *job, const uint8_t *data, size_t len);
 void node_done(struct job *job, int err, const char *why);
