@@ -78,7 +78,7 @@ for my $name (sort keys %useless) {
     my ($p, $sp) = @{ $play{$name} };
     my $r = shoal_end($p, 25);
     is($r->{status}, 4, "$name: an error");
-    like($r->{stderr}, qr/^shoal: 127\.0\.0\.11: \w+/m, 'and says why');
+    like($r->{stderr}, qr/^shoal: \S+: 127\.0\.0\.11: \w+/m, 'and says why');
     ok(-s "$r->{dir}/a.bin.part.ctl", 'what was got is kept');
     ok(!-e "$r->{dir}/a.bin", 'no file that looks whole');
     cmp_ok($sp->requests, '>', 0, 'it was asked');
