@@ -227,7 +227,7 @@ int shoal_run(struct shoal *d);
  *
  * Blocking: the disk is not counted: reading a partial download again at the
  *           start ("continue"), or the file for its checksum at the end, takes
- *           as long as it takes.
+ *           as long as it takes. So does a slow reader of standard output.
  * Errors:   SHOAL_EAGAIN: not done yet; else as shoal_run().
  */
 int shoal_step(struct shoal *d, unsigned timeout_ms);

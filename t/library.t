@@ -39,6 +39,14 @@ my ($st, $out) = run_cmd({ env => {
     'pkg-config', '--modversion', 'shoal');
 is($out, "$version\n", 'version');
 
+for my $std ('c99', 'c++11') {
+    my $language = $std =~ /\+/ ? 'c++' : 'c';
+    my ($st, $out, $err) = run_cmd($language eq 'c' ? 'cc' : 'c++', '-x',
+        $language, "-std=$std", qw(-Wall -Wextra -pedantic -Werror
+        -fsyntax-only), "$tree/include/shoal.h");
+    is($st, '0', "the header is $std") or diag($err);
+}
+
 # The client uses the same, by its header and by what it is linked with.
 my %own = map { s{.*/}{}r => 1 } glob(top() . '/client/*.h');
 my @others;

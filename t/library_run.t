@@ -111,6 +111,12 @@ for my $name (qw(cancel leave)) {
     same_file("$dir/$name", $path, "$name: content");
 }
 
+$r = embed_run($driver, 'pipe', $url, '-', @resolve);
+is($r->{status}, '0', 'a closed pipe does not end the program')
+    or diag($r->{stderr});
+like($r->{stdout}, qr/^result -3\nerror -: Broken pipe\nblocked 0 pending 0$/m,
+    'it is an error, and signals are as they were');
+
 # Settings and errors.
 $r = embed_run($driver, 'set', tries => 'x', 'no-such' => 1,
     'output-document' => '', password => "hush\n", 'listen-port' => 9,

@@ -228,6 +228,32 @@ cmd_threads(char **argv)
     return 0;
 }
 
+/* To a standard output that nobody reads: SIGPIPE, which would end us here, is
+ * the library's matter. */
+static int
+cmd_pipe(char **argv)
+{
+    struct run r = { 0 };
+    sigset_t mask, pending;
+    int fds[2], out = dup(STDOUT_FILENO);
+
+    if (out < 0 || pipe(fds) != 0 || dup2(fds[1], STDOUT_FILENO) < 0) {
+        return 2;
+    }
+    close(fds[0]);
+    close(fds[1]);
+    begin(&r, argv);
+    r.result = shoal_run(r.d);
+    dup2(out, STDOUT_FILENO);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    sigpending(&pending);
+    printf("result %d\nerror %s\nblocked %d pending %d\n", r.result,
+           shoal_error(r.d), sigismember(&mask, SIGPIPE),
+           sigismember(&pending, SIGPIPE));
+    shoal_free(r.d);
+    return 0;
+}
+
 /* One made from another, which is gone by then. */
 static int
 cmd_copy(char **argv)
@@ -299,7 +325,7 @@ main(int argc, char **argv)
         { "cancel", cmd_cancel },     { "signal", cmd_signal },
         { "leave", cmd_leave },       { "threads", cmd_threads },
         { "copy", cmd_copy },         { "set", cmd_set },
-        { "settings", cmd_settings },
+        { "settings", cmd_settings }, { "pipe", cmd_pipe },
     };
 
     setvbuf(stdout, NULL, _IOLBF, 0);
