@@ -54,6 +54,12 @@ status_of(int err)
     }
 }
 
+static bool
+is_asked_only(const struct get *g)
+{
+    return options_flag(g->o, "spider");
+}
+
 static void
 announce(struct get *g, const struct shoal_progress *now)
 {
@@ -88,11 +94,8 @@ conclude(struct get *g)
     const struct shoal_report *r = shoal_report(g->d);
 
     g->concluded = true;
-    if (r == NULL || r->there) {
-        return; /* then the library has said so */
-    }
-    if (options_flag(g->o, "spider")) {
-        return;
+    if (r == NULL || r->there || is_asked_only(g)) {
+        return; /* then the library has said all */
     }
     if (g->o->verbosity >= NORMAL && r->n_sources > 0) {
         fputc('\n', stderr);
@@ -108,7 +111,7 @@ on_progress(void *ctx, const struct shoal_progress *now)
 {
     struct get *g = ctx;
 
-    if (g->concluded || now->stage == SHOAL_STARTING) {
+    if (g->concluded || now->stage == SHOAL_STARTING || is_asked_only(g)) {
         return;
     }
     if (!g->announced && now->stage != SHOAL_ENDED) {
@@ -116,6 +119,11 @@ on_progress(void *ctx, const struct shoal_progress *now)
     }
     if (now->stage < SHOAL_SEEDING) {
         progress_show(&g->progress, now);
+        return;
+    }
+    const struct shoal_report *r = shoal_report(g->d);
+    if (r != NULL && r->there) {
+        progress_interrupt(&g->progress);
         return;
     }
     progress_end(&g->progress, now);
@@ -130,10 +138,9 @@ on_message(void *ctx, enum shoal_level level, const char *text)
 {
     struct get *g = ctx;
     char safe[TEXT_MAX];
+    bool matters = level == SHOAL_WARNING || is_asked_only(g);
 
-    bool answers = options_flag(g->o, "spider"); /* it is what is asked for */
-    if (g->o->verbosity < (level == SHOAL_WARNING || answers ? TERSE : NORMAL))
-    {
+    if (g->o->verbosity < (matters ? TERSE : NORMAL)) {
         return;
     }
     progress_interrupt(&g->progress);
