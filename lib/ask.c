@@ -37,8 +37,7 @@ add_tracker(struct transfer *t, const char *url)
     }
     struct tracker_state *tr = &t->trackers[t->n_trackers++];
     tr->url = copy;
-    snprintf(tr->shown, sizeof(tr->shown), "%.*s", (int) strcspn(url, "?"),
-             url);
+    url_shown(url, tr->shown, sizeof(tr->shown));
     return true;
 }
 

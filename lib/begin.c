@@ -384,7 +384,7 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
     }
 
     if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->shown, shoal_strerror(err));
+        transfer_fail(t, err, "cannot begin: %s", shoal_strerror(err));
         return;
     }
     take_nodes(t, true); /* where one node alone is taken, not in vain */
@@ -416,7 +416,7 @@ open_plain(struct transfer *t, struct source *s)
     }
     int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
     if (err != 0) {
-        transfer_fail(t, err, "%s: %s", t->shown, shoal_strerror(err));
+        transfer_fail(t, err, "cannot begin: %s", shoal_strerror(err));
     }
     return err;
 }

@@ -120,11 +120,10 @@ fail_all(struct transfer *t, const struct source *failed)
 
     failed = away != NULL ? away : failed;
     if (failed == NULL) {
-        transfer_fail(t, SHOAL_ENET, "%s: no CDN node", t->shown);
+        transfer_fail(t, SHOAL_ENET, "no CDN node");
         return;
     }
-    transfer_fail(t, failed->error, "%s: %s: %s", t->shown, failed->name,
-                  failed->state);
+    transfer_fail(t, failed->error, "%s: %s", failed->name, failed->state);
 }
 
 struct job *

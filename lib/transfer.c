@@ -18,16 +18,20 @@ enum {
 void
 transfer_fail(struct transfer *t, int err, const char *format, ...)
 {
+    size_t len = 0;
     va_list args;
 
     if (t->error != 0) {
         return;
     }
     t->error = err;
+    if (t->o.want == NULL) { /* the super peer says it in each line */
+        len = (size_t) snprintf(t->why, sizeof(t->why), "%s: ", t->shown);
+    }
     va_start(args, format);
-    vsnprintf(t->why, sizeof(t->why), format, args);
+    vsnprintf(t->why + len, sizeof(t->why) - len, format, args);
     va_end(args);
-    explain(t, NULL, "ends: %s", t->why);
+    explain(t, NULL, "ends: %s", t->why + len);
 }
 
 static void

@@ -175,7 +175,7 @@ enum phase {
 
 struct tracker_state {
     char *url;
-    char shown[128];       /* less its query, which may be a secret */
+    char shown[128];       /* without what may be a secret */
     struct lookup *lookup; /* of its host; NULL: begin one */
     bool asked;            /* under way */
     bool answered;         /* once at least */
