@@ -67,6 +67,28 @@ name_from_url(const char *url)
 }
 
 char *
+name_safe(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *last = slash != NULL ? slash + 1 : path;
+
+    if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
+        return NULL;
+    }
+    char *name = strdup(last);
+
+    if (name != NULL && *name == '.') {
+        *name = '_'; /* hidden ones are read at login, and the like */
+    }
+    for (char *c = name; c != NULL && *c != '\0'; c++) {
+        if ((unsigned char) *c < 32 || *c == 127 || *c == '\\') {
+            *c = '_';
+        }
+    }
+    return name;
+}
+
+char *
 name_output(const char *url, const char *output, const char *directory)
 {
     char *path = NULL;

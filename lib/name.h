@@ -9,6 +9,13 @@
 char *name_from_url(const char *url);
 
 /**
+ * name_safe(path): the last part of a path that a stranger told, without
+ * control characters, and not hidden; NULL: there is none (`..`), or no
+ * memory. To be freed.
+ */
+char *name_safe(const char *path);
+
+/**
  * name_output(url, output, directory):
  * The path to save to: -O's FILE, else the URL's name in -P's DIR. To be
  * freed; NULL: no memory.
