@@ -13,6 +13,7 @@ enum {
     CHUNK_MIN_MS = 25,     /* at the end: shorter ones cost more than the
                               uneven end that they avoid */
     CDN_MIN_MS = 300,      /* so for a second stream from the CDN */
+    SECOND_MIN = 16 << 20, /* bytes left, where no rate is known yet */
     STEAL_MIN_MS = 20,     /* less is left: let it finish */
     LATENCIES = 3          /* a cut costs its victim that many */
 };
@@ -212,8 +213,14 @@ worth_it(const struct schedule *s, const struct work *victim, int thief,
     if (me->latency > 0 && left_ms < LATENCIES * me->latency) {
         return false;
     }
-    return me->kind != SOURCE_CDN || me->rate > 0
-           || (v->rate > 0 && left_ms > CDN_MIN_MS);
+    if (me->kind != SOURCE_CDN || me->rate > 0) {
+        return true;
+    }
+    if (v->rate <= 0) {
+        return s->now >= s->await_until
+               && victim->end - victim->next > SECOND_MIN / s->map->block_size;
+    }
+    return left_ms > CDN_MIN_MS;
 }
 
 static struct work *

@@ -37,7 +37,7 @@ solo_next(struct transfer *t)
     for (size_t i = 0; i < t->n_sources && next == NULL; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind == SOURCE_CDN && s->usable && !s->drop && s->scheduled >= 0
+        if (trust_origin(s) && s->usable && !s->drop && s->scheduled >= 0
             && !s->had_solo)
         {
             next = s;
