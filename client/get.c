@@ -202,16 +202,22 @@ finish(struct get *g, int err, const char *place)
     }
 }
 
-void
-get_url(struct session *s, const char *url, const char *place)
+/* Of a Metalink the file of that number, NULL: the first; how many there are
+ * where it is one. */
+static size_t
+get_file(struct session *s, const char *url, const char *place,
+         const char *select)
 {
     struct get g = { .s = s, .o = s->o };
 
     s->urls++;
     g.d = shoal_copy(s->o->settings, url);
-    if (g.d == NULL) {
+    if (g.d == NULL
+        || (select != NULL && shoal_set(g.d, "select-file", select) != 0))
+    {
+        shoal_free(g.d);
         session_fail(s, STATUS_OTHER, place, "out of memory");
-        return;
+        return 0;
     }
     say_url(s->o, url);
     progress_start(&g.progress, &s->o->progress, stderr);
@@ -222,5 +228,20 @@ get_url(struct session *s, const char *url, const char *place)
     stop_forget();
     s->cut = s->cut || err == SHOAL_ESTOPPED;
     finish(&g, err, place);
+    const struct shoal_report *r = shoal_report(g.d);
+    size_t files = r != NULL ? r->files : 0;
     shoal_free(g.d);
+    return files;
+}
+
+void
+get_url(struct session *s, const char *url, const char *place)
+{
+    size_t files = get_file(s, url, place, NULL);
+    char number[24];
+
+    for (size_t i = 2; i <= files && !stop_asked(); i++) {
+        snprintf(number, sizeof(number), "%zu", i);
+        get_file(s, url, place, number);
+    }
 }

@@ -542,14 +542,15 @@ begin_forget(struct transfer *t)
     memset(t->trackers, 0, sizeof(t->trackers));
     t->n_trackers = 0;
     t->has_id = t->has_tracker_root = t->has_dropped_root = false;
-    free(t->layer_url);
-    t->layer_url = NULL;
-    lookup_free(t->layer_lookup);
-    t->layer_lookup = NULL;
-    t->layer_asked = t->layer_done = false;
+    document_forget(t);
     memset(&t->sum, 0, sizeof(t->sum)); /* the origin's was that version's */
     if (t->o.checksum != NULL) {
         t->sum = *t->o.checksum;
     }
+    if (t->o.pieces == NULL) {
+        free(t->pieces.hashes);
+        memset(&t->pieces, 0, sizeof(t->pieces));
+    }
+    t->piece_tries = 0;
     t->phase = PHASE_PROBE;
 }

@@ -10,6 +10,9 @@
 #include "clock.h"
 #include "explain.h"
 #include "file.h"
+#include "given.h"
+#include "metalink.h"
+#include "name.h"
 #include "output.h"
 #include "resolve.h"
 #include "serve.h"
@@ -228,9 +231,13 @@ static int
 create_transfer(struct shoal *d, const char *const *trackers)
 {
     const struct settings *s = d->settings;
+    const struct metalink_file *f = given_file(d->given);
     struct transfer_options to = {
         .url = d->clean,
-        .mirrors = (const char *const *) s->mirror.v,
+        .mirrors = given_mirrors(d->given),
+        .size = f != NULL && f->size != METALINK_UNKNOWN ? f->size : 0,
+        .pieces = f != NULL ? &f->pieces : NULL,
+        .metalinks = f == NULL,
         .settings = s,
         .http = &d->http,
         .resolve = d->resolve,
@@ -249,8 +256,49 @@ create_transfer(struct shoal *d, const char *const *trackers)
         .ctx = d,
     };
 
-    d->transfer = transfer_create(&to);
+    d->transfer = to.mirrors != NULL ? transfer_create(&to) : NULL;
     return d->transfer != NULL ? 0 : no_memory(d);
+}
+
+/* The URL that the file goes by: the one that was given, or a Metalink's
+ * first. */
+static int
+choose_url(struct shoal *d)
+{
+    const struct metalink_file *f = given_file(d->given);
+    const char *url = d->url;
+
+    if (f != NULL && f->n_urls > 0 && (url == NULL || d->is_metalink)) {
+        url = f->urls[0].url;
+    }
+    if (url == NULL) {
+        return shoal_fail(d, SHOAL_EINVAL, "no URL");
+    }
+    free(d->clean);
+    d->clean = url_clean(url);
+    if (d->clean == NULL) {
+        char shown[256];
+
+        url_shown(url, shown, sizeof(shown));
+        return shoal_fail(d, SHOAL_EINVAL, "%s: not an http or https URL",
+                          shown);
+    }
+    return 0;
+}
+
+static int
+choose_sum(struct shoal *d)
+{
+    const struct metalink_file *f = given_file(d->given);
+    char *path = strndup(d->clean, strcspn(d->clean, "?#"));
+    char *name = path != NULL ? name_from_url(path) : NULL;
+    int err = name != NULL
+                  ? given_sum(d->given, f != NULL ? f->name : name, &d->sum)
+                  : no_memory(d);
+
+    free(name);
+    free(path);
+    return err;
 }
 
 static int
@@ -280,31 +328,15 @@ say_private(const struct shoal *d, bool tracked)
     }
 }
 
+/* It is known what is to be fetched. */
 static int
-start(struct shoal *d)
+begin(struct shoal *d)
 {
-    int err = shoal_check(d);
+    int err = choose_url(d);
 
-    d->start_ms = clock_ms();
-    d->save_ms = d->start_ms + SAVE_FIRST_MS;
-    d->explain = explain_create();
-    if (err != 0) {
-        return err;
-    }
-    if (d->url == NULL) {
-        return shoal_fail(d, SHOAL_EINVAL, "no URL");
-    }
-    d->clean = url_clean(d->url);
-    if (d->clean == NULL) {
-        char shown[256];
-
-        url_shown(d->url, shown, sizeof(shown));
-        return shoal_fail(d, SHOAL_EINVAL, "%s: not an http or https URL",
-                          shown);
-    }
-    err = add_overrides(d);
+    d->stage = STAGE_TRANSFER;
     if (err == 0) {
-        err = take_http(d);
+        err = choose_sum(d);
     }
     if (err == 0 && output_open(d) != 0) {
         err = no_memory(d);
@@ -322,6 +354,66 @@ start(struct shoal *d)
         err = create_transfer(d, trackers);
     }
     return err;
+}
+
+static int
+start(struct shoal *d)
+{
+    int err = shoal_check(d);
+
+    d->start_ms = clock_ms();
+    d->save_ms = d->start_ms + SAVE_FIRST_MS;
+    d->explain = explain_create();
+    d->given = given_create(d);
+    if (err == 0 && d->given == NULL) {
+        err = no_memory(d);
+    }
+    if (err == 0) {
+        err = add_overrides(d);
+    }
+    if (err == 0) {
+        err = take_http(d);
+    }
+    if (err == 0) {
+        err = given_read(d->given);
+    }
+    if (err == 0 && given_url(d->given) != NULL) {
+        d->stage = STAGE_METALINK;
+        return 0;
+    }
+    return err == 0 ? begin(d) : err;
+}
+
+/* What was begun for the Metalink itself. */
+static void
+undo(struct shoal *d)
+{
+    serve_stop(d->serve);
+    transfer_free(d->transfer);
+    callers_free(d->callers);
+    file_free(d->file);
+    d->serve = NULL;
+    d->transfer = NULL;
+    d->callers = NULL;
+    d->file = NULL;
+}
+
+/* The URL turned out to be a Metalink: what it tells of is the file. */
+static void
+turn_to_metalink(struct shoal *d)
+{
+    undo(d);
+    d->is_metalink = true;
+    d->stage = STAGE_METALINK;
+}
+
+static int
+fetch_metalink(struct shoal *d, unsigned timeout_ms)
+{
+    const char *url = d->is_metalink ? d->clean : given_url(d->given);
+    int err = given_fetch(d->given, url, timeout_ms);
+
+    return err == 0 ? begin(d) : err;
 }
 
 /* The file's words say more than the transfer's about the file. */
@@ -449,6 +541,14 @@ end(struct shoal *d)
     }
 }
 
+static void
+end_early(struct shoal *d, int err)
+{
+    d->result = err;
+    d->end_ms = clock_ms();
+    end(d);
+}
+
 int
 download_step(struct shoal *d, unsigned timeout_ms)
 {
@@ -456,17 +556,22 @@ download_step(struct shoal *d, unsigned timeout_ms)
 
     switch (d->stage) {
     case STAGE_NEW:
-        d->stage = STAGE_TRANSFER;
         err = start(d);
         if (err != 0 || d->there) {
-            d->result = err;
-            d->end_ms = clock_ms();
-            end(d);
+            end_early(d, err);
+        }
+        break;
+    case STAGE_METALINK:
+        err = fetch_metalink(d, timeout_ms);
+        if (err != SHOAL_EAGAIN && (err != 0 || d->there)) {
+            end_early(d, err);
         }
         break;
     case STAGE_TRANSFER:
         err = transfer_step(d->transfer, timeout_ms);
-        if (err != SHOAL_EAGAIN) {
+        if (err == TRANSFER_METALINK) {
+            turn_to_metalink(d);
+        } else if (err != SHOAL_EAGAIN) {
             finish(d, err);
         }
         break;
@@ -502,10 +607,8 @@ download_fini(struct shoal *d)
     if (d->stage == STAGE_TRANSFER && d->file != NULL) {
         file_abandon(d->file);
     }
-    serve_stop(d->serve);
-    transfer_free(d->transfer);
-    callers_free(d->callers);
-    file_free(d->file);
+    undo(d);
+    given_free(d->given);
     resolve_free(d->resolve);
     free(d->netrc);
     explain_free(d->explain);

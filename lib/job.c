@@ -205,7 +205,7 @@ job_start(struct transfer *t, enum job_kind kind, struct source *source,
     options->ca = t->o.ca;
     options->more_ca = t->user.ca;
     options->chunk = throttle_chunk(&t->throttle);
-    if (cdn || kind == JOB_LAYER) {
+    if (cdn || kind == JOB_DOCUMENT) {
         set_user(t, source, options);
     }
     if (cdn && options->connect_ms == 0) {

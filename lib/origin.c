@@ -9,11 +9,14 @@
 #include <time.h>
 
 #include "disposition.h"
+#include "link.h"
+#include "metalink.h"
 #include "shoal.h"
 
 enum {
-    HEADER_MAX = 8192, /* bytes of one line that are looked at */
-    RETRY_MAX = 3600   /* seconds */
+    HEADER_MAX = 8192,      /* bytes of one line that are looked at */
+    RETRY_MAX = 3600,       /* seconds */
+    DUPLICATE_LAST = 999999 /* priority of a mirror that tells none */
 };
 
 void
@@ -175,38 +178,64 @@ take_tracker(struct answer *a, const char *value)
     copy_field(a->tracker, sizeof(a->tracker), value, strlen(value));
 }
 
-static bool
-is_piece_layer(const char *params, size_t len)
+/* A mirror, one line; those that do not fit are left out. */
+static void
+take_duplicate(struct answer *a, const struct link *l)
 {
-    const char *rel = strcasestr(params, "rel=");
+    size_t len = strlen(a->duplicates), room = sizeof(a->duplicates) - len;
+    char pri[8], geo[4];
+    unsigned long priority = DUPLICATE_LAST;
 
-    if (rel == NULL || rel >= params + len) {
-        return false;
+    if (link_param(l, "pri", pri, sizeof(pri)) && pri[0] >= '0'
+        && pri[0] <= '9') {
+        priority = strtoul(pri, NULL, 10);
     }
-    rel += rel[4] == '"' ? 5 : 4;
-    return strncasecmp(rel, "piece-layer", 11) == 0;
+    if (link_has(l, "pref")) {
+        priority = 0; /* its validators are the same as here */
+    }
+    if (!link_param(l, "geo", geo, sizeof(geo)) || strlen(geo) != 2) {
+        snprintf(geo, sizeof(geo), "--");
+    }
+    int n = snprintf(a->duplicates + len, room, "%lu %s %.*s\n",
+                     priority < DUPLICATE_LAST ? priority : DUPLICATE_LAST,
+                     geo, (int) l->url_len, l->url);
+    if (n < 0 || (size_t) n >= room) {
+        a->duplicates[len] = '\0';
+    }
 }
 
-/* RFC 8288: <URL>; rel="piece-layer"; several links, comma-separated. */
+static void
+take_described(struct answer *a, const struct link *l)
+{
+    char type[64];
+
+    if (a->describedby[0] == '\0' && link_param(l, "type", type, sizeof(type))
+        && metalink_is_type(type))
+    {
+        copy_field(a->describedby, sizeof(a->describedby), l->url, l->url_len);
+    }
+}
+
 static void
 take_link(struct answer *a, const char *value)
 {
-    const char *at;
+    struct link l;
 
-    while ((at = strchr(value, '<')) != NULL) {
-        const char *end = strchr(at, '>');
-
-        if (end == NULL) {
-            return;
+    while (link_next(&value, &l)) {
+        if (link_is(&l, "piece-layer") && a->layer[0] == '\0') {
+            copy_field(a->layer, sizeof(a->layer), l.url, l.url_len);
+        } else if (link_is(&l, "duplicate")) {
+            take_duplicate(a, &l);
+        } else if (link_is(&l, "describedby")) {
+            take_described(a, &l);
         }
-        size_t params = strcspn(end, ",");
-        if (is_piece_layer(end, params)) {
-            copy_field(a->layer, sizeof(a->layer), at + 1,
-                       (size_t) (end - at - 1));
-            return;
-        }
-        value = end + params;
     }
+}
+
+static void
+take_type(struct answer *a, const char *value)
+{
+    a->metalink = metalink_is_type(value);
 }
 
 static void
@@ -338,6 +367,7 @@ static const struct {
     { "Location", take_location },
     { "Shoal-Tracker", take_tracker },
     { "Link", take_link },
+    { "Content-Type", take_type },
     { "Repr-Digest", take_digest },
     { "Digest", take_digest },
     { "Content-Digest", take_content_digest },

@@ -32,6 +32,10 @@ struct answer {
     char location[RESOURCE_URL_MAX + 1];
     char tracker[512];      /* Shoal-Tracker */
     char layer[1024];       /* Link with rel="piece-layer" */
+    char describedby[1024]; /* Link to a Metalink 4 file */
+    char duplicates[3072];  /* Links with rel="duplicate" (RFC 6249), a line
+                               each: PRIORITY LOCATION URL, `--`: nowhere */
+    bool metalink;          /* this is a Metalink 4 file itself */
     struct checksum digest; /* what is published of it; len 0: none */
     bool has_events;        /* Shoal-Have: events */
     char epoch[17];         /* Shoal-Epoch; "": none */

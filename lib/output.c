@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "given.h"
+#include "metalink.h"
 #include "name.h"
 #include "shoal_internal.h"
 #include "transfer.h"
@@ -52,6 +54,28 @@ create(struct shoal *d, const char *path)
     return d->file != NULL ? 0 : SHOAL_ENOMEM;
 }
 
+/* As the user says, as the Metalink does, or as the URL. To be freed; NULL: no
+ * memory. */
+static char *
+choose_path(const struct shoal *d)
+{
+    const struct settings *s = d->settings;
+    const struct metalink_file *f = given_file(d->given);
+    const char *dir = s->directory_prefix;
+    char *path;
+
+    if (f == NULL || s->output_document != NULL) {
+        return name_output(d->clean, s->output_document, dir);
+    }
+    if (asprintf(&path, "%s%s%s", dir != NULL ? dir : "",
+                 dir != NULL ? "/" : "", f->name)
+        < 0)
+    {
+        return NULL;
+    }
+    return path;
+}
+
 int
 output_open(struct shoal *d)
 {
@@ -63,7 +87,7 @@ output_open(struct shoal *d)
                   "timestamping does nothing together with output-document");
     }
     if (!to_stdout(s)) {
-        path = name_output(d->clean, s->output_document, s->directory_prefix);
+        path = choose_path(d);
         if (path == NULL) {
             return SHOAL_ENOMEM;
         }

@@ -1,17 +1,32 @@
-/* published.c - the piece layer that the origin published, or the user has.
- */
+/* published.c - what origin or user say of the file beside it: the piece
+ * layer, a checksum, a Metalink, mirrors in its headers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "layer.h"
+#include "metalink.h"
+#include "name.h"
+#include "settings.h"
 #include "shoal.h"
+#include "sums.h"
 #include "transfer_internal.h"
 
 enum {
-    LAYER_MS = 5000, /* it must come within */
-    NAMED_MS = 60000 /* where the user gave it */
+    SUM_MAX = 1 << 20, /* bytes of URL.sha256 */
+    METALINK_MAX = 4 << 20,
+    LINKS_MAX = 16,       /* mirrors of one answer that are looked at */
+    LINKS_FROM = 1 << 20, /* a smaller file is there before they are */
+    GONE_MAX = 400        /* of an URL in words */
 };
+
+/* The URL of a document in words. */
+static const char *
+shown(const struct document *d, char text[GONE_MAX])
+{
+    snprintf(text, GONE_MAX, "%.*s", (int) strcspn(d->url, "?#"), d->url);
+    return text;
+}
 
 static void
 read_layer_file(struct transfer *t, const char *path)
@@ -42,140 +57,243 @@ read_layer_file(struct transfer *t, const char *path)
 
 /* By the user, so the file is not right without it. */
 static bool
-named(const struct transfer *t)
+layer_named(const struct transfer *t)
 {
     return t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
 }
 
-bool
-published_awaited(const struct transfer *t)
-{
-    return named(t) && t->layer_url != NULL && !t->layer_done;
-}
-
-/* URL.shoal, in front of the query. */
+/* URL.SUFFIX, in front of the query. */
 static char *
-beside(const char *url)
+beside(const char *url, const char *suffix)
 {
     char *text;
     int path = (int) strcspn(url, "?#");
 
-    return asprintf(&text, "%.*s.shoal%s", path, url, url + path) < 0 ? NULL
-                                                                      : text;
+    return asprintf(&text, "%.*s%s%s", path, url, suffix, url + path) < 0
+               ? NULL
+               : text;
+}
+
+static void
+start_layer(struct transfer *t)
+{
+    const char *o = t->o.layer;
+    const struct source *s = t->standard;
+    char *url = NULL;
+
+    if (layer_named(t)) {
+        if (strncmp(o, "http://", 7) != 0 && strncmp(o, "https://", 8) != 0) {
+            read_layer_file(t, o);
+            return;
+        }
+        url = strdup(o);
+    } else if (s->answer.layer[0] != '\0') {
+        url = url_join(s->url, s->answer.layer);
+    } else if (o != NULL) {
+        url = beside(s->url, ".shoal");
+    }
+    document_set(t, DOCUMENT_LAYER, url, layer_named(t));
+}
+
+static bool
+wants_sum(const struct transfer *t)
+{
+    return t->o.settings != NULL
+           && t->o.settings->checksum.from == CHECKSUM_AUTO;
+}
+
+/* Mirrors that the origin's headers name: those with the same validators
+ * first, then by priority; the list is short. */
+static void
+add_duplicates(struct transfer *t, const struct source *s)
+{
+    char text[sizeof(s->answer.duplicates)], *lines[LINKS_MAX], *rest = text;
+    size_t n = 0;
+
+    memcpy(text, s->answer.duplicates, sizeof(text));
+    for (char *line; n < LINKS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
+        size_t i = n;
+
+        if (*line == '\0') {
+            continue;
+        }
+        unsigned long priority = strtoul(line, NULL, 10);
+        for (; i > 0 && strtoul(lines[i - 1], NULL, 10) > priority; i--) {
+            lines[i] = lines[i - 1];
+        }
+        lines[i] = line;
+        n++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *geo = strchr(lines[i], ' ');
+        char *url = geo != NULL ? url_join(s->url, geo + 4) : NULL;
+
+        if (url != NULL && mirror_add(t, url) == 0) {
+            explain(t, s, "names a mirror: %.*s", (int) strcspn(url, "?#"),
+                    url);
+        }
+        free(url);
+    }
+}
+
+/* What the origin itself says; a mirror's word is no more than a mirror's. */
+static void
+start_links(struct transfer *t)
+{
+    const struct source *s = t->standard;
+
+    if (s->mirror != 0 || t->o.want != NULL || t->map.size < LINKS_FROM) {
+        return;
+    }
+    add_duplicates(t, s);
+    if (s->answer.describedby[0] != '\0') {
+        document_set(t, DOCUMENT_METALINK,
+                     url_join(s->url, s->answer.describedby), false);
+    }
 }
 
 void
 published_start(struct transfer *t)
 {
-    const char *o = t->o.layer;
-    const struct answer *a = t->standard != NULL ? &t->standard->answer : NULL;
-
-    if (t->map.count == 0 || a == NULL) {
+    if (t->map.count == 0 || t->standard == NULL) {
         return;
     }
-    if (named(t)) {
-        if (strncmp(o, "http://", 7) != 0 && strncmp(o, "https://", 8) != 0) {
-            read_layer_file(t, o);
-            return;
-        }
-        t->layer_url = strdup(o);
-    } else if (a->layer[0] != '\0') {
-        t->layer_url = url_join(t->standard->url, a->layer);
-    } else if (o != NULL) {
-        t->layer_url = beside(t->standard->url);
+    start_layer(t);
+    if (wants_sum(t)) {
+        document_set(t, DOCUMENT_SUM, beside(t->o.url, ".sha256"), true);
     }
+    start_links(t);
 }
 
-/* Of the same host and port as the standard node's file? */
-static bool
-is_beside(const struct transfer *t)
-{
-    char host[256], node_host[256];
-    uint16_t port, node_port;
-
-    return t->standard->pinned
-           && url_split(t->layer_url, host, sizeof(host), &port) == 0
-           && url_split(t->standard->url, node_host, sizeof(node_host),
-                        &node_port)
-                  == 0
-           && strcmp(host, node_host) == 0 && port == node_port;
-}
-
-/* Where to fetch it; of its own CDN from a node that is not stale. */
 static int
-locate(struct transfer *t, struct node_addr *addr)
+take_layer(struct transfer *t, const uint8_t *data, size_t len,
+           const char **why)
 {
-    struct node_addr addrs[RESOLVE_ADDRS_MAX];
-    size_t n;
+    uint8_t *hashes = NULL, root[DIGEST_LEN];
+    int err = layer_parse(data, len, t->map.size, &hashes, root);
 
-    if (is_beside(t)) {
-        *addr = t->standard->addr;
-        return 0;
-    }
-    if (t->layer_lookup == NULL) {
-        t->layer_lookup = transfer_lookup(t, t->layer_url);
-        if (t->layer_lookup == NULL) {
-            return SHOAL_EINVAL;
-        }
-    }
-    int err = lookup_result(t->layer_lookup, addrs, &n, NULL);
-    if (err == 0) {
-        *addr = addrs[0];
+    *why = err == SHOAL_EVERIFY ? "piece layer of another size"
+                                : "not a piece layer file";
+    if (err == 0 && hashes != NULL) {
+        trust_adopt(t, hashes, root, layer_named(t));
     }
     return err;
 }
 
-void
-published_tick(struct transfer *t)
+static int
+take_sum(struct transfer *t, const uint8_t *data, size_t len, const char **why)
 {
-    struct node_addr addr;
-    struct http_options o = { .url = t->layer_url,
-                              .addr = &addr,
-                              .total_ms = named(t) ? NAMED_MS : LAYER_MS };
-    struct job *job = NULL;
+    char *url = strndup(t->o.url, strcspn(t->o.url, "?#"));
+    char *name = url != NULL ? name_from_url(url) : NULL;
+    struct checksum sum;
+    int err = SHOAL_ENOMEM;
 
-    if (t->layer_url == NULL || t->layer_asked) {
-        return;
+    if (name != NULL) {
+        err = sums_find((const char *) data, len, name, &sum);
     }
-    int err = locate(t, &addr);
-    if (err == LOOKUP_PENDING) {
-        return;
-    }
-    t->layer_asked = true;
+    *why = err == SHOAL_EINVAL ? "two checksums of the file that contradict"
+                               : "no checksum of the file in it";
     if (err == 0) {
-        job = job_start(t, JOB_LAYER, NULL, &o);
+        trust_sum(t, &sum);
     }
-    if (job != NULL) {
-        job->body_max = LAYER_FILE_MAX;
-    } else if (named(t)) {
-        transfer_fail(t, err != 0 ? err : SHOAL_ENOMEM,
-                      "%.*s: cannot be asked for",
-                      (int) strcspn(t->layer_url, "?"), t->layer_url);
+    free(name);
+    free(url);
+    return err == 0 || err == SHOAL_ENOMEM ? err : SHOAL_EVERIFY;
+}
+
+/* The one that the Metalink means by this file. */
+static struct metalink_file *
+pick(const struct transfer *t, struct metalink *m)
+{
+    char *name = name_from_url(t->o.url);
+    size_t at = 0;
+
+    while (name != NULL && m->n > 1 && at < m->n
+           && strcmp(m->files[at].name, name) != 0)
+    {
+        at++;
+    }
+    free(name);
+    return at < m->n && m->files[at].size == t->map.size ? &m->files[at]
+                                                         : NULL;
+}
+
+static int
+take_metalink(struct transfer *t, const uint8_t *data, size_t len,
+              const char **why)
+{
+    struct metalink *m = NULL;
+    char text[128];
+    int err =
+        metalink_parse((const char *) data, len, NULL, &m, text, sizeof(text));
+    struct metalink_file *f = err == 0 && m != NULL ? pick(t, m) : NULL;
+
+    *why = err != 0 ? "not a Metalink 4 document" : "not of this file";
+    if (f == NULL) {
+        metalink_free(m);
+        return err != 0 ? err : SHOAL_EVERIFY;
+    }
+    if (t->pieces.n == 0) {
+        pieces_set(t, &f->pieces);
+    }
+    if (t->sum.len == 0 && f->sum.len > 0) {
+        trust_sum(t, &f->sum);
+    }
+    for (size_t i = 0; i < f->n_urls; i++) {
+        mirror_add(t, f->urls[i].url);
+    }
+    metalink_free(m);
+    return 0;
+}
+
+static const struct {
+    const char *what;
+    size_t most; /* bytes */
+    int (*take)(struct transfer *t, const uint8_t *data, size_t len,
+                const char **why);
+} kinds[DOCUMENTS] = {
+    [DOCUMENT_LAYER] = { "piece layer", LAYER_FILE_MAX, take_layer },
+    [DOCUMENT_SUM] = { "checksum", SUM_MAX, take_sum },
+    [DOCUMENT_METALINK] = { "Metalink", METALINK_MAX, take_metalink },
+};
+
+size_t
+published_most(enum document_kind kind)
+{
+    return kinds[kind].most;
+}
+
+void
+published_missing(struct transfer *t, enum document_kind kind, int err,
+                  const char *why)
+{
+    const struct document *d = &t->documents[kind];
+    char text[GONE_MAX];
+
+    explain(t, NULL, "%s %s: %s", kinds[kind].what, shown(d, text), why);
+    if (kind == DOCUMENT_SUM) {
+        transfer_say(t, SHOAL_WARNING,
+                     "%s: %s: the file is not checked against it",
+                     shown(d, text), why);
+    } else if (d->named) {
+        transfer_fail(t, err, "%s: %s", shown(d, text), why);
     }
 }
 
 void
-published_done(struct job *job, int err, const char *why)
+published_take(struct transfer *t, enum document_kind kind,
+               const uint8_t *data, size_t len)
 {
-    struct transfer *t = job->t;
-    uint8_t *hashes = NULL, root[DIGEST_LEN];
+    const struct document *d = &t->documents[kind];
+    const char *why = "";
+    char text[GONE_MAX];
+    int err = kinds[kind].take(t, data, len, &why);
 
-    t->layer_done = true;
-    if (err == 0 && job->answer.status != 200) {
-        err = job->answer.status == 404 ? SHOAL_ENOTFOUND : SHOAL_EHTTP;
-        why = "piece layer is not there";
-    } else if (err == 0) {
-        err = layer_parse(job->buf, job->len, t->map.size, &hashes, root);
-        why = err == SHOAL_EVERIFY ? "piece layer of another size"
-                                   : "not a piece layer file";
-    }
-    explain(t, NULL, "piece layer: %s", err == 0 ? "is believed" : why);
-    if (err == 0 && hashes != NULL) {
-        trust_adopt(t, hashes, root, named(t));
-    } else if (err == SHOAL_EVERIFY && named(t)) {
+    explain(t, NULL, "%s %s: %s", kinds[kind].what, shown(d, text),
+            err == 0 ? "is believed" : why);
+    if (kind == DOCUMENT_LAYER && d->named && err == SHOAL_EVERIFY) {
         t->other_version = true; /* the layer decides */
-    } else if (err != 0 && named(t)) {
-        transfer_fail(t, err, "%.*s: %s", (int) strcspn(t->layer_url, "?"),
-                      t->layer_url, why);
+    } else if (err != 0 && d->named) {
+        transfer_fail(t, err, "%s: %s", shown(d, text), why);
     }
 }

@@ -6,6 +6,7 @@
 #include "digest.h"
 #include "explain.h"
 #include "file.h"
+#include "given.h"
 #include "shoal_internal.h"
 #include "transfer.h"
 
@@ -139,6 +140,9 @@ report_make(struct shoal *d)
         .uploaded = download_uploaded(d),
         .version = "",
         .root = "",
+        .files = d->given != NULL && d->settings->select_file == 0
+                     ? given_files(d->given)
+                     : 0,
     };
     int err = d->transfer != NULL ? add_transfer(d) : 0;
     return err == 0 ? add_events(d) : err;

@@ -91,6 +91,8 @@ struct settings {
     /* Sources */
     struct strings mirror;
     char *input_metalink; /* a file or URL */
+    char *preferred_location;
+    unsigned select_file; /* of a Metalink; 0: the first */
     struct strings tracker;
     struct strings tracker_hosts; /* patterns: of other hosts, those trackers
                                      hear nothing; none: of all */

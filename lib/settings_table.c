@@ -1,5 +1,6 @@
 /* settings_table.c - the table of settings. The command line, its help, the
  * configuration files, completion and docs/library.md come from it. */
+#include "metalink.h"
 #include "settings_internal.h"
 #include "shoal.h"
 
@@ -236,9 +237,21 @@ static const struct shoal_setting rows[] = {
     { .name = "input-metalink",
       .argument = "FILE",
       .group = SOURCE_GROUP,
-      .help = "take mirrors and hashes from this Metalink 4 file",
+      .help = "take mirrors and hashes from this Metalink 4 file, or URL",
       READ(.kind = SETTING_TEXT, .offset = AT(input_metalink),
            .expected = A_FILE) },
+    { .name = "preferred-location",
+      .argument = "CC",
+      .group = SOURCE_GROUP,
+      .help = "of a Metalink's mirrors, first those in this country",
+      READ(.kind = SETTING_TEXT, .offset = AT(preferred_location),
+           .expected = "a country code such as de") },
+    { .name = "select-file",
+      .argument = "N",
+      .group = SOURCE_GROUP,
+      .help = "of a Metalink's files only the Nth",
+      READ(.kind = SETTING_NUMBER, .offset = AT(select_file), .min = 1,
+           .max = METALINK_FILES_MAX, .expected = "a number from 1 to 1024") },
     { .name = "tracker",
       .argument = "URL",
       .group = SOURCE_GROUP,

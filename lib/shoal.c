@@ -44,9 +44,7 @@ shoal_say(const struct shoal *d, enum shoal_level level, const char *format,
 const struct checksum *
 shoal_checksum(const struct shoal *d)
 {
-    const struct checksum_setting *c = &d->settings->checksum;
-
-    return c->from == CHECKSUM_GIVEN ? &c->sum : NULL;
+    return d->sum;
 }
 
 const struct shoal_setting *

@@ -315,6 +315,8 @@ struct shoal_report {
     const struct shoal_event *events; /* in the order of time */
     size_t n_events;
     size_t lost_events; /* left out of the middle: only so many are kept */
+    size_t files; /* of the Metalink that told of this one, the first, where
+                     "select-file" chose none; it is how to have the others */
 };
 
 /**

@@ -14,6 +14,7 @@
 struct callers;
 struct explain;
 struct file;
+struct given;
 struct resolve;
 struct serve;
 struct transfer;
@@ -21,6 +22,7 @@ struct transfer;
 /** In the order of a download. */
 enum stage {
     STAGE_NEW,
+    STAGE_METALINK, /* it is fetched */
     STAGE_TRANSFER,
     STAGE_SEED,  /* the file is whole */
     STAGE_LEAVE, /* the trackers hear that we go */
@@ -41,11 +43,14 @@ struct shoal {
     char why[512];
 
     /* The run: download.c. */
-    char *clean;             /* URL, encoded */
-    struct resolve *resolve; /* NULL: no override */
+    char *clean;                /* URL, encoded */
+    const struct checksum *sum; /* of the whole file; NULL */
+    struct resolve *resolve;    /* NULL: no override */
     struct http_settings http;
     char *netrc; /* NULL: there is none */
     struct explain *explain;
+    struct given *given;
+    bool is_metalink; /* the URL is */
     struct file *file;
     struct callers *callers; /* peers that ask our server */
     struct serve *serve;     /* NULL: nothing is served */

@@ -262,6 +262,17 @@ find_version(struct transfer *t, const struct tally *c, size_t standard,
     }
 }
 
+/* Then it is not the file that is wanted, but tells where that is. */
+static bool
+is_metalink(struct transfer *t, const struct source *s)
+{
+    if (t->o.metalinks && s->answer.metalink) {
+        transfer_fail(t, TRANSFER_METALINK, "%s: a Metalink", t->shown);
+        return true;
+    }
+    return false;
+}
+
 /*
  * Does one of the standard's nodes serve ranges? If it is not known, one is
  * asked. If none does, the file comes as one plain stream.
@@ -273,6 +284,9 @@ settle(struct transfer *t, const struct tally *c, size_t standard)
     struct group g = { .ranges = answer_size(&s->answer) == 0 };
     char version[RESOURCE_VERSION_MAX + 1];
 
+    if (is_metalink(t, s)) {
+        return;
+    }
     for (size_t i = 0; i < c->n; i++) {
         if (answer_same_version(&s->answer, &c->sources[i]->answer)) {
             look_at(t, c->sources[i], &g);
@@ -330,7 +344,7 @@ find_standard(struct transfer *t)
     if (has_decided(&c, waited)) {
         settle(t, &c, origin_standard(c.answers, c.n));
     } else if (c.n == 0 && c.sizeless != NULL) {
-        if (c.pending == 0 || waited) {
+        if ((c.pending == 0 || waited) && !is_metalink(t, c.sizeless)) {
             begin_plain(t, c.sizeless);
         }
     } else if (c.n == 0) {
@@ -576,7 +590,7 @@ nobody_left(struct transfer *t, const struct tally *c)
     if (t->trusted_given && standard_others(t)) {
         return; /* what the user gave decides which version it is */
     }
-    if (!t->trusted_given && t->sum.len == 0 && begin_with_mirrors(t)) {
+    if (!t->trusted_given && !trust_has_sum(t) && begin_with_mirrors(t)) {
         return;
     }
     count(t, &mirrors, true);

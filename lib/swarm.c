@@ -300,7 +300,7 @@ void
 swarm_tick(struct transfer *t)
 {
     peers_tick(t);
-    published_tick(t);
+    document_tick(t);
     ask_tick(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         tick_source(t, t->sources[i]);
@@ -359,7 +359,7 @@ swarm_done(struct job *job, int err, const char *why)
         hashes_done(job, err);
         break;
     default:
-        published_done(job, err, why);
+        document_done(job, err, why);
         break;
     }
 }

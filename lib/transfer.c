@@ -169,6 +169,24 @@ take_user(struct transfer *t)
     return 0;
 }
 
+static int
+copy_pieces(struct transfer *t, const struct pieces *from)
+{
+    struct pieces copy = *from;
+
+    if (from->n == 0) {
+        return 0;
+    }
+    copy.hashes = malloc(from->n * from->hash_len);
+    if (copy.hashes == NULL) {
+        return SHOAL_ENOMEM;
+    }
+    memcpy(copy.hashes, from->hashes, from->n * from->hash_len);
+    pieces_set(t, &copy);
+    free(copy.hashes); /* unless it was taken */
+    return 0;
+}
+
 struct transfer *
 transfer_create(const struct transfer_options *options)
 {
@@ -202,6 +220,10 @@ transfer_create(const struct transfer_options *options)
     }
     if (options->checksum != NULL) {
         t->sum = *options->checksum;
+    }
+    if (options->pieces != NULL && copy_pieces(t, options->pieces) != 0) {
+        transfer_free(t);
+        return NULL;
     }
     return t;
 }
@@ -237,11 +259,11 @@ transfer_free(struct transfer *t)
         checksum_finish(t->plain_sum, &t->sum);
     }
     neighbours_free(t->neighbours);
-    free(t->layer_url);
-    lookup_free(t->layer_lookup);
     free(t->url);
     free(t->url_user);
     free(t->url_password);
+    document_forget(t);
+    free(t->pieces.hashes);
     http_free(t->http); /* after the last lookup, which could wake it */
     free(t);
 }
@@ -298,7 +320,7 @@ run_blocks(struct transfer *t)
     if (t->error != 0 || t->phase != PHASE_RUN) {
         return;
     }
-    if (blockmap_complete(&t->map) && !published_awaited(t)
+    if (blockmap_complete(&t->map) && !document_awaited(t)
         && !node_head_awaited(t))
     {
         finish(t);

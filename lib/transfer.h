@@ -18,6 +18,7 @@ struct checksum;
 struct explain;
 struct http_settings;
 struct lookup_hook;
+struct pieces;
 struct resolve;
 struct resource;
 struct settings;
@@ -28,6 +29,10 @@ enum source_kind {
     SOURCE_CDN,
     SOURCE_SUPER,
     SOURCE_PEER
+};
+
+enum {
+    TRANSFER_METALINK = 1 /* the URL is a Metalink, not the file */
 };
 
 /** What became of a CDN node. */
@@ -151,6 +156,9 @@ struct transfer_options {
                                            is refused; NULL: none */
     const char *layer;                  /* NULL, "auto", a URL or a file */
     const struct checksum *checksum;    /* of the whole file; NULL */
+    const struct pieces *pieces;        /* hashes of its pieces; NULL */
+    bool metalinks;                     /* end with TRANSFER_METALINK when the
+                                           URL turns out to be one */
     unsigned nodes;                     /* CDN nodes to read from at once;
                                             0: as many as help, at most 4 */
     bool resuming; /* blocks are held already: no first GET beside the

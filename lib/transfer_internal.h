@@ -13,6 +13,7 @@
 #include "followed.h"
 #include "http.h"
 #include "lookup.h"
+#include "metalink.h"
 #include "origin.h"
 #include "resolve.h"
 #include "resource.h"
@@ -134,7 +135,23 @@ enum job_kind {
     JOB_TRACKER,
     JOB_HAVE,
     JOB_HASHES,
-    JOB_LAYER
+    JOB_DOCUMENT
+};
+
+/** What is asked for beside the file. */
+enum document_kind {
+    DOCUMENT_LAYER,
+    DOCUMENT_SUM,
+    DOCUMENT_METALINK,
+    DOCUMENTS
+};
+
+struct document {
+    char *url;  /* NULL: none */
+    bool named; /* by the user: the file is not whole before it came */
+    bool asked, done;
+    unsigned hops; /* redirects */
+    struct lookup *lookup;
 };
 
 /** A request under way. */
@@ -164,6 +181,7 @@ struct job {
     unsigned tracker; /* JOB_TRACKER: which */
     char *said;       /* its answer's header, for --server-response */
     size_t said_len;
+    enum document_kind document; /* JOB_DOCUMENT: which */
 };
 
 enum phase {
@@ -272,9 +290,9 @@ struct transfer {
     uint64_t leave_ms;    /* ask_leave() ends then; 0: not begun */
     unsigned leave_turns; /* of it */
     bool no_share;        /* the origin forbids it, or knows its user */
-    char *layer_url;
-    struct lookup *layer_lookup;
-    bool layer_asked, layer_done;
+    struct document documents[DOCUMENTS];
+    struct pieces pieces; /* n 0: none */
+    unsigned piece_tries; /* at having them all right */
 };
 
 struct neighbours;
@@ -605,6 +623,15 @@ int trust_check(struct transfer *t, struct source *s, uint32_t block,
  *  on what it gave. */
 void trust_alone(struct transfer *t);
 
+/** trust_sum(t, sum): what the whole file must hash to has become known. */
+void trust_sum(struct transfer *t, const struct checksum *sum);
+
+/** trust_refresh(t): what can be checked has changed: tell the schedule. */
+void trust_refresh(struct transfer *t);
+
+/** trust_strike(s): it gave wrong bytes; banned at the second time. */
+void trust_strike(struct source *s);
+
 /** trust_adopt(t, layer, root, given): believe this layer; taken. */
 void trust_adopt(struct transfer *t, uint8_t *layer,
                  const uint8_t root[DIGEST_LEN], bool given);
@@ -655,13 +682,40 @@ void ask_seed(struct transfer *t);
 /** ask_leave(t, timeout_ms): as transfer_leave(). */
 int ask_leave(struct transfer *t, unsigned timeout_ms);
 
-/* published.c */
-void published_start(struct transfer *t);
-void published_tick(struct transfer *t);
-void published_done(struct job *job, int err, const char *why);
+/* document.c */
 
-/** published_awaited(t): the layer whose URL the user gave is to come yet. */
-bool published_awaited(const struct transfer *t);
+/** document_set(t, kind, url, named): to be asked for; ${url} is taken, NULL:
+ *  there is none. */
+void document_set(struct transfer *t, enum document_kind kind, char *url,
+                  bool named);
+void document_tick(struct transfer *t);
+void document_done(struct job *job, int err, const char *why);
+
+/** document_awaited(t): one that the user named is to come yet. */
+bool document_awaited(const struct transfer *t);
+void document_forget(struct transfer *t);
+
+/* pieces.c */
+
+/** pieces_set(t, p): hashes to check by, unless they are weak; taken then. */
+void pieces_set(struct transfer *t, struct pieces *p);
+
+/** pieces_check(t): everything is held. 0: and right; SHOAL_ENOTFOUND: what is
+ *  wrong was thrown away; SHOAL_EVERIFY: again and again; what the store says. */
+int pieces_check(struct transfer *t);
+
+/* published.c */
+
+/** published_most(kind): bytes of such a document. */
+size_t published_most(enum document_kind kind);
+
+/** published_take(t, kind, data, len): it has come; published_missing(): it
+ *  cannot be had. */
+void published_take(struct transfer *t, enum document_kind kind,
+                    const uint8_t *data, size_t len);
+void published_missing(struct transfer *t, enum document_kind kind, int err,
+                       const char *why);
+void published_start(struct transfer *t);
 
 /* swarm.c */
 void swarm_start(struct transfer *t);
@@ -721,7 +775,7 @@ void follow_lost(struct transfer *t, struct source *s);
 /** follow_done(job, err): the answer to JOB_HAVE. */
 void follow_done(struct job *job, int err);
 
-/** The answers to JOB_TRACKER, JOB_HAVE, JOB_HASHES, JOB_LAYER. */
+/** The answers to JOB_TRACKER, JOB_HAVE, JOB_HASHES, JOB_DOCUMENT. */
 int swarm_headers(struct job *job);
 int swarm_data(struct job *job, const uint8_t *data, size_t len);
 void swarm_done(struct job *job, int err, const char *why);

@@ -25,7 +25,7 @@ equal(const uint8_t *a, const uint8_t *b)
 bool
 trust_has_sum(const struct transfer *t)
 {
-    return t->sum.len >= DIGEST_LEN
+    return t->sum.len >= DIGEST_LEN || t->pieces.n > 0
            || (t->sum.len > 0 && t->o.checksum != NULL);
 }
 
@@ -56,6 +56,19 @@ strike(struct source *s, const char *why)
     }
 }
 
+void
+trust_strike(struct source *s)
+{
+    strike(s, "wrong blocks");
+}
+
+void
+trust_sum(struct transfer *t, const struct checksum *sum)
+{
+    t->sum = *sum;
+    trust_refresh(t);
+}
+
 /* From a CDN node of the standard's version, in this run? */
 static bool
 is_cdn(const struct transfer *t, uint32_t block)
@@ -75,8 +88,8 @@ forget_others(struct transfer *t, bool held_too)
     }
 }
 
-static void
-refresh_all(struct transfer *t)
+void
+trust_refresh(struct transfer *t)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
         if (t->sources[i]->kind != SOURCE_CDN) {
@@ -296,7 +309,7 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
             return; /* it was dropped again */
         }
     }
-    refresh_all(t);
+    trust_refresh(t);
 }
 
 static void
@@ -445,9 +458,27 @@ ask_to_confirm(struct transfer *t)
     return schedule_reserve(t->schedule, block, -1) == 0;
 }
 
+/* The hash of the whole file decides; those of its pieces tell where it is
+ * wrong, and decide where there is no other. */
+static int
+check_sums(struct transfer *t)
+{
+    int err = t->sum.len > 0 ? check_sum(t) : 0;
+
+    if ((err == 0 && t->sum.len > 0) || (err != 0 && err != SHOAL_EVERIFY)
+        || t->pieces.n == 0)
+    {
+        return err;
+    }
+    int pieces = pieces_check(t);
+    return pieces != 0 ? pieces : err;
+}
+
 int
 trust_finish(struct transfer *t)
 {
+    int err;
+
     if (ask_to_confirm(t)) {
         return SHOAL_ENOTFOUND;
     }
@@ -457,8 +488,7 @@ trust_finish(struct transfer *t)
         return SHOAL_ENET;
     }
     if (t->map.count > 0) {
-        int err =
-            digest_root(t->layer, t->map.count, t->map.block_size, t->root);
+        err = digest_root(t->layer, t->map.count, t->map.block_size, t->root);
         if (err != 0) {
             return err;
         }
@@ -468,15 +498,9 @@ trust_finish(struct transfer *t)
             return retreat(t);
         }
     }
-    if (t->sum.len > 0) {
-        int err = check_sum(t);
-
-        if (err == SHOAL_EVERIFY) {
-            return retreat(t);
-        }
-        if (err != 0) {
-            return err;
-        }
+    err = check_sums(t);
+    if (err != 0) {
+        return err == SHOAL_EVERIFY ? retreat(t) : err;
     }
     t->has_root = t->map.count > 0;
     return 0;
