@@ -64,6 +64,9 @@ $r = shoal({ cwd => $dir }, @args, '-q', '--report=report.json', 'ftp://x/');
 is(scalar(decode_json(slurp("$dir/report.json"))->{files}->@*), 1, 'anew');
 $r = shoal(@args, '-q', '--report=json', $s->cdn->url('f.bin'));
 is(decode_json($r->{stdout})->{files}[0]{file}, 'f.bin', 'to standard output');
+$s->cdn->link_file($path, "\xff.bin");
+$r = shoal(@args, '-q', '--report=json', $s->cdn->url('%ff.bin'));
+is(decode_json($r->{stdout})->{files}[0]{file}, '\377.bin', 'a name that is no UTF-8');
 for my $to ('/none/x', '/') {
     $r = shoal(@args, "--report=$to", $s->cdn->url('f.bin'));
     is($r->{status}, 3, 'to nowhere');

@@ -104,4 +104,12 @@ $t->type("\cC");
 is($t->end(30), 0, '^C that is ignored');
 same_file("$dir/name.bin", $path, 'content');
 
+# ^C ends seeding well: the file is whole.
+$cdn->set(limit_rate => 0);
+$t = start({}, '--listen-port', free_port(), '--seed-time=10', $url);
+$t->wait_text(qr/'name\.bin' saved/, 20);
+$t->type("\cC");
+is($t->end(5), 0, '^C while seeding');
+like($t->text, qr/^\S+ \S+ - seeding ends: 0 given to others/m, 'and says so');
+
 finish();
