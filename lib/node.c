@@ -23,7 +23,9 @@ enum {
     CONNECT_ALONE_MS = 20000, /* to the only node */
     BYTE_MS = 2000,           /* GET bytes=0-0 */
     EARLY_MAX = 64 << 20,     /* bytes kept before the standard is known */
-    EARLY_FIRST = 1 << 20
+    EARLY_FIRST = 1 << 20,
+    EARLY_TURN = 128 << 10 /* then the HEAD's answer is looked at: libcurl
+                              reads on as long as there is something */
 };
 
 void
@@ -423,21 +425,27 @@ int
 node_data(struct job *job, const uint8_t *data, size_t len)
 {
     struct transfer *t = job->t;
+    struct source *s = job->source;
 
     if (job->kind == JOB_PLAIN) {
-        job->source->used += len;
+        s->used += len;
         job_took(job, len);
         return node_write_plain(t, data, len);
     }
     if (job->kind != JOB_OPEN || job->answer.status == 416) {
         return 0;
     }
-    if (job->source->early_len + len > EARLY_MAX) {
+    if (s->early_len + len > EARLY_MAX) {
         job->paused = true;
         return HTTP_PAUSE;
     }
+    if (s->early_len - s->early_seen >= EARLY_TURN) {
+        s->early_seen = s->early_len;
+        job->resume_ms = clock_ms();
+        return HTTP_PAUSE;
+    }
     job_took(job, len);
-    return keep_early(job->source, data, len);
+    return keep_early(s, data, len);
 }
 
 /* A stream without ranges begins anew, as wget's does. */

@@ -100,6 +100,7 @@ struct source {
     int error;         /* why it failed, enum shoal_error */
     uint8_t *early;    /* what JOB_OPEN brought, from t->open_from on */
     size_t early_len, early_cap;
+    size_t early_seen; /* when other answers were last looked at */
     bool early_broke; /* its connection did */
 
     /* super peers and peers */
