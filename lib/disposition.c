@@ -55,27 +55,24 @@ is_harmless(uint32_t c)
            && c != 0xfeff && c != 0x061c;
 }
 
-/* What is no UTF-8 becomes `_`. */
+/* What is no UTF-8 becomes `_`; what is too long is no name. */
 static void
 copy_harmless(const char *s, char *out, size_t cap)
 {
-    size_t len = 0;
+    size_t len = 0, n;
 
-    while (*s != '\0') {
+    for (; *s != '\0' && len + 4 < cap; s += n) {
         uint32_t c = '_';
-        size_t n = utf8((const unsigned char *) s, &c);
-        size_t step = n != 0 ? n : 1;
 
+        n = utf8((const unsigned char *) s, &c);
+        const char *from = n != 0 ? s : "_";
+        n = n != 0 ? n : 1;
         if (is_harmless(c)) {
-            if (len + step >= cap) {
-                len = 0;
-                break;
-            }
-            memcpy(out + len, n != 0 ? s : "_", step);
-            len += step;
+            memcpy(out + len, from, n);
+            len += n;
         }
-        s += step;
     }
+    len = *s != '\0' ? 0 : len;
     while (len > 0 && (out[len - 1] == ' ' || out[len - 1] == '.')) {
         len--;
     }
@@ -137,6 +134,23 @@ add_byte(char *out, size_t len, unsigned c, bool latin1)
     return len;
 }
 
+/* One byte, perhaps as %XX; -1: that is none. */
+static int
+take_byte(const char **s)
+{
+    const char *text = *s;
+
+    if (*text != '%') {
+        *s = text + 1;
+        return (unsigned char) *text;
+    }
+    if (hex(text[1]) < 0 || hex(text[2]) < 0) {
+        return -1;
+    }
+    *s = text + 3;
+    return hex(text[1]) * 16 + hex(text[2]);
+}
+
 /* RFC 8187: CHARSET'LANGUAGE'percent-encoded. False: it is none. */
 static bool
 decode(const char *s, char out[2 * VALUE_MAX])
@@ -149,18 +163,15 @@ decode(const char *s, char out[2 * VALUE_MAX])
     if (text == NULL || (!latin1 && strncasecmp(s, "utf-8'", 6) != 0)) {
         return false;
     }
-    for (text++; *text != '\0'; text++) {
-        unsigned c = (unsigned char) *text;
+    text++;
+    while (*text != '\0') {
+        int c = take_byte(&text);
 
-        if (c == '%') {
-            if (hex(text[1]) < 0 || hex(text[2]) < 0) {
-                return false;
-            }
-            c = (unsigned) (hex(text[1]) * 16 + hex(text[2]));
-            text += 2;
+        if (c < 0) {
+            return false;
         }
-        if (c != 0) {
-            len = add_byte(out, len, c, latin1);
+        if (c > 0) {
+            len = add_byte(out, len, (unsigned) c, latin1);
         }
     }
     out[len] = '\0';

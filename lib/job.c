@@ -283,6 +283,17 @@ job_took(struct job *job, size_t len)
     }
 }
 
+static void
+resume(struct job *job, uint64_t now)
+{
+    job->resume_ms = 0;
+    job->moved_ms = now;
+    if (job->work >= 0) {
+        schedule_got(job->t->schedule, job->work, 0, now);
+    }
+    http_resume(job->http);
+}
+
 int
 job_resume_due(struct transfer *t)
 {
@@ -293,12 +304,7 @@ job_resume_due(struct transfer *t)
             continue;
         }
         if (now >= job->resume_ms && job->http != NULL) {
-            job->resume_ms = 0;
-            job->moved_ms = now;
-            if (job->work >= 0) {
-                schedule_got(t->schedule, job->work, 0, now);
-            }
-            http_resume(job->http);
+            resume(job, now);
             return 0; /* its callbacks may have ended others */
         }
         next = job->resume_ms < next ? job->resume_ms : next;

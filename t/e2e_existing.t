@@ -116,6 +116,23 @@ $dir = folder('named-P');
 get($dir, '--content-disposition', '-P', 'sub', '/named');
 is_deeply([ glob "$dir/sub/*" ], ["$dir/sub/b.bin"], 'below -P');
 
+# A name that is known only when the server has said it, and -c.
+my $broken = cdn(nodes => [ { addr => '127.0.0.51', bad => {
+    headers => { 'Content-Disposition' => 'attachment; filename=c.bin' },
+    each => sub ($q) { $q->{method} eq 'GET' && $q->{before} == 0
+        ? (truncate => 150_000) : () } } } ]);
+$broken->link_file($file, 'a.bin');
+$dir = folder('resumed');
+my @resumed = ({ cwd => $dir }, $broken->client_args, '-t1', '-c',
+    '--content-disposition', $broken->url('a.bin'));
+is(shoal(@resumed)->{status}, 4, 'broken off');
+is_deeply(names($dir), [ 'c.bin.part', 'c.bin.part.ctl' ], 'partial, by name');
+$r = shoal(@resumed);
+is($r->{status}, 0, '-c --content-disposition') or diag($r->{stderr});
+is_deeply(names($dir), ['c.bin'], 'the name');
+same_file("$dir/c.bin", $file, 'the file');
+like($r->{stderr}, qr/kept from before/, 'goes on with it');
+
 # --spider
 $dir = folder('spider');
 $r = get($dir, '--spider', '-P', 'sub');

@@ -66,9 +66,20 @@ my @limited = map { [ $_, shoal_start($fast->client_args,
     $fast->url('b.bin')) ] }
     [ '100k', 102400 ], [ '400k', 409600 ];
 
+# A super peer's bytes count as others do.
+my $stage = stage(nodes => 1, superpeers => 1);
+my $shared = $stage->cdn->file('c.bin', 1048576, 3);
+$stage->get('c.bin');
+$stage->wait_ready('c.bin', 1);
+my $r = $stage->get('c.bin', '--limit-rate=400k', '-O', 'again');
+is($r->{status}, 0, '--limit-rate, with a super peer') or diag($r->{stderr});
+same_file("$r->{dir}/again", $shared, 'the file');
+like($r->{stderr}, qr/super peer +[1-9]/, 'it gave some');
+cmp_ok($r->{seconds}, '>=', 1048576 / 409600 * 0.95, 'not faster');
+
 for my $run (@running) {
     my ($name, undef, undef, undef, $gets, $status, $least) = @{ $run->[0] };
-    my $r = shoal_end($run->[2], 60);
+    $r = shoal_end($run->[2], 60);
     is($r->{status}, $status, "$name: exit status") or diag($r->{stderr});
     is(gets($run->[1]), $gets, "$name: so many GETs");
     cmp_ok($r->{seconds}, '>=', $least, "$name: not sooner");
@@ -77,7 +88,7 @@ for my $run (@running) {
 }
 for my $run (@limited) {
     my ($name, $rate) = @{ $run->[0] };
-    my $r = shoal_end($run->[1], 60);
+    $r = shoal_end($run->[1], 60);
     download_ok($r, $path, "--limit-rate=$name");
     my $report = decode_json(slurp(tmpdir('tries') . "/$name.json"));
     my $seconds = $report->{files}[0]{seconds};
@@ -88,7 +99,7 @@ for my $run (@limited) {
 
 # Nobody there; a name that is none.
 my $nobody = free_port('127.0.0.33');
-my $r = shoal('-t3', "http://127.0.0.33:$nobody/a.bin");
+$r = shoal('-t3', "http://127.0.0.33:$nobody/a.bin");
 is($r->{status}, 4, 'refused: at once, as by wget');
 like($r->{stderr}, qr{^shoal: http://127.0.0.33:$nobody/a.bin: }m,
     'the URL is named');
