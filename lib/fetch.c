@@ -392,15 +392,35 @@ dispatch_kind(struct transfer *t, enum source_kind kind)
     }
 }
 
+/* What the schedule took from requests at CDN nodes is theirs no more: others
+ * hear of it, and where nothing is left they end. */
+static void
+trim(struct transfer *t)
+{
+    struct job *next;
+
+    for (struct job *job = t->jobs; job != NULL; job = next) {
+        next = job->next;
+        if (job->kind != JOB_DATA || job->work < 0
+            || job->source->kind != SOURCE_CDN) {
+            continue;
+        }
+        struct schedule_range left = schedule_left(t->schedule, job->work);
+        if (left.next >= left.end && job->pos < job->end) {
+            job_end(job);
+        } else {
+            claim_trim(job);
+        }
+    }
+}
+
 void
 fetch_dispatch(struct transfer *t)
 {
     dispatch_kind(t, SOURCE_SUPER);
     dispatch_kind(t, SOURCE_PEER);
     dispatch_kind(t, SOURCE_CDN);
-    for (struct job *job = t->jobs; job != NULL; job = job->next) {
-        claim_trim(job);
-    }
+    trim(t);
 }
 
 void

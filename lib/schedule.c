@@ -22,6 +22,7 @@ schedule_create(const struct blockmap *map, uint32_t start, uint64_t client)
     s->client = client;
     s->dice = schedule_mix(client + start);
     s->free_work = -1;
+    s->owner_max = UINT64_MAX;
     s->patience = PATIENCE_MS;
     if (schedule_index_init(s) != 0) {
         schedule_free(s);
@@ -43,6 +44,7 @@ schedule_free(struct schedule *s)
     schedule_index_fini(s);
     free(s->reserved);
     free(s->owner);
+    free(s->fast);
     free(s->sources);
     free(s->works);
     free(s);
@@ -160,17 +162,17 @@ count_part(struct schedule *s, int source, bool was)
         if (s->n_followed++ == 0) {
             s->idle_from = s->now;
         }
-        schedule_owner_joined(s, source);
+        schedule_owner_changed(s);
     } else if (!is && was) {
         s->n_followed--;
-        schedule_owner_left(s, source);
+        schedule_owner_changed(s);
     }
 }
 
 static void
 count_holder(struct schedule *s, int source, uint32_t block, int step)
 {
-    s->holders[block] = (uint16_t) (s->holders[block] + step);
+    s->blocks[block].holders = (uint16_t) (s->blocks[block].holders + step);
     if (step > 0 && s->sources[source].kind == SOURCE_PEER) {
         schedule_cdn_spread(s, block);
     }
@@ -204,11 +206,12 @@ need_bits(const struct schedule *s, uint64_t **bits)
 static void
 unclaim(struct schedule *s, struct source *src, uint32_t block)
 {
-    if (src->fetch == NULL || !bit_get(src->fetch, block)) {
+    if (src->n_fetch == 0 || !bit_get(src->fetch, block)) {
         return;
     }
+    src->n_fetch--;
     src->fetch[block / 64] &= ~bit_of(block);
-    if (--s->fetchers[block] == 0) {
+    if (--s->blocks[block].fetchers == 0) {
         s->fetched[block / 64] &= ~bit_of(block);
     }
 }
@@ -216,7 +219,7 @@ unclaim(struct schedule *s, struct source *src, uint32_t block)
 static void
 unclaim_all(struct schedule *s, struct source *src)
 {
-    for (uint32_t i = 0; src->fetch != NULL && i < s->map->count; i++) {
+    for (uint32_t i = 0; src->n_fetch > 0 && i < s->map->count; i++) {
         unclaim(s, src, i);
     }
 }
@@ -291,6 +294,8 @@ schedule_peer(struct schedule *s, int source, uint64_t id)
         unclaim_all(s, src);
     }
     src->id = id;
+    src->early =
+        s->n_followed + 1 < SCHEDULE_CROWD && s->seniors < SCHEDULE_CROWD;
     count_part(s, source, false);
     return 0;
 }
@@ -337,16 +342,29 @@ schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
     if (on && need_bits(s, &src->fetch) != 0) {
         return SHOAL_ENOMEM;
     }
+    if (on && n == 1 && !src->claims) {
+        src->claims = true;
+        schedule_owner_changed(s);
+    }
     for (uint32_t i = first; i < first + n && i < s->map->count; i++) {
         if (!on) {
             unclaim(s, src, i);
         } else if (!bit_get(src->fetch, i) && !schedule_holds(s, source, i)) {
             src->fetch[i / 64] |= bit_of(i);
-            s->fetchers[i]++;
+            s->blocks[i].fetchers++;
+            src->n_fetch++;
             s->fetched[i / 64] |= bit_of(i);
         }
     }
     return 0;
+}
+
+void
+schedule_served(struct schedule *s, uint32_t block)
+{
+    if (block < s->map->count) {
+        schedule_cdn_spread(s, block);
+    }
 }
 
 uint32_t
@@ -389,7 +407,7 @@ schedule_begin(struct schedule *s, int source, uint32_t next, uint32_t end)
         return i;
     }
     s->works[i] = (struct work){ .active = true,
-                                 .second = s->claims[next] > 0,
+                                 .second = s->blocks[next].claims > 0,
                                  .source = source,
                                  .next = next,
                                  .end = end,
@@ -397,7 +415,7 @@ schedule_begin(struct schedule *s, int source, uint32_t next, uint32_t end)
                                  .moved = s->now,
                                  .blocked = s->now };
     for (uint32_t b = next; b < end; b++) {
-        s->claims[b]++;
+        s->blocks[b].claims++;
         schedule_index_settle(s, b);
     }
     schedule_rates_begun(s, source);
@@ -408,7 +426,7 @@ void
 schedule_shrink(struct schedule *s, struct work *w, uint32_t end)
 {
     for (uint32_t b = end > w->next ? end : w->next; b < w->end; b++) {
-        s->claims[b]--;
+        s->blocks[b].claims--;
         schedule_index_settle(s, b);
     }
     if (end < w->end) {
@@ -490,7 +508,7 @@ schedule_advance(struct schedule *s, int work, uint64_t now)
     }
     uint32_t block = w->next++;
 
-    s->claims[block]--;
+    s->blocks[block].claims--;
     schedule_index_settle(s, block);
     if (s->sources[w->source].kind == SOURCE_CDN
         && blockmap_has(s->map, block)) {

@@ -90,6 +90,9 @@ int schedule_gain(struct schedule *s, int source, uint32_t first, uint32_t n,
 int schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
                    bool on, uint64_t now);
 
+/** schedule_served(s, block): a peer was sent the block by this client. */
+void schedule_served(struct schedule *s, uint32_t block);
+
 /** schedule_has(s, source, block): may it be given the block, as told by
  *  schedule_have(), schedule_gain() and schedule_reserve()? */
 bool schedule_has(const struct schedule *s, int source, uint32_t block);
@@ -128,7 +131,8 @@ int schedule_begin_at(struct schedule *s, int source, uint32_t next,
                       uint32_t end, uint64_t now);
 
 /** schedule_left(s, work): may have shrunk since the last call: its tail
- *  went to another source, or its next block came from elsewhere. */
+ *  went to another source, or its next block came from elsewhere. Empty: to be
+ *  ended, at once if it is a CDN node's. */
 struct schedule_range schedule_left(struct schedule *s, int work);
 
 /** schedule_got(s, work, bytes, now): so many bytes more came in, even in

@@ -4,10 +4,11 @@
 #include "schedule_internal.h"
 
 enum {
-    UNDER_WAY = 2,      /* requests at all CDN nodes together */
-    UNSPREAD_MAX = 4,   /* blocks of ours that nobody else has yet */
-    LEFT_TO_OWNER = 2,  /* its last ones, as long as it moves */
-    MOVED_MS = 600,     /* its log did, so long ago */
+    UNDER_WAY = 2,     /* requests at all CDN nodes together */
+    UNSPREAD_MAX = 4,  /* blocks of ours that nobody else has yet */
+    LEFT_TO_OWNER = 2, /* its last ones, as long as it moves */
+    MOVED_MS = 600,    /* its log did, so long ago */
+    STARVE_MIN_MS = 500,
     STARVE_MS = 4000,   /* nothing comes: at the latest so long after */
     CROWD_BITS = 13,    /* so many clients, as a power of two, may starve */
     SILENT_SERVICES = 8 /* a claim that old is given up */
@@ -16,7 +17,7 @@ enum {
 void
 schedule_cdn_arrived(struct schedule *s, uint32_t block)
 {
-    if (s->holders[block] == 0 && !bit_get(s->own_bits, block)) {
+    if (s->blocks[block].holders == 0 && !bit_get(s->own_bits, block)) {
         s->own_bits[block / 64] |= bit_of(block);
         s->n_own_bits++;
     }
@@ -25,20 +26,28 @@ schedule_cdn_arrived(struct schedule *s, uint32_t block)
 void
 schedule_cdn_spread(struct schedule *s, uint32_t block)
 {
-    if (bit_get(s->own_bits, block)) {
+    if (s->n_own_bits > 0 && bit_get(s->own_bits, block)) {
         s->own_bits[block / 64] &= ~bit_of(block);
         s->n_own_bits--;
     }
 }
 
+static bool
+is_mine(struct schedule *s, uint32_t block)
+{
+    return block < s->map->count && schedule_owner_is_one(s)
+           && schedule_owner_of(s, block) == OWNER_SELF;
+}
+
 void
 schedule_cdn_join(struct schedule *s)
 {
+    schedule_gate_first(s);
     for (int i = 0; i < s->n_works; i++) {
         struct work *w = &s->works[i];
 
         if (w->active && s->sources[w->source].kind == SOURCE_CDN) {
-            schedule_shrink(s, w, w->next + 1);
+            schedule_shrink(s, w, w->next + is_mine(s, w->next));
         }
     }
 }
@@ -56,7 +65,8 @@ is_paced(const struct schedule *s)
 static bool
 is_moving(const struct schedule *s, int owner)
 {
-    return owner >= 0 && s->now < s->sources[owner].moved + MOVED_MS;
+    return owner >= 0 && s->sources[owner].claims
+           && s->now < s->sources[owner].moved + MOVED_MS;
 }
 
 /* Goes through the blocks that nobody has, from a word of the set on and
@@ -148,33 +158,34 @@ find_unclaimed(struct schedule *s, uint32_t *out)
 
 /*
  * Nothing comes from anybody. Many may be in that state, and one is enough:
- * waiting times follow from the hash of client and block, spread so that half
- * as many wait each thirteenth less: whatever their number, few are first.
+ * waiting times by a hash, spread so that half as many wait each thirteenth
+ * less: whatever their number, few are first.
  */
 static bool
-has_starved(const struct schedule *s, uint32_t block)
+has_starved(const struct schedule *s)
 {
-    uint64_t hash = schedule_mix(s->client ^ schedule_mix(~(uint64_t) block));
+    uint64_t hash = schedule_mix(s->client ^ schedule_mix(s->idle_from));
     int zeros = __builtin_clzll(hash | 1);
     double rest = (double) (hash << zeros) / 18446744073709551616.0;
     double share = 1 - (zeros + 2 - 2 * rest) / CROWD_BITS;
 
-    return (double) (s->now - s->idle_from)
-           >= (share > 0 ? share : 0) * STARVE_MS;
+    return s->peers_active == 0
+           && (double) (s->now - s->idle_from)
+                  >= STARVE_MIN_MS + (share > 0 ? share : 0) * STARVE_MS;
 }
 
-/* One of so many leaves the CDN to those who were there before. */
+/* One of so many leaves the CDN to others; until they are gone. */
 static bool
 find_starved(struct schedule *s, uint32_t *out)
 {
-    struct walk w = walk_from(s, 0, false);
+    struct walk w = walk_from(s, schedule_mix(s->client ^ s->dice++), false);
 
-    while (s->peers_active == 0 && walk_next(s, &w, out)) {
-        if (has_starved(s, *out)) {
-            return true;
-        }
+    if (!has_starved(s) || !walk_next(s, &w, out)) {
+        return false;
     }
-    return false;
+    s->promoted = true;
+    schedule_owner_changed(s);
+    return true;
 }
 
 /* Is one of those who fetch the block still at it? */
@@ -216,7 +227,7 @@ static bool
 find_reserved(struct schedule *s, int node, uint32_t *out)
 {
     for (uint32_t i = 0; s->reserved != NULL && i < s->map->count; i++) {
-        if (s->reserved[i] != 0 && s->claims[i] == 0
+        if (s->reserved[i] != 0 && s->blocks[i].claims == 0
             && !blockmap_has(s->map, i) && schedule_has(s, node, i))
         {
             *out = i;
@@ -229,15 +240,13 @@ find_reserved(struct schedule *s, int node, uint32_t *out)
 static bool
 find_block(struct schedule *s, int node, uint32_t *out)
 {
-    bool junior = s->seniors >= SCHEDULE_CROWD;
-
     if (find_reserved(s, node, out)) {
         return true;
     }
-    if (is_paced(s)) {
-        return false;
-    }
-    if (junior ? find_starved(s, out) : find_unclaimed(s, out)) {
+    if (!is_paced(s)
+        && (schedule_owner_is_one(s) ? find_unclaimed(s, out)
+                                     : find_starved(s, out)))
+    {
         return true;
     }
     if (s->peers_active == 0 && find_forsaken(s, node, out)) {

@@ -8,6 +8,7 @@ enum {
     END_BLOCKS = 32, /* that are missing: the end game */
     OVERDUE = 4,     /* service times; at another peer */
     OVERDUE_CDN = 8, /* at the CDN: others' blocks are dearer there */
+    LATE_MS = 3000,  /* there, of who leaves the CDN to others */
     SERVICE_MIN_MS = 10
 };
 
@@ -21,7 +22,7 @@ schedule_end_range(struct schedule *s, int source)
         const struct work *w = &s->works[i];
 
         if (!w->active || w->source == source || w->next >= w->end
-            || s->claims[w->next] > 1 || blockmap_has(s->map, w->next)
+            || s->blocks[w->next].claims > 1 || blockmap_has(s->map, w->next)
             || !schedule_has(s, source, w->next))
         {
             continue;
@@ -37,7 +38,7 @@ schedule_end_range(struct schedule *s, int source)
         return SHOAL_ENOTFOUND;
     }
     uint32_t next = slowest->next, end = next + 1;
-    while (end < slowest->end && s->claims[end] == 1
+    while (end < slowest->end && s->blocks[end].claims == 1
            && schedule_has(s, source, end) && !blockmap_has(s->map, end))
     {
         end++;
@@ -60,6 +61,7 @@ schedule_end_block(struct schedule *s, int source)
 {
     bool cdn = s->sources[source].kind == SOURCE_CDN;
     double most = cdn ? OVERDUE_CDN : OVERDUE;
+    uint64_t age = cdn && !schedule_owner_is_one(s) ? LATE_MS : 0;
     const struct work *oldest = NULL;
 
     if (schedule_missing(s) >= END_BLOCKS) {
@@ -69,8 +71,8 @@ schedule_end_block(struct schedule *s, int source)
         const struct work *w = &s->works[i];
 
         if (!w->active || w->source == source || w->next >= w->end
-            || s->claims[w->next] > 1 || blockmap_has(s->map, w->next)
-            || !schedule_has(s, source, w->next))
+            || s->blocks[w->next].claims > 1 || blockmap_has(s->map, w->next)
+            || !schedule_has(s, source, w->next) || s->now < w->begun + age)
         {
             continue;
         }

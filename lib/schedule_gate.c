@@ -10,9 +10,11 @@ enum {
     AGAIN_MS = 2000, /* after one in vain; doubled at each */
     AGAIN_MAX_MS = 32000,
     SETTLE_MS = 300,   /* after a change, until what it gives is counted */
-    STARVED_MS = 1000, /* too slow for so long: the crowd is left */
+    STARVED_MS = 1500, /* too slow for so long: the crowd is left */
     ALONE_MS = 4000,   /* for so long; doubled at each */
-    END_MS = 1000      /* less is left: no trial */
+    FIRST_LOOK_MS = 20,
+    LEARN_MS = 250, /* alone, until it is known what the CDN gives */
+    END_MS = 1000   /* less is left: no trial */
 };
 
 #define SMOOTHING 0.1
@@ -63,14 +65,40 @@ judge_gate(struct schedule *s)
     }
 }
 
-/* Only where blocks are left to ask for, and time in which it would help. */
+/* As measured last. */
+static double
+cdn_rate(const struct schedule *s)
+{
+    double rate = 0;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        if (s->sources[i].kind == SOURCE_CDN && !s->sources[i].gone) {
+            rate += s->sources[i].rate;
+        }
+    }
+    return rate;
+}
+
+/* What it is known to give to this client alone. */
+static double
+cdn_known(const struct schedule *s)
+{
+    double rate = s->cdn_alone > s->cdn_first ? s->cdn_alone : s->cdn_first;
+    double now = cdn_rate(s);
+
+    return rate > now ? rate : now;
+}
+
+/* Only where the crowd gives less than the CDN once did, and time is left in
+ * which it would help. */
 static bool
 may_try(const struct schedule *s)
 {
     double left = (double) schedule_missing(s) * (double) s->map->block_size;
 
-    return s->seniors < SCHEDULE_CROWD && s->n_open[0] == 0
-           && left * 1000 > s->total * END_MS;
+    double cdn = s->cdn_alone > s->cdn_first ? s->cdn_alone : s->cdn_first;
+
+    return s->total < STARVED * cdn && left * 1000 > s->total * END_MS;
 }
 
 static void
@@ -95,33 +123,47 @@ step_gate(struct schedule *s, uint64_t bytes, uint64_t cdn)
     }
 }
 
-static double
-cdn_rate(const struct schedule *s)
+void
+schedule_gate_first(struct schedule *s)
 {
-    double rate = 0;
-
     for (int i = 0; i < s->n_sources; i++) {
-        if (s->sources[i].kind == SOURCE_CDN && s->sources[i].active > 0) {
-            rate += s->sources[i].rate;
+        const struct source *src = &s->sources[i];
+        double ms = src->busy;
+
+        ms += src->active > 0 ? (double) (s->now - src->busy_from) : 0;
+        if (src->kind == SOURCE_CDN && ms >= FIRST_LOOK_MS) {
+            s->cdn_first += (double) src->bytes * 1000 / ms;
         }
     }
-    return rate;
 }
 
-/* What the CDN gives is known from the time alone, and fades. */
+/* One short look says little: others may have begun a moment later. */
+static void
+learn_alone(struct schedule *s, double elapsed)
+{
+    double rate = cdn_rate(s);
+
+    s->alone_ms += elapsed;
+    if (s->alone_ms >= LEARN_MS && (rate > s->cdn_alone || s->n_followed > 0))
+    {
+        s->cdn_alone = rate;
+    }
+}
+
+/* What the CDN gives is known from the time alone, and fades; or from what is
+ * asked there. */
 static void
 watch_crowd(struct schedule *s, double elapsed)
 {
     if (!schedule_is_crowd(s)) {
-        double rate = cdn_rate(s);
-
-        s->cdn_alone =
-            s->n_followed == 0 && rate < s->cdn_alone ? s->cdn_alone : rate;
+        learn_alone(s, elapsed);
         s->starved = 0;
         return;
     }
+    s->alone_ms = 0;
     s->cdn_alone -= s->cdn_alone * elapsed / FADE_MS;
-    if (s->total >= STARVED * s->cdn_alone) {
+    s->cdn_first -= s->cdn_first * elapsed / FADE_MS;
+    if (s->total >= STARVED * cdn_known(s)) {
         s->starved = 0;
         return;
     }

@@ -11,15 +11,11 @@ schedule_index_init(struct schedule *s)
     size_t count = s->map->count + 1;
 
     s->words = (s->map->count + 63) / 64;
-    s->claims = calloc(count, sizeof(*s->claims));
-    s->holders = calloc(count, sizeof(*s->holders));
-    s->fetchers = calloc(count, sizeof(*s->fetchers));
-    s->level = malloc(count * sizeof(*s->level));
+    s->blocks = calloc(count, sizeof(*s->blocks));
     s->fetched = calloc(s->words + 1, sizeof(*s->fetched));
     s->own_bits = calloc(s->words + 1, sizeof(*s->own_bits));
     s->open[0] = calloc((size_t) (s->words + 1) * LEVELS, sizeof(uint64_t));
-    if (s->claims == NULL || s->holders == NULL || s->fetchers == NULL
-        || s->level == NULL || s->fetched == NULL || s->own_bits == NULL
+    if (s->blocks == NULL || s->fetched == NULL || s->own_bits == NULL
         || s->open[0] == NULL)
     {
         return SHOAL_ENOMEM;
@@ -28,7 +24,7 @@ schedule_index_init(struct schedule *s)
         s->open[i] = s->open[i - 1] + s->words;
     }
     for (uint32_t i = 0; i < s->map->count; i++) {
-        s->level[i] = CLOSED;
+        s->blocks[i].level = CLOSED;
         schedule_index_settle(s, i);
     }
     return 0;
@@ -37,10 +33,7 @@ schedule_index_init(struct schedule *s)
 void
 schedule_index_fini(struct schedule *s)
 {
-    free(s->claims);
-    free(s->holders);
-    free(s->fetchers);
-    free(s->level);
+    free(s->blocks);
     free(s->fetched);
     free(s->own_bits);
     free(s->open[0]);
@@ -49,25 +42,26 @@ schedule_index_fini(struct schedule *s)
 bool
 schedule_index_is_open(const struct schedule *s, uint32_t block)
 {
-    return s->level[block] != CLOSED && !blockmap_has(s->map, block);
+    return s->blocks[block].level != CLOSED && !blockmap_has(s->map, block);
 }
 
 static uint8_t
 level_of(const struct schedule *s, uint32_t block)
 {
-    if (s->claims[block] > 0 || blockmap_has(s->map, block)
+    if (s->blocks[block].claims > 0 || blockmap_has(s->map, block)
         || (s->reserved != NULL && s->reserved[block] != 0))
     {
         return CLOSED;
     }
-    return (uint8_t) (s->holders[block] < LEVELS ? s->holders[block]
-                                                 : LEVELS - 1);
+    return (uint8_t) (s->blocks[block].holders < LEVELS
+                          ? s->blocks[block].holders
+                          : LEVELS - 1);
 }
 
 void
 schedule_index_settle(struct schedule *s, uint32_t block)
 {
-    uint8_t was = s->level[block], is = level_of(s, block);
+    uint8_t was = s->blocks[block].level, is = level_of(s, block);
 
     if (was == is) {
         return;
@@ -80,7 +74,7 @@ schedule_index_settle(struct schedule *s, uint32_t block)
         s->open[is][block / 64] |= bit_of(block);
         s->n_open[is]++;
     }
-    s->level[block] = is;
+    s->blocks[block].level = is;
 }
 
 /* The first bit of the word at or behind a random place, and round. */

@@ -22,15 +22,25 @@ enum {
     CLOSED = 0xff
 };
 
+struct block {
+    uint16_t holders;  /* super peers and peers that have it */
+    uint16_t fetchers; /* that fetch it from the CDN */
+    uint8_t claims;    /* works */
+    uint8_t level;     /* in which of `open` it is; CLOSED */
+};
+
 struct source {
     enum source_kind kind;
-    bool gone;       /* gives nothing for now */
-    bool all;        /* holds everything */
-    uint64_t *have;  /* words; NULL: none, or all */
-    uint64_t *fetch; /* what it is fetching from the CDN; NULL: nothing */
-    uint32_t held;   /* bits set in `have` */
-    uint64_t id;     /* 0: not followed */
-    uint64_t moved;  /* when its log last did */
+    bool gone;        /* gives nothing for now */
+    bool all;         /* holds everything */
+    uint64_t *have;   /* words; NULL: none, or all */
+    uint64_t *fetch;  /* what it is fetching from the CDN; NULL: nothing */
+    uint32_t held;    /* bits set in `have` */
+    uint32_t n_fetch; /* in `fetch` */
+    uint64_t id;      /* 0: not followed */
+    bool early;       /* one of the first that were followed */
+    bool claims;      /* it asks the CDN for single blocks */
+    uint64_t moved;   /* when its log last did */
 
     unsigned active;    /* works */
     uint64_t bytes;     /* since the last tick */
@@ -72,15 +82,13 @@ struct schedule {
     uint32_t words; /* of a bit set over the blocks */
     uint64_t client;
     uint32_t seniors;
+    bool promoted;     /* a junior that had to go to the CDN itself */
     uint64_t patience; /* alone, milliseconds */
     uint64_t await_until;
     uint64_t dice; /* counts choices among equals */
     uint64_t now;  /* as of the last call that told it */
 
-    uint8_t *claims;    /* a block's works */
-    uint16_t *holders;  /* super peers and peers that have it */
-    uint16_t *fetchers; /* that fetch it from the CDN */
-    uint8_t *level;     /* in which of `open` it is; CLOSED */
+    struct block *blocks;
     uint64_t *open[LEVELS];
     uint32_t n_open[LEVELS];
     uint64_t *fetched; /* bits: fetchers > 0 */
@@ -97,9 +105,15 @@ struct schedule {
 
     uint64_t *own_bits;  /* came from the CDN, and nobody else has them */
     uint32_t n_own_bits; /* those are so many */
+    uint64_t owner_max;  /* the largest id of one */
     int16_t *owner;      /* a block's rendezvous owner: source, OWNER_SELF;
                             NULL: to be found out */
 
+    double fast_ms; /* service time of the third that is fastest; 0 */
+    uint64_t *fast; /* blocks that sources have who are not slow; NULL */
+    bool fast_known;
+    double cdn_first;     /* what the CDN gave in the first moments */
+    double alone_ms;      /* for so long there has been nothing else */
     double cdn_alone;     /* the CDN's rate when it was all there was */
     bool in_crowd;        /* as of the last decision */
     uint64_t alone_until; /* the crowd is too slow: as if alone until then */
@@ -185,6 +199,12 @@ int schedule_ranges_take(struct schedule *s, int source);
 int schedule_peers_take(struct schedule *s, int source);
 int schedule_cdn_take(struct schedule *s, int source);
 
+/** schedule_peers_tick(s): who the fast ones are. */
+void schedule_peers_tick(struct schedule *s);
+
+/** schedule_peers_is_slow(s, source): by far not one of the fast ones. */
+bool schedule_peers_is_slow(const struct schedule *s, int source);
+
 /** The rest of another source's work that would end much sooner here. */
 int schedule_end_range(struct schedule *s, int source);
 
@@ -196,8 +216,8 @@ int schedule_end_block(struct schedule *s, int source);
 /** schedule_cdn_arrived(s, block): a CDN node gave it. */
 void schedule_cdn_arrived(struct schedule *s, uint32_t block);
 
-/** schedule_cdn_join(s): a crowd has formed: long ranges are cut to the block
- *  that is under way. */
+/** schedule_cdn_join(s): a crowd has formed: of long ranges no more is left
+ *  than the block that is under way, and that only if it is ours. */
 void schedule_cdn_join(struct schedule *s);
 
 /** schedule_cdn_spread(s, block): another client has it. */
@@ -209,10 +229,11 @@ void schedule_cdn_spread(struct schedule *s, uint32_t block);
  *  by rendezvous: a source, OWNER_SELF or OWNER_NONE. */
 int schedule_owner_of(struct schedule *s, uint32_t block);
 
-/** schedule_owner_joined(s, source), schedule_owner_left(s, source): it
- *  takes part, or does not any more. */
-void schedule_owner_joined(struct schedule *s, int source);
-void schedule_owner_left(struct schedule *s, int source);
+/** schedule_owner_is_one(s): may blocks fall to this client? */
+bool schedule_owner_is_one(const struct schedule *s);
+
+/** schedule_owner_changed(s): somebody takes part, or does not any more. */
+void schedule_owner_changed(struct schedule *s);
 
 /* schedule_rates.c */
 
@@ -234,6 +255,9 @@ void schedule_rates_ended(struct schedule *s, int source);
 void schedule_rates_block(struct schedule *s, struct work *w);
 
 /* schedule_gate.c */
+
+/** schedule_gate_first(s): the first moments with the CDN alone are over. */
+void schedule_gate_first(struct schedule *s);
 void schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
                         uint64_t cdn);
 

@@ -2,27 +2,29 @@
  * several requests under way at each, the rarest block first. */
 #include "schedule_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
     REQUESTS_MIN = 2, /* the next is there when the first is over */
+    FEW = 12, /* with more neighbours one is enough: others fill the gap */
     REQUESTS_MAX = 12,
-    AHEAD_MS = 100,  /* of a source's rate that are asked for beyond them */
-    END_BLOCKS = 32, /* that are missing: the end game */
-    SLOWER = 2,      /* times the service time of the fast ones: slow */
-    SOURCES_FEW = 3  /* below that nobody is called slow */
+    AHEAD_MS = 100, /* of a source's rate that are asked for beyond them */
+    SLOWER = 2,     /* times the service time of the fast ones: slow */
+    SOURCES_FEW = 3 /* below that nobody is called slow */
 };
 
 static unsigned
 depth(const struct schedule *s, int source)
 {
     double rate = s->sources[source].rate;
+    unsigned least = s->n_followed > FEW ? 1 : REQUESTS_MIN;
     double n = rate * AHEAD_MS / 1000 / (double) s->map->block_size;
 
     if (n >= REQUESTS_MAX - REQUESTS_MIN) {
         return REQUESTS_MAX;
     }
-    return REQUESTS_MIN + (unsigned) n;
+    return least + (unsigned) n;
 }
 
 static bool
@@ -62,38 +64,56 @@ lower_third(const struct schedule *s)
     return n < SOURCES_FEW ? 0 : low[third < kept ? third : kept - 1];
 }
 
-/* What faster sources have: the slow one need not give that. "Only what
- * nobody else has" hung a swarm whose holders were all slow. */
-static void
-add_faster(const struct schedule *s, int slow, uint64_t *mask)
+/* What sources that are not slow have: the slow ones need not give that.
+ * "Only what nobody else has" hung a swarm whose holders were all slow. */
+static bool
+gather(struct schedule *s)
 {
-    double bound = s->sources[slow].service / SLOWER;
-
+    if (s->fast == NULL) {
+        s->fast = calloc(s->words + 1, sizeof(*s->fast));
+    }
+    if (s->fast == NULL || s->fast_known) {
+        return s->fast != NULL;
+    }
+    memset(s->fast, 0, s->words * sizeof(*s->fast));
     for (int i = 0; i < s->n_sources; i++) {
         const struct source *o = &s->sources[i];
 
-        if (i == slow || !gives(o) || o->service > bound) {
+        if (!gives(o) || schedule_peers_is_slow(s, i)) {
             continue;
         }
         for (uint32_t w = 0; w < s->words; w++) {
-            mask[w] |= o->all ? ~0ull : o->have[w];
+            s->fast[w] |= o->all ? ~0ull : o->have[w];
         }
     }
+    s->fast_known = true;
+    return true;
 }
 
-static bool
-is_slow(const struct schedule *s, int source)
+void
+schedule_peers_tick(struct schedule *s)
 {
-    double third = lower_third(s);
+    s->fast_ms = lower_third(s);
+    s->fast_known = false;
+}
 
-    return third > 0 && s->sources[source].service > SLOWER * third;
+bool
+schedule_peers_is_slow(const struct schedule *s, int source)
+{
+    return s->fast_ms > 0 && s->sources[source].service > SLOWER * s->fast_ms;
+}
+
+/* Of a slow one only what no faster one has, as of the last tick. */
+static bool
+find_unique(struct schedule *s, int source, uint32_t *out)
+{
+    return gather(s) && schedule_index_rarest(s, source, s->fast, out);
 }
 
 int
 schedule_peers_take(struct schedule *s, int source)
 {
     const struct source *src = &s->sources[source];
-    uint64_t mask[BLOCKMAP_BLOCKS_MAX / 64] = { 0 };
     uint32_t block = 0;
 
     if (src->active >= depth(s, source)) {
@@ -102,15 +122,11 @@ schedule_peers_take(struct schedule *s, int source)
     if (!src->all && src->held == 0) {
         return SHOAL_ENOTFOUND;
     }
-    bool slow = is_slow(s, source);
-    if (slow) {
-        add_faster(s, source, mask);
-    }
-    if (schedule_index_rarest(s, source, slow ? mask : NULL, &block)) {
+    bool slow = schedule_peers_is_slow(s, source);
+    if (slow ? find_unique(s, source, &block)
+             : schedule_index_rarest(s, source, NULL, &block))
+    {
         return schedule_begin(s, source, block, block + 1);
     }
-    if (schedule_missing(s) < END_BLOCKS && !slow) {
-        return schedule_end_block(s, source);
-    }
-    return SHOAL_ENOTFOUND;
+    return slow ? SHOAL_ENOTFOUND : schedule_end_block(s, source);
 }

@@ -79,7 +79,7 @@ is_free(const struct schedule *s, int source, uint32_t block)
         return schedule_holds(s, source, block);
     }
     return s->reserved != NULL && s->reserved[block] != 0
-           && s->claims[block] == 0 && !blockmap_has(s->map, block)
+           && s->blocks[block].claims == 0 && !blockmap_has(s->map, block)
            && schedule_has(s, source, block);
 }
 
@@ -107,12 +107,13 @@ find_free(const struct schedule *s, int source, uint32_t *found)
 
     for (uint32_t i = 0; i < count; i++, at = at + 1 < count ? at + 1 : 0) {
         if (!is_free(s, source, at)
-            || (any && s->holders[at] >= s->holders[*found])) {
+            || (any && s->blocks[at].holders >= s->blocks[*found].holders))
+        {
             continue;
         }
         *found = at;
         any = true;
-        if (s->holders[at] == (cdn ? 0 : 1)) {
+        if (s->blocks[at].holders == (cdn ? 0 : 1)) {
             break;
         }
     }
@@ -128,10 +129,10 @@ take_free(struct schedule *s, int source)
     if (!find_free(s, source, &next)) {
         return SHOAL_ENOTFOUND;
     }
-    bool rare = cdn && s->holders[next] == 0;
+    bool rare = cdn && s->blocks[next].holders == 0;
     uint32_t end = next + 1;
     while (end < s->map->count && end - next < most && is_free(s, source, end)
-           && (!rare || s->holders[end] == 0))
+           && (!rare || s->blocks[end].holders == 0))
     {
         end++;
     }

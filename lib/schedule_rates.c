@@ -171,6 +171,7 @@ schedule_tick(struct schedule *s, uint64_t now)
         cdn += src->kind == SOURCE_CDN ? src->bytes : 0;
         measure(s, src);
     }
+    schedule_peers_tick(s);
     schedule_gate_tick(s, elapsed, bytes, cdn);
 }
 
