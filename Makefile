@@ -37,6 +37,7 @@ LIB_SRC    := $(sort $(wildcard lib/*.c))
 CLIENT_SRC := $(sort $(wildcard client/*.c))
 SUPER_SRC  := $(sort $(wildcard superpeer/*.c))
 UNIT_SRC   := $(sort $(wildcard t/unit/*.c))
+SIM_SRC    := $(sort $(wildcard bench/sim/*.c))
 BENCH_ALONE := bench/delay.c bench/once.c
 BENCH_SRC  := $(filter-out $(BENCH_ALONE),$(sort $(wildcard bench/*.c)))
 NGX_SRC    := $(sort $(wildcard ngx_tracker_module/*.[ch])) config
@@ -135,7 +136,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(BUILD)/libsuper.a \
 	    $$(pkg-config --libs $(PKGS_LIB) $(PKGS_SUPER) $(PKGS_TEST))
 
 unit: $(UNIT_BIN) $(BUILD)/model/peerset $(BUILD)/bench/load \
-    $(BUILD)/bench/delay $(BUILD)/bench/once
+    $(BUILD)/bench/delay $(BUILD)/bench/once $(BUILD)/bench/sim
 
 # The tracker's sets of peers alone, against a simple model; always with
 # sanitizers: memory is all that they are about.
@@ -156,6 +157,16 @@ $(BUILD)/bench/load: $(BENCH_OBJ)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libcrypto)
+
+# The schedule alone, in a simulated crowd.
+SIM_OBJ := $(SIM_SRC:%.c=$(BUILD)/obj/%.o) \
+           $(filter $(BUILD)/obj/lib/schedule%,$(LIB_OBJ)) \
+           $(BUILD)/obj/lib/blockmap.o
+
+$(BUILD)/bench/sim: $(SIM_OBJ)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # A line with a delay, between network namespaces; and what a command takes.
 $(BUILD)/bench/delay $(BUILD)/bench/once: $(BUILD)/bench/%: \
@@ -313,6 +324,7 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(SUPER_OBJ:.o=.d)
+-include $(SIM_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(BENCH_OBJ:.o=.d) $(BENCH_ALONE:%.c=$(BUILD)/obj/%.d)
 -include $(FUZZ_LIB_OBJ:.o=.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/obj/%.d)
