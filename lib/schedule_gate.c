@@ -6,12 +6,14 @@
 
 enum {
     TRIAL_MS = 1000, /* the gate is open that long to see what it gives */
-    FIRST_MS = 2000, /* before the first trial */
+    FIRST_MS = 1000, /* before the first trial */
     AGAIN_MS = 2000, /* after one in vain; doubled at each */
     AGAIN_MAX_MS = 32000,
     SETTLE_MS = 300,   /* after a change, until what it gives is counted */
-    STARVED_MS = 1500, /* too slow for so long: the crowd is left */
+    STARVED_MS = 2500, /* too slow for so long: the crowd is left */
+    LACK_MAX = 5,      /* times that soon, where it is far too slow */
     ALONE_MS = 4000,   /* for so long; doubled at each */
+    TICK_MAX_MS = 500, /* that count of a longer one: we were held up */
     FIRST_LOOK_MS = 20,
     LEARN_MS = 250, /* alone, until it is known what the CDN gives */
     END_MS = 1000   /* less is left: no trial */
@@ -96,9 +98,7 @@ may_try(const struct schedule *s)
 {
     double left = (double) schedule_missing(s) * (double) s->map->block_size;
 
-    double cdn = s->cdn_alone > s->cdn_first ? s->cdn_alone : s->cdn_first;
-
-    return s->total < STARVED * cdn && left * 1000 > s->total * END_MS;
+    return s->total < cdn_known(s) && left * 1000 > s->total * END_MS;
 }
 
 static void
@@ -167,7 +167,8 @@ watch_crowd(struct schedule *s, double elapsed)
         s->starved = 0;
         return;
     }
-    s->starved += (unsigned) elapsed;
+    double lack = STARVED * cdn_known(s) / (s->total + 1);
+    s->starved += (unsigned) (elapsed * (lack < LACK_MAX ? lack : LACK_MAX));
     if (s->starved >= STARVED_MS) {
         s->alone_until =
             s->now + backoff(ALONE_MS, s->left_crowd++, AGAIN_MAX_MS);
@@ -183,7 +184,7 @@ schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
 
     weight = weight < 1 ? weight : 1;
     s->total = s->total > 0 ? s->total + weight * (rate - s->total) : rate;
-    watch_crowd(s, elapsed);
+    watch_crowd(s, elapsed < TICK_MAX_MS ? elapsed : TICK_MAX_MS);
     if (schedule_is_crowd(s)) {
         step_gate(s, bytes, cdn);
     }

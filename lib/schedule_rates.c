@@ -232,5 +232,6 @@ schedule_judge(const struct schedule *s, int work, uint64_t now)
     if (now > since + limit) {
         return SCHEDULE_STALLED;
     }
-    return now > w->moved + QUEUE_MS ? SCHEDULE_CUT : SCHEDULE_GO_ON;
+    return src->active > 1 && now > w->moved + QUEUE_MS ? SCHEDULE_CUT
+                                                        : SCHEDULE_GO_ON;
 }

@@ -19,7 +19,7 @@ wait_for { part_bytes($part, $size) > 0.4 * $size || !$first->alive } 20,
     'most of the file';
 is($first->stop('INT') ? 1 : 0, 1, 'interrupted');
 $first->any_status;
-$s->cdn->set(limit_rate => '500k');
+$s->cdn->set(limit_rate => '40k');
 $s->cdn->clear_logs;
 
 sub listed($which) {

@@ -1,0 +1,209 @@
+/* Peers, the end game, and sources that stand still. */
+#include "schedule_unit.h"
+
+static void
+rarest_first(void **state)
+{
+    struct fixture *f = *state;
+    int a = peer(f, 2000), b = peer(f, 3000), c = peer(f, 4000);
+
+    schedule_gain(f->s, a, 0, 30, f->now);
+    schedule_gain(f->s, b, 0, 29, f->now);
+    schedule_gain(f->s, c, 0, 28, f->now);
+    assert_int_equal(take(f, a), 29); /* one holder */
+    assert_int_equal(take(f, a), 28); /* two */
+    assert_in_range(take(f, b), 0, 27);
+}
+
+/* m = 2 + rate x 100 ms / block, at most 12; one where many others are. */
+static void
+how_many_at_once(void **state)
+{
+    static const struct {
+        double blocks_s;
+        int peers, want;
+    } cases[] = { { 0, 1, 2 },  { 9, 1, 2 },    { 10, 1, 3 },
+                  { 55, 1, 7 }, { 500, 1, 12 }, { 0, 20, 1 } };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture *f = *state;
+        int n = 0, a = 0;
+
+        teardown(state);
+        setup(state);
+        f = *state;
+        for (int k = 0; k < cases[i].peers; k++) {
+            a = peer(f, 2000 + (uint64_t) k);
+        }
+        schedule_gain(f->s, a, 0, 50, f->now);
+        f->s->sources[a].rate = cases[i].blocks_s * BLOCK;
+        while (take(f, a) >= 0) {
+            n++;
+        }
+        assert_int_equal(n, cases[i].want);
+        assert_int_equal(take(f, a), SHOAL_EBUSY);
+    }
+}
+
+/* A slow one is asked only for what no faster one has; where all are slow,
+ * for everything. */
+static void
+slow_ones(void **state)
+{
+    struct fixture *f = *state;
+    int s[6];
+
+    for (int i = 0; i < 6; i++) {
+        s[i] = peer(f, 2000 + (uint64_t) i);
+        f->s->sources[s[i]].service = i < 3 ? 10 : 100;
+    }
+    for (int i = 0; i < 6; i++) {
+        schedule_gain(f->s, s[i], 0, i < 3 ? 20 : 21, f->now);
+    }
+    schedule_tick(f->s, f->now);
+    schedule_tick(f->s, f->now + 100);
+    f->now += 100;
+    assert_int_equal(take(f, s[3]), 20);
+    assert_int_equal(take(f, s[3]), SHOAL_ENOTFOUND);
+    assert_in_range(take(f, s[0]), 0, 19);
+    for (int i = 0; i < 3; i++) {
+        schedule_drop(f->s, s[i]);
+    }
+    schedule_tick(f->s, f->now + 100);
+    assert_in_range(take(f, s[3]), 0, 19);
+}
+
+/* In the end game what is four service times old is asked again, once; at the
+ * CDN when it is older. */
+static void
+overdue_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    int a = peer(f, 2000), b = peer(f, 3000), c = peer(f, 4000);
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    hold(f, 0, 99);
+    schedule_gain(f->s, a, 99, 1, f->now);
+    schedule_gain(f->s, b, 99, 1, f->now);
+    schedule_gain(f->s, c, 99, 1, f->now);
+    f->s->sources[a].service = 100;
+    assert_int_equal(take(f, a), 99);
+    f->now += 399;
+    assert_int_equal(take(f, b), SHOAL_ENOTFOUND);
+    f->now += 2;
+    assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
+    assert_int_equal(take(f, b), 99);
+    assert_int_equal(take(f, c), SHOAL_ENOTFOUND); /* at most doubled */
+    f->now += 1000;
+    assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
+}
+
+static void
+no_end_game_before(void **state)
+{
+    struct fixture *f = *state;
+    int a = peer(f, 2000), b = peer(f, 3000);
+
+    schedule_gain(f->s, a, 99, 1, f->now);
+    schedule_gain(f->s, b, 99, 1, f->now);
+    assert_int_equal(take(f, a), 99);
+    f->now += 100000;
+    assert_int_equal(take(f, b), SHOAL_ENOTFOUND);
+}
+
+/* ---- who stands still ---- */
+
+static enum schedule_verdict
+after(struct fixture *f, int work, uint64_t ms)
+{
+    f->now += ms;
+    schedule_tick(f->s, f->now);
+    return schedule_judge(f->s, work, f->now);
+}
+
+/* Within two seconds where others bring something; the only one has time. */
+static void
+stalls(void **state)
+{
+    struct fixture *f = *state;
+    int a = schedule_add(f->s, SOURCE_CDN), b = schedule_add(f->s, SOURCE_CDN);
+
+    assert_int_equal(take(f, a), 0);
+    int first = work_of(f, 0);
+    schedule_got(f->s, first, 100, f->now);
+    schedule_drop(f->s, b);
+    assert_int_equal(after(f, first, 29000), SCHEDULE_GO_ON);
+    schedule_patience(f->s, 20000); /* the user wants less */
+    assert_int_equal(after(f, first, 1), SCHEDULE_STALLED);
+    schedule_patience(f->s, 30000);
+    schedule_got(f->s, first, 100, f->now);
+    schedule_have(f->s, b, NULL);
+    assert_int_equal(after(f, first, 3900), SCHEDULE_GO_ON); /* all dark */
+    int second = schedule_begin_at(f->s, b, 60, 70, f->now);
+    schedule_got(f->s, second, 100, f->now);
+    assert_int_equal(after(f, first, 1), SCHEDULE_STALLED);
+    schedule_got(f->s, first, 100, f->now);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(after(f, first, 100), SCHEDULE_GO_ON);
+        schedule_got(f->s, second, 100, f->now);
+    }
+    assert_int_equal(after(f, first, 400), SCHEDULE_STALLED);
+    assert_int_equal(after(f, second, 0), SCHEDULE_GO_ON);
+}
+
+/* A tail is taken from who stands still, as if it was slow. */
+static void
+standing_loses_its_tail(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int a = schedule_add(f->s, SOURCE_CDN), b = schedule_add(f->s, SOURCE_CDN);
+
+    f->s->sources[a].rate = f->s->sources[b].rate = 1000.0 * BLOCK;
+    assert_int_equal(take(f, a), 0);
+    int work = work_of(f, 0);
+    schedule_got(f->s, work, 100, f->now);
+    for (int i = 0; i < 10; i++) {
+        after(f, work, 100);
+    }
+    assert_true(f->s->sources[a].rate < 50.0 * BLOCK);
+    assert_true(schedule_take(f->s, b, f->now, &r) >= 0);
+    assert_true(r.end == BLOCKS && r.next < 60);
+}
+
+/* Bytes a second of the time that it had work. */
+static void
+rates(void **state)
+{
+    struct fixture *f = *state;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_tick(f->s, f->now);
+    assert_int_equal(take(f, cdn), 0);
+    int work = work_of(f, 0);
+    for (int i = 0; i < 20; i++) {
+        f->now += 100;
+        schedule_got(f->s, work, BLOCK, f->now);
+        schedule_tick(f->s, f->now);
+    }
+    assert_in_range((uint64_t) schedule_rate(f->s, cdn), 9 * BLOCK,
+                    11 * BLOCK);
+    schedule_end(f->s, work);
+    f->now += 5000; /* without work it stays known */
+    schedule_tick(f->s, f->now);
+    assert_in_range((uint64_t) schedule_rate(f->s, cdn), 9 * BLOCK,
+                    11 * BLOCK);
+}
+
+static const struct CMUnitTest tests[] = {
+    WITH(rarest_first),
+    WITH(how_many_at_once),
+    WITH(slow_ones),
+    WITH(overdue_is_asked_again),
+    WITH(no_end_game_before),
+    WITH(stalls),
+    WITH(standing_loses_its_tail),
+    WITH(rates),
+};
+
+UNIT_MAIN(tests)
