@@ -1,41 +1,5 @@
-#include "unit.h"
-
-#include "blockmap.h"
-#include "schedule_internal.h"
-#include "shoal.h"
-
-enum {
-    BLOCK = 65536
-};
-
-struct fixture {
-    struct blockmap map;
-    struct schedule *s;
-};
-
-static int
-setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    if (f == NULL || blockmap_init(&f->map, 100 * BLOCK) != 0) {
-        return -1;
-    }
-    f->s = schedule_create(&f->map, 0, 1);
-    *state = f;
-    return f->s == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    schedule_free(f->s);
-    blockmap_fini(&f->map);
-    free(f);
-    return 0;
-}
+/* Ranges: a client alone, and sources that have the whole file. */
+#include "schedule_unit.h"
 
 static const uint64_t now = 1000;
 
@@ -47,7 +11,7 @@ set_rate(struct fixture *f, int source, double rate)
 
 /* The work's next block comes in, right. */
 static void
-deliver(struct fixture *f, int work)
+advance(struct fixture *f, int work)
 {
     struct schedule_range r = schedule_left(f->s, work);
 
@@ -69,7 +33,7 @@ alone_in_order(void **state)
     assert_int_equal(r.end, 100);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(schedule_left(f->s, work).next, i);
-        deliver(f, work);
+        advance(f, work);
     }
     assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_EBUSY);
     schedule_end(f->s, work);
@@ -80,7 +44,7 @@ static void
 starts_elsewhere(void **state)
 {
     struct fixture *f = *state;
-    struct schedule *s = schedule_create(&f->map, 60, 1);
+    struct schedule *s = schedule_create(&f->map, 60, ME);
     struct schedule_range r;
     int cdn = schedule_add(s, SOURCE_CDN);
     int work = schedule_take(s, cdn, now, &r);
@@ -115,7 +79,7 @@ crowd_is_awaited(void **state)
     assert_int_not_equal(second.next, r.next);
     assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_EBUSY);
     schedule_got(f->s, work, UINT64_C(8) * BLOCK, now);
-    deliver(f, work);
+    advance(f, work);
     schedule_end(f->s, work);
     work = schedule_take(f->s, cdn, now, &r);
     assert_int_equal(r.end - r.next, 4);
@@ -234,7 +198,7 @@ last_blocks_are_asked_twice(void **state)
     assert_true(second >= 0);
     assert_int_equal(r.next, 99);
     assert_int_equal(schedule_take(f->s, fast, now, &r), SHOAL_EBUSY);
-    deliver(f, second);
+    advance(f, second);
     r = schedule_left(f->s, first); /* it came from elsewhere */
     assert_true(r.next >= r.end);
     schedule_end(f->s, first);
@@ -359,12 +323,10 @@ everything_ends(void **state)
         } else if (rand() % 20 == 0) {
             schedule_advance(f->s, works[i], now); /* it was wrong */
         } else {
-            deliver(f, works[i]);
+            advance(f, works[i]);
         }
     }
 }
-
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
     WITH(alone_in_order),         WITH(starts_elsewhere),
