@@ -65,15 +65,21 @@ lay_out(unsigned columns, struct layout *l)
     }
 }
 
+/* Of ${width} cells, how many ${part} of ${size} fills. */
+static unsigned
+cells(uint64_t part, uint64_t size, unsigned width)
+{
+    return part < size ? (unsigned) ((double) part / (double) size * width)
+                       : width;
+}
+
 static void
 draw_known(const struct shoal_progress *now, unsigned width, char *bar)
 {
-    double size = now->size > 0 ? (double) now->size : 1;
-    double held = now->size > 0 ? (double) now->held : 1;
-    unsigned done = (unsigned) (held / size * width);
-    unsigned kept = (unsigned) ((double) now->resumed / size * width);
+    unsigned done = cells(now->held, now->size, width);
+    unsigned kept =
+        now->resumed > 0 ? cells(now->resumed, now->size, width) : 0;
 
-    done = done < width ? done : width;
     memset(bar, ' ', width);
     memset(bar, '=', done);
     if (done > 0) {
