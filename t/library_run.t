@@ -117,6 +117,20 @@ is($r->{status}, '0', 'a closed pipe does not end the program')
 like($r->{stdout}, qr/^result -3\nerror -: Broken pipe\nblocked 0 pending 0$/m,
     'it is an error, and signals are as they were');
 
+# Whom a tracker hears of. There is none at that port.
+my $tracker = 'http://127.0.0.2:' . free_port('127.0.0.2') . '/peers?key=hush';
+for my $case (['cdn.example.com' => 1], ['*.example.com' => 1],
+    ['*.EXAMPLE.com' => 1], ['example.com' => 0], ['*.cdn.example.com' => 0],
+    ['*.ample.com' => 0]) {
+    my ($hosts, $asked) = @$case;
+    $r = embed_run($driver, 'run', $url, "$dir/hosts", @resolve,
+        tracker => $tracker, 'tracker-hosts' => $hosts);
+    is(value($r, 'result'), 0, "tracker-hosts $hosts");
+    is(scalar($r->{stdout} =~ m{^tracker http://127\.0\.0\.2:\d+/peers: }m),
+        $asked ? 1 : '', $asked ? 'it is asked' : 'it is not');
+    unlike($r->{stdout}, qr/hush/, 'its key is not shown');
+}
+
 # Settings and errors.
 $r = embed_run($driver, 'set', tries => 'x', 'no-such' => 1,
     'output-document' => '', password => "hush\n", 'listen-port' => 9,

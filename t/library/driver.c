@@ -86,6 +86,9 @@ print_report(struct shoal *d)
                kinds[s->kind], s->name, (unsigned long long) s->used,
                (unsigned long long) s->wasted, s->first, s->last, s->state);
     }
+    for (size_t i = 0; i < r->n_trackers; i++) {
+        printf("tracker %s: %s\n", r->trackers[i].url, r->trackers[i].state);
+    }
     for (size_t i = 0; i < r->n_events; i++) {
         printf("event %.3f %s: %s\n", r->events[i].seconds,
                r->events[i].what[0] != '\0' ? r->events[i].what : "-",
