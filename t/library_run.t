@@ -69,7 +69,7 @@ like($r->{stdout}, qr/^message 1 .*is there already/m, 'a notice says so');
 
 $r = embed_run($driver, 'copy', $url, "$dir/copy");
 like($r->{stdout}, qr/^template -2 no URL$/m, 'a template cannot be run');
-like($r->{stdout}, qr/^error cdn\.example\.com: cannot resolve/m,
+like($r->{stdout}, qr{^error \S+/file\.bin: cdn\.example\.com: cannot resolve}m,
     'a copy can: its own URL, the settings of the other');
 is($r->{status}, '0', 'and errors end nothing');
 
@@ -90,7 +90,7 @@ same_file("$dir/t3", $path, 'the third');
 $s->cdn->set(limit_rate => '400k');
 $r = embed_run($driver, 'cancel', $url, "$dir/cancel", @resolve);
 is(value($r, 'result'), $stopped, 'cancelled from another thread');
-is(value($r, 'error'), 'stopped', 'the words');
+like(value($r, q(error)), qr{/file\.bin: stopped$}, "the words");
 cmp_ok(value($r, 'returned') - value($r, 'cancelled'), '<', deadline(1),
     'at once');
 ok(!-e "$dir/cancel", 'no file under that name');
