@@ -220,6 +220,9 @@ ask_take(struct transfer *t, enum source_kind kind, const char *url,
     struct source *s = find_source(t, kind, url);
 
     if (s == NULL) {
+        if (intake_need_hashes(t) != 0) {
+            return;
+        }
         s = source_add(t, kind, url);
         if (s == NULL) {
             return;

@@ -14,38 +14,6 @@ enum {
 };
 
 static int
-hash_block(struct transfer *t, uint32_t block, uint8_t *buf)
-{
-    uint8_t *hash = t->layer + (size_t) block * DIGEST_LEN;
-    size_t len = blockmap_length(&t->map, block);
-    int err = t->store.ops->read(t->store.ctx, blockmap_offset(&t->map, block),
-                                 buf, len);
-
-    if (err != 0) {
-        return err;
-    }
-    return digest_block(buf, len, t->map.size, t->map.block_size, hash);
-}
-
-/* What was held before this run is hashed unless its hashes came along. */
-static int
-hash_held(struct transfer *t)
-{
-    uint8_t *buf = malloc(t->map.block_size);
-    int err = buf != NULL ? 0 : SHOAL_ENOMEM;
-
-    for (uint32_t i = 0; err == 0 && i < t->map.count; i++) {
-        if (blockmap_has(&t->map, i)
-            && digest_is_zero(t->layer + (size_t) i * DIGEST_LEN))
-        {
-            err = hash_block(t, i, buf);
-        }
-    }
-    free(buf);
-    return err;
-}
-
-static int
 open_store(struct transfer *t)
 {
     int err = blockmap_init(&t->map, t->resource.size);
@@ -66,12 +34,12 @@ open_store(struct transfer *t)
     if (err != 0) {
         return err;
     }
-    err = hash_held(t);
+    err = intake_open(t);
     if (err != 0) {
         return err;
     }
     t->schedule = schedule_create(
-        &t->map,
+        &t->taken,
         (uint32_t) ((uint64_t) t->map.count * t->o.start_permille / 1000),
         t->o.client);
     return t->schedule != NULL ? 0 : SHOAL_ENOMEM;
@@ -373,6 +341,15 @@ take_nodes(struct transfer *t, bool opened)
     }
 }
 
+/* What blocks are compared with, and whom they are told or served to. A
+ * client that reads from CDN nodes alone needs no hashes. */
+static bool
+needs_hashes(const struct transfer *t)
+{
+    return t->o.want != NULL || t->o.port != 0 || t->n_trackers > 0
+           || t->layer_url != NULL;
+}
+
 void
 begin_blocks(struct transfer *t, const char *url, uint64_t size,
              const char *version)
@@ -397,6 +374,9 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
             size, version[0] != '\0' ? version : "no version", t->map.held,
             t->map.count);
     swarm_start(t);
+    if (needs_hashes(t)) {
+        intake_need_hashes(t);
+    }
     adopt_streams(t);
     if (t->o.want != NULL) {
         t->open_end = 0; /* blocks are asked for from now on */
@@ -515,6 +495,8 @@ void
 begin_forget(struct transfer *t)
 {
     job_end_all(t);
+    intake_close(t);
+    t->hashing = false;
     schedule_free(t->schedule);
     for (size_t i = 0; i < t->n_sources; i++) {
         t->sources[i]->scheduled = -1;

@@ -328,6 +328,15 @@ checksum_update(struct checksum_state *st, const void *data, size_t len)
     EVP_DigestUpdate(st->ctx, data, len);
 }
 
+void
+checksum_free(struct checksum_state *st)
+{
+    if (st != NULL) {
+        EVP_MD_CTX_free(st->ctx);
+        free(st);
+    }
+}
+
 bool
 checksum_finish(struct checksum_state *st, const struct checksum *sum)
 {
@@ -335,7 +344,6 @@ checksum_finish(struct checksum_state *st, const struct checksum *sum)
     unsigned len = 0;
 
     EVP_DigestFinal_ex(st->ctx, value, &len);
-    EVP_MD_CTX_free(st->ctx);
-    free(st);
+    checksum_free(st);
     return len == sum->len && memcmp(value, sum->value, len) == 0;
 }

@@ -73,6 +73,9 @@ struct checksum_state;
 struct checksum_state *checksum_start(const struct checksum *sum);
 void checksum_update(struct checksum_state *st, const void *data, size_t len);
 
+/** checksum_free(st): it is not wanted any more. NULL is a no-op. */
+void checksum_free(struct checksum_state *st);
+
 /** checksum_finish(st, sum): frees ${st}; true when it is ${sum}. */
 bool checksum_finish(struct checksum_state *st, const struct checksum *sum);
 

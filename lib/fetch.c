@@ -35,6 +35,7 @@ fetch_forget(struct transfer *t, uint32_t block)
     blockmap_clear(&t->map, block);
     t->from[block] = NO_SOURCE;
     memset(t->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
+    intake_forgotten(t, block);
     t->store.ops->drop(t->store.ctx, block);
     if (t->schedule != NULL) {
         schedule_lost(t->schedule, block);
@@ -44,6 +45,7 @@ fetch_forget(struct transfer *t, uint32_t block)
 void
 fetch_disown(struct transfer *t, const struct source *s)
 {
+    intake_drain(t);
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
         if (t->from[i] == s->index) {
             fetch_forget(t, i);
@@ -160,63 +162,6 @@ fetch_headers(struct job *job)
     return check_answer(job);
 }
 
-static int
-say_copying(struct transfer *t)
-{
-    if (t->copied || t->o.ops->copying == NULL) {
-        return 0;
-    }
-    t->copied = true;
-    return t->o.ops->copying(t->o.ctx);
-}
-
-/* Block `block` is whole in job->buf. */
-static int
-take_block(struct job *job, uint32_t block)
-{
-    struct transfer *t = job->t;
-    struct source *s = job->source;
-    uint8_t hash[DIGEST_LEN];
-
-    if (blockmap_has(&t->map, block)) {
-        s->wasted += job->len; /* the other one was faster */
-        return 0;
-    }
-    int err =
-        digest_block(job->buf, job->len, t->map.size, t->map.block_size, hash);
-    if (err == 0) {
-        err = trust_check(t, s, block, hash);
-    }
-    if (err == SHOAL_EVERIFY) {
-        s->wasted += job->len;
-        s->wrong++;
-        return 0; /* noted; the block stays missing */
-    }
-    if (err == 0 && s->kind != SOURCE_CDN) {
-        err = say_copying(t);
-    }
-    if (err == 0) {
-        err =
-            t->store.ops->write(t->store.ctx, block, job->buf, job->len, hash);
-    }
-    if (err != 0) {
-        transfer_fail(t, err, "writing: %s", shoal_strerror(err));
-        return err;
-    }
-    memcpy(t->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
-    t->from[block] = (int16_t) s->index;
-    blockmap_set(&t->map, block);
-    s->used += job->len;
-    s->failures = s->refusals = 0;
-    t->progress_ms = clock_ms();
-    s->last_ms = t->progress_ms - t->begin_ms;
-    if (s->first_ms == 0) {
-        s->first_ms = s->last_ms > 0 ? s->last_ms : 1;
-        explain(t, s, "gave its first block");
-    }
-    return 0;
-}
-
 /* Is there still work for the stream behind its last whole block? */
 static int
 go_on(struct job *job)
@@ -233,6 +178,18 @@ go_on(struct job *job)
     return 0;
 }
 
+static bool
+has_buffer(struct job *job)
+{
+    if (job->buf == NULL) {
+        job->buf = intake_buffer(job->t);
+    }
+    if (job->buf == NULL) {
+        transfer_fail(job->t, SHOAL_ENOMEM, "out of memory");
+    }
+    return job->buf != NULL;
+}
+
 int
 fetch_data(struct job *job, const uint8_t *data, size_t len)
 {
@@ -246,6 +203,9 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
         }
         uint32_t block = (uint32_t) (job->pos / t->map.block_size);
         size_t whole = blockmap_length(&t->map, block);
+        if (!has_buffer(job)) {
+            return SHOAL_ENOMEM;
+        }
         size_t n = whole - job->len < len ? whole - job->len : len;
 
         memcpy(job->buf + job->len, data, n);
@@ -256,7 +216,7 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
         if (job->len < whole) {
             continue;
         }
-        int err = take_block(job, block);
+        int err = intake_block(job, block);
         job->len = 0;
         schedule_advance(t->schedule, job->work, job->moved_ms);
         if (err == 0) {
@@ -290,6 +250,9 @@ fetch_done(struct job *job, int err, const char *why)
     struct source *s = job->source;
     char text[32];
 
+    if (err != 0 || s->kind == SOURCE_CDN) {
+        intake_drain(job->t); /* what it gave counts before its end does */
+    }
     if (job->cut || s->drop) {
         return;
     }
@@ -338,22 +301,19 @@ start_data(struct transfer *t, struct source *s, int work,
                    + blockmap_length(&t->map, range.end - 1);
     char text[48];
     char *url = s->kind == SOURCE_CDN ? strdup(s->url) : swarm_url(t, s, "");
-    uint8_t *buf = malloc(t->map.block_size);
     struct http_options o = { .url = url, .range = text };
     struct job *job = NULL;
 
     snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, first, end - 1);
-    if (url != NULL && buf != NULL) {
+    if (url != NULL) {
         job = job_start(t, JOB_DATA, s, &o);
     }
     free(url);
     if (job == NULL) {
-        free(buf);
         schedule_end(t->schedule, work);
         node_failed(s, SHOAL_ENOMEM, "out of memory");
         return;
     }
-    job->buf = buf;
     job->work = work;
     job->pos = first;
     job->end = end;
@@ -437,13 +397,8 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
     if (job == NULL) {
         return;
     }
-    job->buf = malloc(t->map.block_size);
     job->pos = t->open_from;
     job->end = t->open_end < t->map.size ? t->open_end : t->map.size;
-    if (job->buf == NULL) {
-        job_end(job);
-        return;
-    }
     uint64_t block = t->map.block_size;
     int work = schedule_begin_at(
         t->schedule, s->scheduled, (uint32_t) (job->pos / block),

@@ -64,9 +64,13 @@ void
 held_add(struct held *h, uint32_t block, const uint8_t hash[32])
 {
     pthread_mutex_lock(&h->lock);
-    blockmap_set(&h->map, block);
-    memcpy(h->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
-    havelog_have(&h->log, block);
+    if (!blockmap_has(&h->map, block)) {
+        blockmap_set(&h->map, block);
+        havelog_have(&h->log, block);
+    }
+    if (hash != NULL) {
+        memcpy(h->layer + (size_t) block * DIGEST_LEN, hash, DIGEST_LEN);
+    }
     pthread_mutex_unlock(&h->lock);
 }
 

@@ -31,6 +31,8 @@ struct held *held_create(int fd, uint64_t size);
  *  file may change; ${h} is the caller's no more. NULL is a no-op. */
 void held_retire(struct held *h);
 
+/** held_add(h, block, hash): it is held; ${hash} NULL: not known so far, and
+ *  told by another call. */
 void held_add(struct held *h, uint32_t block, const uint8_t hash[32]);
 void held_drop(struct held *h, uint32_t block);
 

@@ -9,17 +9,22 @@
 struct store_ops {
     /**
      * Keep ${data}, which is whole and checked, as block ${block} with its
-     * hash. The data is borrowed.
+     * hash; NULL: nobody needs it so far. The data is borrowed.
      * Errors:  SHOAL_EFULL, SHOAL_EIO; the transfer then ends with that.
      */
     int (*write)(void *ctx, uint32_t block, const void *data, size_t len,
                  const uint8_t hash[32]);
 
-    /** Copy ${len} bytes at ${off}, all in held blocks. SHOAL_EIO. */
+    /** Copy ${len} bytes at ${off}, all in held blocks. SHOAL_EIO. Also called
+     *  in another thread, never when write() may touch these bytes. */
     int (*read)(void *ctx, uint64_t off, void *buf, size_t len);
 
     /** Forget block ${block}: it turned out to be wrong. */
     void (*drop)(void *ctx, uint32_t block);
+
+    /** The hash of a held block, which write() was not told. NULL: it always
+     *  is. */
+    void (*hashed)(void *ctx, uint32_t block, const uint8_t hash[32]);
 };
 
 struct store {

@@ -238,6 +238,7 @@ transfer_free(struct transfer *t)
         callers_wake(t->o.callers, NULL, NULL);
     }
     job_end_all(t);
+    intake_close(t);
     search_end(t);
     mirror_free(t);
     for (size_t i = 0; i < t->n_sources; i++) {
@@ -337,11 +338,27 @@ is_over(const struct transfer *t)
     return t->error != 0 || t->phase == PHASE_DONE;
 }
 
+static void
+wait_for_news(struct transfer *t, unsigned timeout_ms)
+{
+    unsigned due = (unsigned) job_resume_due(t);
+    unsigned settle = (unsigned) intake_settle(t);
+
+    due = due < settle ? due : settle;
+    if (http_poll(t->http, (int) (due < timeout_ms ? due : timeout_ms)) != 0) {
+        transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+    }
+}
+
 /* One turn: what is due, what can be decided, then wait for news. */
 static void
 turn(struct transfer *t, unsigned timeout_ms)
 {
     tick(t);
+    if (blockmap_complete(&t->taken)) {
+        intake_drain(t); /* there is nothing else to wait for */
+    }
+    intake_settle(t);
     sweep(t);
     search_step(t);
     if (t->phase == PHASE_PROBE || t->phase == PHASE_RUN) {
@@ -354,12 +371,8 @@ turn(struct transfer *t, unsigned timeout_ms)
     if (t->error == 0 && t->phase == PHASE_RUN) {
         run_blocks(t);
     }
-    if (is_over(t)) {
-        return;
-    }
-    unsigned due = (unsigned) job_resume_due(t);
-    if (http_poll(t->http, (int) (due < timeout_ms ? due : timeout_ms)) != 0) {
-        transfer_fail(t, SHOAL_ENOMEM, "out of memory");
+    if (!is_over(t)) {
+        wait_for_news(t, timeout_ms);
     }
 }
 
@@ -403,6 +416,7 @@ transfer_step(struct transfer *t, unsigned timeout_ms)
     if (!t->ended) {
         t->ended = true;
         job_end_all(t);
+        intake_drain(t);
         if (t->o.ops->progress != NULL) {
             t->o.ops->progress(t->o.ctx);
         }

@@ -1,7 +1,7 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
  * (the loop), job.c (requests), search.c (which CDN nodes there are), node.c
  * (asking them), standard.c (which version counts), begin.c (the store and the
- * nodes), fetch.c (blocks), fetch_tick.c (rates and stalls), trust.c and solo.c (whom to believe), ask.c (trackers), published.c
+ * nodes), fetch.c (blocks), intake.c (into the store), fetch_tick.c (rates and stalls), trust.c and solo.c (whom to believe), ask.c (trackers), published.c
  * (piece layers), swarm.c (super peers and peers), follow.c (what they have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
@@ -39,6 +39,8 @@ enum node_state {
     NODE_REDIRECT, /* sent us elsewhere */
     NODE_FAILED    /* no use: source->state has the words */
 };
+
+struct intake;
 
 /** What trackers are told of a super peer or peer. */
 enum blame {
@@ -254,10 +256,13 @@ struct transfer {
     uint8_t id[RESOURCE_ID_LEN]; /* the tracker's, once has_id */
     bool has_id;
     struct blockmap map;
+    struct blockmap taken; /* held, or whole and on their way to be */
     struct schedule *schedule;
     struct store store;
     int16_t *from;  /* a block's source */
-    uint8_t *layer; /* hashes of what is held */
+    uint8_t *layer; /* hashes of what is held, if ${hashing} */
+    bool hashing;   /* somebody needs them */
+    struct intake *intake;
     uint8_t root[DIGEST_LEN];
     bool has_root; /* of the finished file */
     uint64_t plain_size, plain_got;
@@ -590,6 +595,42 @@ void fetch_forget(struct transfer *t, uint32_t block);
 /** fetch_disown(t, s): its blocks are forgotten, unless a trusted layer says
  *  that they are right. */
 void fetch_disown(struct transfer *t, const struct source *s);
+
+/* intake.c */
+
+/** intake_open(t): the map tells what is held. SHOAL_ENOMEM. intake_close(t):
+ *  what is under way is settled first; a no-op where none is open. */
+int intake_open(struct transfer *t);
+void intake_close(struct transfer *t);
+
+/** intake_buffer(t): for a block that comes in; free() or intake_block()
+ *  takes it. NULL: no memory. */
+uint8_t *intake_buffer(struct transfer *t);
+
+/**
+ * intake_block(job, block): it is whole in ${job->buf}, which is taken unless
+ * the block is there already. It counts as held when it has been hashed,
+ * judged and written, maybe later. Not 0: the transfer has failed.
+ */
+int intake_block(struct job *job, uint32_t block);
+
+/** intake_settle(t): those that are hashed are judged and written. Milliseconds
+ *  until it is to be called again. intake_drain(t): all that came in; waits
+ *  for them. */
+int intake_settle(struct transfer *t);
+void intake_drain(struct transfer *t);
+
+/** intake_need_hashes(t): somebody needs the blocks' hashes from now on; those
+ *  of what is held already are made by reading it. Not 0: the transfer has
+ *  failed. */
+int intake_need_hashes(struct transfer *t);
+
+/** intake_forgotten(t, block): it is not held any more. */
+void intake_forgotten(struct transfer *t, uint32_t block);
+
+/** intake_check_sum(t): all is held: does it have the checksum? SHOAL_EVERIFY;
+ *  SHOAL_ESTOPPED, SHOAL_ENOMEM, or what the store says. */
+int intake_check_sum(struct transfer *t);
 
 /* trust.c */
 

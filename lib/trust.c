@@ -6,8 +6,7 @@
 #include "transfer_internal.h"
 
 enum {
-    TRIES_MAX = 3, /* a block that comes out wrong differently each time */
-    READ_BYTES = 1 << 20
+    TRIES_MAX = 3 /* a block that comes out wrong differently each time */
 };
 
 static const uint8_t *
@@ -277,6 +276,10 @@ void
 trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
             bool given)
 {
+    if (intake_need_hashes(t) != 0) {
+        free(layer);
+        return;
+    }
     free(t->trusted);
     t->trusted = layer;
     t->trusted_given = given;
@@ -343,6 +346,9 @@ trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
     {
         return;
     }
+    if (intake_need_hashes(t) != 0) {
+        return;
+    }
     memcpy(t->tracker_root, root, DIGEST_LEN);
     t->has_tracker_root = true;
     t->votes = votes;
@@ -360,6 +366,9 @@ trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
 void
 trust_hashes(struct transfer *t, struct source *s)
 {
+    if (intake_need_hashes(t) != 0) {
+        return;
+    }
     try_layer(t, s->hashes);
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
         bool mine = blockmap_has(&t->map, i)
@@ -407,40 +416,6 @@ retreat(struct transfer *t)
     return SHOAL_ENOTFOUND;
 }
 
-static int
-check_sum(struct transfer *t)
-{
-    struct checksum_state *st = checksum_start(&t->sum);
-    uint8_t *buf = malloc(READ_BYTES);
-    int err = buf != NULL ? 0 : SHOAL_ENOMEM;
-
-    if (st == NULL) {
-        transfer_fail(t, SHOAL_EVERIFY, "cannot compute %s here",
-                      t->sum.algorithm);
-        err = SHOAL_EINVAL; /* said already */
-    }
-    for (uint64_t off = 0; err == 0 && off < t->map.size;) {
-        if (t->o.stop != NULL && *t->o.stop) {
-            err = SHOAL_ESTOPPED;
-            break;
-        }
-        uint64_t left = t->map.size - off;
-        size_t n = left < READ_BYTES ? (size_t) left : READ_BYTES;
-
-        err = t->store.ops->read(t->store.ctx, off, buf, n);
-        if (err == 0) {
-            checksum_update(st, buf, n);
-        }
-        off += n;
-    }
-    free(buf);
-    bool right = st != NULL && checksum_finish(st, &t->sum);
-    if (err == 0 && !right) {
-        err = SHOAL_EVERIFY;
-    }
-    return err;
-}
-
 /*
  * A root that the tracker alone vouches for, and not one block of this run
  * bears it out: one is asked of a CDN node.
@@ -463,7 +438,7 @@ ask_to_confirm(struct transfer *t)
 static int
 check_sums(struct transfer *t)
 {
-    int err = t->sum.len > 0 ? check_sum(t) : 0;
+    int err = t->sum.len > 0 ? intake_check_sum(t) : 0;
 
     if ((err == 0 && t->sum.len > 0) || (err != 0 && err != SHOAL_EVERIFY)
         || t->pieces.n == 0)
@@ -487,7 +462,7 @@ trust_finish(struct transfer *t)
         transfer_fail(t, SHOAL_ENET, "no CDN node confirms the root");
         return SHOAL_ENET;
     }
-    if (t->map.count > 0) {
+    if (t->hashing && t->map.count > 0) {
         err = digest_root(t->layer, t->map.count, t->map.block_size, t->root);
         if (err != 0) {
             return err;
@@ -502,6 +477,6 @@ trust_finish(struct transfer *t)
     if (err != 0) {
         return err == SHOAL_EVERIFY ? retreat(t) : err;
     }
-    t->has_root = t->map.count > 0;
+    t->has_root = t->hashing && t->map.count > 0;
     return 0;
 }

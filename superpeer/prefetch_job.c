@@ -102,7 +102,7 @@ store_drop(void *ctx, uint32_t block)
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
-                                            store_drop };
+                                            store_drop, NULL };
 
 /* Can a node be asked whether it still has these very bytes? */
 static bool
