@@ -25,7 +25,7 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 endif
 
-PKGS_LIB    := libcurl libmicrohttpd gnutls libcrypto jansson expat
+PKGS_LIB    := libcurl libmicrohttpd gnutls libcrypto jansson expat libxxhash
 PKGS_CLIENT := jansson yaml-0.1
 PKGS_SUPER  := lmdb yaml-0.1 libcares libsystemd
 PKGS_TEST   := cmocka

@@ -347,7 +347,7 @@ static bool
 needs_hashes(const struct transfer *t)
 {
     return t->o.want != NULL || t->o.port != 0 || t->n_trackers > 0
-           || t->layer_url != NULL;
+           || t->documents[DOCUMENT_LAYER].url != NULL;
 }
 
 void

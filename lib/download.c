@@ -22,10 +22,7 @@
 #include "url.h"
 
 enum {
-    SAVE_FIRST_MS = 100, /* a small file is there before */
-    SAVE_MS = 2000,      /* between two control files */
-    SAVE_SHARE = 50,     /* of the time, at most one part in that many */
-    TELL_MS = 100        /* between two calls about progress, while seeding */
+    TELL_MS = 100 /* between two calls about progress, while seeding */
 };
 
 static void
@@ -106,18 +103,12 @@ static void
 on_progress(void *ctx)
 {
     struct shoal *d = ctx;
-    uint64_t start = clock_ms();
 
     tell_progress(d, transfer_total(d->transfer) == UINT64_MAX
                              && transfer_held(d->transfer) == 0
                          ? SHOAL_STARTING
                          : SHOAL_FETCHING);
-    if (start < d->save_ms) {
-        return;
-    }
-    file_save(d->file); /* if it fails, the next one may not */
-    uint64_t now = clock_ms(), wait = (now - start) * SAVE_SHARE;
-    d->save_ms = now + (wait > SAVE_MS ? wait : SAVE_MS);
+    file_save(d->file);
 }
 
 static void
@@ -362,7 +353,6 @@ start(struct shoal *d)
     int err = shoal_check(d);
 
     d->start_ms = clock_ms();
-    d->save_ms = d->start_ms + SAVE_FIRST_MS;
     d->explain = explain_create();
     d->given = given_create(d);
     if (err == 0 && d->given == NULL) {

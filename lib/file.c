@@ -11,9 +11,12 @@
 #include "blockmap.h"
 #include "control.h"
 #include "digest.h"
+#include "earlier.h"
 #include "held.h"
 #include "io.h"
+#include "ledger.h"
 #include "part.h"
+#include "quick.h"
 #include "shoal.h"
 
 enum {
@@ -31,9 +34,10 @@ struct file {
     bool done;
     struct resource resource;
     uint64_t resumed;
-    struct blockmap kept; /* which blocks these bytes are */
-    uint64_t streamed;    /* the plain stream's place */
-    bool dirty;           /* blocks came since the control file was written */
+    struct blockmap kept;  /* which blocks these bytes are */
+    uint64_t streamed;     /* the plain stream's place */
+    uint8_t *quick;        /* hashes of blocks that have no other */
+    struct ledger *ledger; /* NULL: a nameless file cannot be gone on with */
 
     /* The server's threads read these: under the lock. */
     pthread_mutex_t lock;
@@ -73,6 +77,8 @@ file_rename(struct file *f, const char *path)
 static void
 forget(struct file *f)
 {
+    ledger_free(f->ledger);
+    f->ledger = NULL;
     pthread_mutex_lock(&f->lock);
     struct held *old = f->held;
     f->held = NULL;
@@ -81,7 +87,9 @@ forget(struct file *f)
     held_retire(old);
     resource_fini(&f->resource);
     blockmap_fini(&f->kept);
-    f->begun = f->plain = f->dirty = f->seeding = false;
+    free(f->quick);
+    f->quick = NULL;
+    f->begun = f->plain = f->seeding = false;
     f->resumed = f->streamed = 0;
 }
 
@@ -121,8 +129,13 @@ store_write(void *ctx, uint32_t block, const void *data, size_t len,
     {
         return part_fail_errno(&f->part, part_label(&f->part));
     }
+    if (f->ledger != NULL && hash == NULL) {
+        quick_hash(data, len, f->quick + (size_t) block * QUICK_LEN);
+    }
     held_add(f->held, block, hash);
-    f->dirty = true;
+    if (f->ledger != NULL) {
+        ledger_held(f->ledger, block);
+    }
     return 0;
 }
 
@@ -144,140 +157,71 @@ store_drop(void *ctx, uint32_t block)
         blockmap_clear(&f->kept, block);
         f->resumed -= blockmap_length(&f->kept, block);
     }
-    f->dirty = true;
+    if (f->ledger != NULL) {
+        ledger_dropped(f->ledger, block);
+    }
+}
+
+static void
+store_hashed(void *ctx, uint32_t block, const uint8_t hash[32])
+{
+    struct file *f = ctx;
+
+    held_add(f->held, block, hash); /* the control file has a quick one */
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
-                                            store_drop };
+                                            store_drop, store_hashed };
 
-/* Blocks that an earlier run got: from ${fd}, which is the .part itself, or a
- * shorter file of which whole blocks are copied. */
-struct earlier {
-    int fd;
-    uint64_t size;    /* bytes of it that may count */
-    bool copy;        /* to the .part; there are no hashes to compare with */
-    struct held *map; /* what the control file told */
-    uint8_t *buf;
-};
-
-static int
-keep_block(struct file *f, const struct earlier *e, uint32_t i)
+static void
+keep_block(void *ctx, uint32_t block, const uint8_t *hash,
+           const uint8_t *quick)
 {
-    struct blockmap *map = &f->held->map;
-    uint64_t off = blockmap_offset(map, i);
-    size_t len = blockmap_length(map, i);
-    uint8_t hash[DIGEST_LEN];
+    struct file *f = ctx;
 
-    if (off + len > e->size || io_read_at(e->fd, off, e->buf, len) != 0
-        || digest_block(e->buf, len, map->size, map->block_size, hash) != 0)
-    {
-        return 0;
+    memcpy(f->quick + (size_t) block * QUICK_LEN, quick, QUICK_LEN);
+    held_add(f->held, block, hash);
+    blockmap_set(&f->kept, block);
+    f->resumed += blockmap_length(&f->kept, block);
+    if (f->ledger != NULL) {
+        ledger_held(f->ledger, block);
     }
-    if (!e->copy
-        && memcmp(hash, e->map->layer + (size_t) i * DIGEST_LEN, DIGEST_LEN)
-               != 0)
-    {
-        return 0;
-    }
-    if (e->copy && io_write_at(f->part.fd, off, e->buf, len) != 0) {
-        return part_fail_errno(&f->part, part_label(&f->part));
-    }
-    held_add(f->held, i, hash);
-    blockmap_set(&f->kept, i);
-    f->resumed += len;
-    return 0;
 }
 
-static int
-keep_blocks(struct file *f, struct earlier *e)
+/* Else nobody can tell whether what is there and what is to come are of the
+ * same file. */
+static bool
+has_version(const struct file *f)
 {
-    int err = 0;
-
-    e->buf = malloc(f->held->map.block_size);
-    if (e->buf == NULL) {
-        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
-    }
-    for (uint32_t i = 0; err == 0 && i < f->held->map.count; i++) {
-        if (is_stopped(f)) {
-            err = SHOAL_ESTOPPED;
-        } else if (e->copy || blockmap_has(&e->map->map, i)) {
-            err = keep_block(f, e, i);
-        }
-    }
-    free(e->buf);
-    return err;
+    return f->resource.version[0] != '\0' || f->checksum != NULL;
 }
 
-/* What the control file says is believed only where the bytes bear it out. */
-static int
-keep_part(struct file *f)
-{
-    struct earlier e = { .fd = f->part.fd, .size = f->resource.size };
-    int err = SHOAL_ENOMEM;
-
-    e.map = held_create(-1, f->resource.size);
-    if (e.map != NULL
-        && control_load(f->part.ctl, &f->resource, &e.map->map, e.map->layer)
-               == 0)
-    {
-        err = keep_blocks(f, &e);
-    } else if (e.map != NULL) {
-        err = 0; /* nothing is kept */
-    }
-    held_retire(e.map);
-    return err;
-}
-
-/* As wget -c: a shorter file of that name is its beginning. It stays as it
- * is until the whole file replaces it. */
-static int
-keep_seed(struct file *f)
-{
-    struct earlier e = { .copy = true };
-    FILE *from = fopen(f->part.path, "re");
-    struct stat st;
-
-    if (from == NULL || fstat(fileno(from), &st) != 0) {
-        if (from != NULL) {
-            fclose(from);
-        }
-        return part_fail_errno(&f->part, f->part.path);
-    }
-    e.fd = fileno(from);
-    e.size = (uint64_t) st.st_size;
-    f->seeding = true;
-    int err = keep_blocks(f, &e);
-    f->seeding = err != 0;
-    fclose(from);
-    return err;
-}
-
-static int
-save(struct file *f)
-{
-    f->dirty = false;
-    return control_save(f->part.ctl, &f->resource, &f->held->map,
-                        f->held->layer);
-}
-
+/* A control file is there before the first byte, so that whatever ends this
+ * process does not leave a file that is nobody's. */
 static int
 keep(struct file *f)
 {
     struct part *p = &f->part;
-    int err = 0;
+    struct earlier e = { p, &f->resource, keep_block, f };
+    struct control_blocks blocks = { &f->held->map, f->held->layer, f->quick };
+    int err = p->loadable && has_version(f) ? earlier_part(&e) : 0;
 
-    if (p->loadable) {
-        err = keep_part(f);
+    if (err == 0 && p->ctl != NULL) {
+        f->ledger = ledger_create(p->ctl, p->fd, &f->resource, &blocks);
+        if (f->ledger == NULL) {
+            err = part_fail_errno(p, p->ctl);
+        }
     }
-    if (p->ctl != NULL && err == 0 && save(f) != 0) {
-        err = part_fail_errno(p, p->ctl);
+    if (err == 0) {
+        err = part_reserve(p, f->resource.size);
     }
     f->begun = err == 0;
     if (err == 0 && p->seed) {
-        err = keep_seed(f);
-        f->dirty = true;
+        f->seeding = true;
+        err = earlier_seed(&e);
+        f->seeding = err != 0;
     }
-    return err;
+    return err == SHOAL_ENOMEM ? part_fail(p, err, "out of memory") : err;
 }
 
 /* -c, and a file of that size is there. */
@@ -351,14 +295,13 @@ file_begin(struct file *f, const struct resource *r, int64_t mtime,
         return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
     }
     int err = open_part(f, r, r->size, mtime);
-    if (err == 0) {
-        err = part_reserve(&f->part, r->size);
-    }
     if (err != 0) {
         return err;
     }
     struct held *held = held_create(f->part.fd, r->size);
-    if (held == NULL) {
+    f->quick = calloc((size_t) f->kept.count + 1, QUICK_LEN);
+    if (held == NULL || f->quick == NULL) {
+        held_retire(held);
         return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
     }
     pthread_mutex_lock(&f->lock);
@@ -403,10 +346,12 @@ file_done(const struct file *f)
     return f->done;
 }
 
-int
+void
 file_save(struct file *f)
 {
-    return f->begun && f->dirty && f->part.ctl != NULL ? save(f) : 0;
+    if (f->ledger != NULL) {
+        ledger_save(f->ledger);
+    }
 }
 
 static int
@@ -508,6 +453,8 @@ file_finish(struct file *f, int64_t mtime)
 
         (void) futimens(f->part.fd, times); /* a nicety, as wget's */
     }
+    ledger_free(f->ledger);
+    f->ledger = NULL;
     int err = sync_small(f);
     return err == 0 ? part_give_name(&f->part) : err;
 }
@@ -521,8 +468,8 @@ file_abandon(struct file *f)
 
     if (f->plain || f->seeding || empty) {
         part_remove(&f->part);
-    } else {
-        file_save(f);
+    } else if (f->ledger != NULL) {
+        ledger_settle(f->ledger); /* if it fails, less is known, no more */
     }
 }
 

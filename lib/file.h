@@ -56,7 +56,7 @@ struct file_blocks {
  * Open for the resource, reserving its room on disk; ${mtime} is the
  * origin's or -1; ${out}: see struct transfer_ops. Blocks of a partial
  * download count only when their bytes still have the hashes that the control
- * file tells; with -c and no partial download, the whole blocks of a shorter
+ * file tells, and when something tells that they are of this version; with -c and no partial download, the whole blocks of a shorter
  * file that is there are taken. May be called again, for another version:
  * that starts from nothing.
  * Errors:  SHOAL_EIO, SHOAL_EFULL, SHOAL_ENOMEM, SHOAL_EINVAL (-c cannot go
@@ -74,8 +74,10 @@ int file_write_plain(struct file *f, const void *data, size_t len);
 /** file_done(f): the file was at its place already, nothing is to be done. */
 bool file_done(const struct file *f);
 
-/** file_save(f): write the control file, if blocks came since. SHOAL_EIO. */
-int file_save(struct file *f);
+/** file_save(f): what can be gone on with after a power failure is brought up
+ *  to date, in the background, when it is time; call it often. After anything
+ *  else that ends this process, all that was written counts. */
+void file_save(struct file *f);
 
 /** file_finish(f, mtime): it is whole: give it its name, and its time unless
  *  that is -1 (seconds since 1970). SHOAL_EIO, SHOAL_EFULL, SHOAL_ESTOPPED. */

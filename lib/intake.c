@@ -50,6 +50,7 @@ struct intake {
 
     /* The checksum so far: of the first ${sum_next} blocks. */
     struct checksum_state *sum;
+    struct checksum sum_of; /* what it is to be: a better one may turn up */
     uint32_t sum_next;
     bool sum_void; /* of bytes that were thrown away since */
 };
@@ -141,10 +142,14 @@ sum_started(struct transfer *t)
 {
     struct intake *in = t->intake;
 
+    if (in->sum != NULL && memcmp(&in->sum_of, &t->sum, sizeof(t->sum)) != 0) {
+        in->sum_void = true;
+    }
     if (t->sum.len == 0 || in->sum_void) {
         return false;
     }
     if (in->sum == NULL) {
+        in->sum_of = t->sum;
         in->sum = checksum_start(&t->sum);
         in->sum_void = in->sum == NULL; /* said at the end */
     }
@@ -270,6 +275,7 @@ intake_check_sum(struct transfer *t)
     struct intake *in = t->intake;
 
     intake_drain(t);
+    sum_started(t);
     if (in->sum_void) {
         forget_sum(in);
     }

@@ -239,7 +239,7 @@ judge_part(struct part *p, const struct resource *r)
     bool control = is_there(p->ctl);
     int err = SHOAL_ENOTFOUND;
     if (p->resume && r != NULL) {
-        err = control_load(p->ctl, r, NULL, NULL);
+        err = control_load(p->ctl, r, NULL);
     }
     p->loadable = err == 0;
     bool foreign = p->resume ? err == SHOAL_ENOAGREE || !control : true;

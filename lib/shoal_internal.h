@@ -57,7 +57,6 @@ struct shoal {
     struct transfer *transfer;
     uint64_t start_ms;
     uint64_t end_ms;   /* when the file was whole, or it failed; 0: not yet */
-    uint64_t save_ms;  /* when the control file is due */
     uint64_t tell_ms;  /* when progress is, while seeding */
     uint64_t uploaded; /* once nothing is served any more */
     bool settled;      /* the file's name is */

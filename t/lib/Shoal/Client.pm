@@ -13,7 +13,7 @@ use Exporter qw(import);
 use Shoal::Env qw(tmpdir program san_env slurp);
 use Shoal::Process;
 
-our @EXPORT_OK = qw(shoal shoal_start shoal_end part_bytes);
+our @EXPORT_OK = qw(shoal shoal_start shoal_end part_bytes part_blocks);
 
 my $serial = 0;
 
@@ -42,17 +42,29 @@ sub shoal(@args) {
     return shoal_end(shoal_start(\%o, @args), $o{deadline} // 30);
 }
 
-# How many bytes of a file of $size the control file beside $part knows of
-# (lib/control.c has its format).
-sub part_bytes($part, $size) {
+# The blocks of a file of $size that the control file beside $part knows of,
+# by their numbers; and how long a block is (lib/control.c has its format).
+sub part_blocks($part, $size) {
     my $text = slurp("$part.ctl");
     my $block = 65536;
     $block *= 2 while $block * 16384 < $size;
-    my $blocks = int(($size + $block - 1) / $block);
-    my $start = index $text, "\n\n";
-    return 0 if $start < 0;
-    my $bits = substr $text, $start + 2, int(($blocks + 7) / 8);
-    return $block * unpack '%32b*', $bits;
+    my $count = int(($size + $block - 1) / $block);
+    my $bytes = int(($count + 7) / 8);
+    my $start = index($text, "\n\n") + 2;
+    return (undef, $block) if $start < 2;
+    my @bits = split //, unpack 'B*', substr $text, $start, $bytes;
+    my %held = map { $_ => 1 } grep { $bits[$_] } 0 .. $count - 1;
+    my $at = $start + 2 * $bytes + 32 * (1 + keys %held);
+    for (; $at + 48 <= length $text; $at += 48) {
+        my ($i, $kind) = unpack 'NC', substr $text, $at, 5;
+        $kind == 2 ? delete $held{$i} : ($held{$i} = 1);
+    }
+    return (\%held, $block);
+}
+
+sub part_bytes($part, $size) {
+    my ($held, $block) = part_blocks($part, $size);
+    return $block * keys %{ $held // {} };
 }
 
 1;

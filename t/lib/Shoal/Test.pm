@@ -18,7 +18,7 @@ use v5.36;
 use Test::More;
 use Shoal::BadNode;
 use Shoal::Cdn qw(cdn);
-use Shoal::Client qw(shoal shoal_start shoal_end part_bytes);
+use Shoal::Client qw(shoal shoal_start shoal_end part_bytes part_blocks);
 use Shoal::Data qw(make_file sha256_file file_size human_size);
 use Shoal::Env qw(top build_dir program tmpdir deadline sanitized
     long_tests san_env slurp spew is_main);
@@ -32,8 +32,8 @@ use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
 use Time::HiRes ();
 
-my @own = qw(cdn shoal shoal_start shoal_end part_bytes make_file
-    sha256_file file_size human_size top build_dir program tmpdir deadline
+my @own = qw(cdn shoal shoal_start shoal_end part_bytes part_blocks
+    make_file sha256_file file_size human_size top build_dir program tmpdir deadline
     sanitized long_tests san_env slurp spew http http_start http_wait_all
     http_raw url_encode free_port port_open wait_port nginx nginx_conf_test
     wait_for run_cmd start_cmd superpeer tracker stage download_ok
