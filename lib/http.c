@@ -159,8 +159,8 @@ http_on_body(char *data, size_t size, size_t n, void *ctx)
     if (r->login && r->answer.status == 401 && !r->headers_told) {
         return size * n; /* a challenge's */
     }
-    if (r->cancelled || tell_headers(r) != 0) {
-        return 0;
+    if (r->cancelled || r->error != 0 || tell_headers(r) != 0) {
+        return 0; /* no byte after one that was not taken */
     }
     if (r->handler->data == NULL || r->cancelled) {
         return r->cancelled ? 0 : size * n;
@@ -232,7 +232,11 @@ http_pause(struct http_request *r)
 void
 http_resume(struct http_request *r)
 {
-    curl_easy_pause(r->easy, CURLPAUSE_CONT);
+    CURLcode code = curl_easy_pause(r->easy, CURLPAUSE_CONT);
+
+    if (code != CURLE_OK && r->broken == CURLE_OK) {
+        r->broken = code;
+    }
 }
 
 static int
@@ -318,6 +322,8 @@ reap(struct http *h)
         next = r->next;
         if (r->cancelled) {
             request_free(h, r);
+        } else if (r->broken != CURLE_OK) {
+            finish(h, r, r->broken);
         }
     }
 }

@@ -18,7 +18,9 @@ struct http_request {
     struct curl_slist *headers, *proxy_headers, *connect_to;
     struct answer answer;
     bool headers_told, cancelled;
-    int error; /* told by a callback */
+    int error;       /* told by a callback */
+    CURLcode broken; /* http_resume() failed with that: libcurl has lost
+                        bytes, and knows nothing of it afterwards */
 
     /* It says who its user is: a name and password, or cookies. */
     bool secret;

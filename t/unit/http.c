@@ -299,6 +299,70 @@ counts_come_back(void **state)
     close(fd);
 }
 
+/* One who pauses after every piece, and has enough in mid-way. */
+struct eater {
+    struct seen seen;
+    struct http_request *r;
+    size_t taken, enough;
+    bool late; /* pieces came after that */
+};
+
+static int
+eat(void *ctx, const uint8_t *data, size_t len)
+{
+    struct eater *e = ctx;
+
+    (void) data;
+    e->late = e->late || e->taken >= e->enough;
+    e->taken += len;
+    http_pause(e->r);
+    return e->taken >= e->enough ? SHOAL_ESTOPPED : 0;
+}
+
+static const struct http_handler eater = { on_headers, eat, on_done };
+
+/* libcurl gives out in http_resume() what came in during the pause, and if
+ * that is refused it goes on behind it. */
+static void
+ends_when_refused_in_a_pause(void **state)
+{
+    enum {
+        BODY = 16 << 20
+    }; /* more than libcurl reads at a time */
+    static char answer[BODY + 100];
+    struct server server;
+    struct node_addr addr;
+
+    (void) state;
+    int n = snprintf(answer, sizeof(answer),
+                     "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BODY);
+    memset(answer + n, 'x', BODY);
+    server_start(&server, answer);
+    node_at(&server, &addr);
+    for (size_t enough = 1; enough < 300000; enough += 49152) {
+        struct http *h = http_create(NULL);
+        struct eater e = { .enough = enough };
+        struct http_options o = { .url = "http://nowhere.invalid/",
+                                  .addr = &addr,
+                                  .no_proxy = true,
+                                  .total_ms = 10000,
+                                  .handler = &eater,
+                                  .ctx = &e.seen };
+
+        assert_int_equal(http_start(h, &o, &e.r), 0);
+        for (unsigned i = 0; !e.seen.done; i++) {
+            assert_int_equal(http_poll(h, 1), 0);
+            if (!e.seen.done && i % 4 == 3) {
+                http_resume(e.r);
+            }
+        }
+        assert_int_equal(e.seen.err, SHOAL_ESTOPPED);
+        assert_false(e.late);
+        http_free(h);
+    }
+    server_stop(&server);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(pinned_address_is_checked_and_taken),
     cmocka_unit_test(name_is_checked_after_it_was_resolved),
@@ -306,6 +370,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(redirects_are_not_followed),
     cmocka_unit_test(other_schemes_are_refused),
     cmocka_unit_test(counts_come_back),
+    cmocka_unit_test(ends_when_refused_in_a_pause),
 };
 
 UNIT_MAIN(tests)
