@@ -41,7 +41,7 @@ store_drop(void *ctx, uint32_t block)
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
-                                            store_drop };
+                                            store_drop, NULL };
 
 static int
 begin(void *ctx, const struct resource *r, struct blockmap *held,
