@@ -546,7 +546,7 @@ reset_node(struct source *s)
     s->node =
         answer_size(&s->answer) != ORIGIN_UNKNOWN ? NODE_KNOWN : NODE_NEW;
     s->error = 0;
-    s->judged = s->drop = s->usable = s->foreign = false;
+    s->judged = s->drop = s->usable = s->foreign = s->passing = false;
     s->state[0] = '\0';
     if (!s->ranges) {
         s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
@@ -639,8 +639,8 @@ standard_others(struct transfer *t)
         } else if (known && answer_same_version(&s->answer, &standard)) {
             node_failed(s, SHOAL_EVERIFY, "not the version that was asked");
         } else if ((s->error == SHOAL_ENOAGREE && known && !s->no_ranges)
-                   || s->node == NODE_KNOWN || s->node == NODE_PROBING
-                   || s->node == NODE_NEW)
+                   || s->passing || s->node == NODE_KNOWN
+                   || s->node == NODE_PROBING || s->node == NODE_NEW)
         {
             reset_node(s);
             any = true;
