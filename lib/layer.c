@@ -12,6 +12,11 @@
 #include "blockmap.h"
 #include "shoal.h"
 
+struct head {
+    uint64_t size, block;
+    char root[DIGEST_HEX];
+};
+
 /* The value of header line `name `, up to its line feed; NULL: not there. */
 static const char *
 take_line(const char **text, const char *name)
@@ -55,41 +60,64 @@ parse_head(const char *head, uint64_t *size, uint64_t *block,
     return 0;
 }
 
+/* What stands in front of the hashes, at ${*body}. */
+static int
+read_head(const uint8_t *data, size_t len, struct head *h,
+          const uint8_t **body)
+{
+    const uint8_t *end = memmem(data, len, "\n\n", 2);
+    char text[512];
+
+    if (end == NULL || (size_t) (end - data) >= sizeof(text) - 1) {
+        return SHOAL_EPROTO;
+    }
+    memcpy(text, data, (size_t) (end - data) + 1);
+    text[end - data + 1] = '\0';
+    *body = end + 2;
+    return parse_head(text, &h->size, &h->block, h->root);
+}
+
+int
+layer_size(const uint8_t *data, size_t len, uint64_t *size)
+{
+    const uint8_t *body;
+    struct head h;
+    int err = read_head(data, len, &h, &body);
+
+    if (err == 0) {
+        *size = h.size;
+    }
+    return err;
+}
+
 int
 layer_parse(const uint8_t *data, size_t len, uint64_t size, uint8_t **hashes,
             uint8_t root[DIGEST_LEN])
 {
-    const uint8_t *body = memmem(data, len, "\n\n", 2);
-    char head[512], hex[DIGEST_HEX];
-    uint64_t told_size, block;
     uint8_t computed[DIGEST_LEN];
+    const uint8_t *body;
+    struct head h;
 
-    if (body == NULL || (size_t) (body - data) >= sizeof(head) - 1) {
+    if (read_head(data, len, &h, &body) != 0) {
         return SHOAL_EPROTO;
     }
-    memcpy(head, data, (size_t) (body - data) + 1);
-    head[body - data + 1] = '\0';
-    body += 2;
     len -= (size_t) (body - data);
-    if (parse_head(head, &told_size, &block, hex) != 0) {
-        return SHOAL_EPROTO;
-    }
-    if (told_size != size) {
+    if (h.size != size) {
         return SHOAL_EVERIFY;
     }
-    uint64_t count = (size + block - 1) / (block != 0 ? block : 1);
-    if (block != blockmap_block_size(size) || len != count * DIGEST_LEN) {
+    uint64_t count = (size + h.block - 1) / (h.block != 0 ? h.block : 1);
+    if (h.block != blockmap_block_size(size) || len != count * DIGEST_LEN) {
         return SHOAL_EPROTO;
     }
     if (count == 0) {
         *hashes = NULL;
-        return strcmp(hex, "-") == 0 ? 0 : SHOAL_EPROTO;
+        return strcmp(h.root, "-") == 0 ? 0 : SHOAL_EPROTO;
     }
-    int err = digest_root(body, (uint32_t) count, block, computed);
+    int err = digest_root(body, (uint32_t) count, h.block, computed);
     if (err != 0) {
         return err;
     }
-    if (hex_decode(hex, root, DIGEST_LEN) != 0
+    if (hex_decode(h.root, root, DIGEST_LEN) != 0
         || memcmp(root, computed, DIGEST_LEN) != 0)
     {
         return SHOAL_EPROTO;

@@ -22,6 +22,10 @@ enum {
 int layer_parse(const uint8_t *data, size_t len, uint64_t size,
                 uint8_t **hashes, uint8_t root[DIGEST_LEN]);
 
+/** layer_size(data, len, size): how long the file is that a piece layer file
+ *  is for. SHOAL_EPROTO: that is no such file. */
+int layer_size(const uint8_t *data, size_t len, uint64_t *size);
+
 /**
  * layer_make(path, out_path, why, cap):
  * Hash the file ${path} and write its piece layer file to ${out_path}.

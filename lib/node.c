@@ -160,8 +160,10 @@ node_step(struct transfer *t)
 }
 
 static void
-fail_status(struct source *s, unsigned status)
+fail_status(struct source *s, const struct answer *a)
 {
+    unsigned status = a->status;
+
     switch (status) {
     case 404:
     case 410:
@@ -174,6 +176,7 @@ fail_status(struct source *s, unsigned status)
     default:
         node_failed(s, SHOAL_EHTTP, "HTTP %u", status);
         s->passing = patience_status(status);
+        s->invited = a->retry_after > 0;
         break;
     }
 }
@@ -339,7 +342,7 @@ take_get(struct job *job)
         return SHOAL_ESTOPPED;
     }
     if (a->status != 200 && a->status != 206 && !unsatisfied) {
-        fail_status(s, a->status);
+        fail_status(s, a);
         return SHOAL_EHTTP;
     }
     if (a->status == 206 && !is_right_part(job)) {

@@ -116,7 +116,8 @@ static bool
 may_be_over(const struct transfer *t, const struct source *s)
 {
     return s->kind == SOURCE_CDN && s->node == NODE_FAILED && !s->banned
-           && (s->error == SHOAL_ENET || (s->passing && patience_given(t)));
+           && (s->error == SHOAL_ENET
+               || (s->passing && (patience_given(t) || s->invited)));
 }
 
 static bool

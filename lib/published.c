@@ -28,29 +28,43 @@ shown(const struct document *d, char text[GONE_MAX])
     return text;
 }
 
+/* The file's bytes, to be freed; NULL: it cannot be read. */
+static uint8_t *
+slurp(const char *path, size_t *len)
+{
+    uint8_t *data = malloc(LAYER_FILE_MAX);
+    FILE *f = fopen(path, "re");
+
+    if (f != NULL && data != NULL) {
+        *len = fread(data, 1, LAYER_FILE_MAX, f);
+    } else {
+        free(data);
+        data = NULL;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return data;
+}
+
 static void
 read_layer_file(struct transfer *t, const char *path)
 {
-    uint8_t *data = malloc(LAYER_FILE_MAX), *hashes = NULL;
+    size_t len = 0;
+    uint8_t *data = slurp(path, &len), *hashes = NULL;
     uint8_t root[DIGEST_LEN];
-    FILE *f = fopen(path, "re");
     int err = SHOAL_EIO;
 
-    if (f != NULL && data != NULL) {
-        size_t len = fread(data, 1, LAYER_FILE_MAX, f);
-
+    if (data != NULL) {
         err = layer_parse(data, len, t->map.size, &hashes, root);
     }
     if (err == SHOAL_EVERIFY) {
         t->other_version = true; /* the layer decides */
     } else if (err != 0) {
         transfer_fail(t, err, "%s: %s", path,
-                      f == NULL ? "cannot open" : "not a piece layer file");
+                      data == NULL ? "cannot open" : "not a piece layer file");
     } else if (hashes != NULL) {
         trust_adopt(t, hashes, root, true);
-    }
-    if (f != NULL) {
-        fclose(f);
     }
     free(data);
 }
@@ -60,6 +74,29 @@ static bool
 layer_named(const struct transfer *t)
 {
     return t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
+}
+
+static bool
+is_url(const char *layer)
+{
+    return strncmp(layer, "http://", 7) == 0
+           || strncmp(layer, "https://", 8) == 0;
+}
+
+void
+published_size(struct transfer *t)
+{
+    size_t len = 0;
+    uint8_t *data;
+
+    if (!layer_named(t) || is_url(t->o.layer) || t->o.size != 0) {
+        return;
+    }
+    data = slurp(t->o.layer, &len);
+    if (data != NULL) {
+        (void) layer_size(data, len, &t->o.size);
+    }
+    free(data);
 }
 
 /* URL.SUFFIX, in front of the query. */
@@ -82,7 +119,7 @@ start_layer(struct transfer *t)
     char *url = NULL;
 
     if (layer_named(t)) {
-        if (strncmp(o, "http://", 7) != 0 && strncmp(o, "https://", 8) != 0) {
+        if (!is_url(o)) {
             read_layer_file(t, o);
             return;
         }

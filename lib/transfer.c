@@ -200,6 +200,7 @@ transfer_create(const struct transfer_options *options)
         transfer_free(t);
         return NULL;
     }
+    published_size(t);
     t->plain_size = ORIGIN_UNKNOWN;
     t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
     if (options->limits != NULL) {

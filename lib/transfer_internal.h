@@ -97,6 +97,7 @@ struct source {
     unsigned hops;
     bool was_secure;   /* it, or a redirect to it, came by https */
     bool passing;      /* what it failed with may be over soon */
+    bool invited;      /* and it said when to come again */
     unsigned probes;   /* requests under way */
     uint64_t probe_ms; /* when probing began */
     int error;         /* why it failed, enum shoal_error */
@@ -747,6 +748,10 @@ void pieces_set(struct transfer *t, struct pieces *p);
 int pieces_check(struct transfer *t);
 
 /* published.c */
+
+/** published_size(t): the file that a layer of the user's is for has that
+ *  size, and no other: what is wrong with it is said when it is read. */
+void published_size(struct transfer *t);
 
 /** published_most(kind): bytes of such a document. */
 size_t published_most(enum document_kind kind);

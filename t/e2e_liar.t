@@ -5,7 +5,7 @@ use v5.36;
 use Shoal::Test;
 
 my $size = 8 * 1048576;
-my $s = stage(nodes => 2, superpeers => 0, limit_rate => '1m');
+my $s = stage(nodes => 2, superpeers => 0, limit_rate => '150k');
 my $cdn = $s->cdn;
 
 sub layer_for($path) {
