@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -449,11 +451,38 @@ part_open(struct part *p, const struct resource *r, uint64_t size,
                : part_fail(p, SHOAL_EIO, "%s: too many of that name", p->base);
 }
 
+/* In memory, room costs as much as the bytes themselves: it is looked for, but
+ * not taken. 0; SHOAL_EFULL, SHOAL_EIO; SHOAL_ENOTFOUND: it is on disk. */
+static int
+look_for_room(struct part *p, uint64_t size)
+{
+    struct statfs fs;
+    struct stat st;
+
+    if (fstatfs(p->fd, &fs) != 0 || fstat(p->fd, &st) != 0
+        || fs.f_type != TMPFS_MAGIC)
+    {
+        return SHOAL_ENOTFOUND;
+    }
+    uint64_t room = (uint64_t) fs.f_bavail * (uint64_t) fs.f_bsize
+                    + (uint64_t) st.st_blocks * 512;
+    if (fs.f_blocks != 0 && room < size) {
+        errno = ENOSPC;
+        return part_fail_errno(p, part_label(p));
+    }
+    return ftruncate(p->fd, (off_t) size) == 0
+               ? 0
+               : part_fail_errno(p, part_label(p));
+}
+
 int
 part_reserve(struct part *p, uint64_t size)
 {
-    int got;
+    int got = look_for_room(p, size);
 
+    if (got != SHOAL_ENOTFOUND) {
+        return got;
+    }
     do {
         got = size > 0 ? fallocate(p->fd, 0, 0, (off_t) size) : 0;
     } while (got != 0 && errno == EINTR && (p->stop == NULL || !*p->stop));
