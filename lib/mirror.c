@@ -133,7 +133,13 @@ bool
 mirror_awaited(const struct transfer *t)
 {
     for (unsigned i = 1; i <= t->n_mirrors; i++) {
-        if (!t->mirrors[i - 1].started || search_looks(t, i)) {
+        struct source *fresh;
+        bool asked;
+
+        nodes_of(t, i, &fresh, &asked);
+        if (!t->mirrors[i - 1].started || search_looks(t, i)
+            || (fresh != NULL && !asked))
+        {
             return true;
         }
     }
@@ -141,7 +147,7 @@ mirror_awaited(const struct transfer *t)
         const struct source *s = t->sources[i];
 
         if (s->kind == SOURCE_CDN && s->mirror != 0 && !s->drop
-            && (s->node != NODE_KNOWN || !s->judged))
+            && s->node != NODE_NEW && (s->node != NODE_KNOWN || !s->judged))
         {
             return true;
         }

@@ -10,7 +10,9 @@
 
 enum {
     DECIDE_MS = 1500, /* then those that answered decide */
-    OPEN_MS = 1000,   /* a first GET without an answer gets company */
+    OPEN_MS = 400,    /* a first GET without an answer gets company */
+    AGAIN_MS = 3000,  /* a node that was given up is asked anew; doubled */
+    DEATHS_MAX = 5,   /* of one node, then it stays so */
     ALONE_MS = 10000, /* without CDN nodes and without a block: given up */
     ASIDE_MS = 500,   /* a wanted file's node without an answer gets company */
     STUCK_MS = 1000,  /* likewise one that stands still, or has to wait */
@@ -597,11 +599,50 @@ nobody_left(struct transfer *t, const struct tally *c)
     fail_all(t, c->failed != NULL ? c->failed : mirrors.failed);
 }
 
+/* May what it failed with pass by itself? */
+static bool
+may_recover(const struct source *s)
+{
+    return s->kind == SOURCE_CDN && s->node == NODE_FAILED && !s->banned
+           && s->deaths < DEATHS_MAX
+           && (is_network(s->error) || s->error == SHOAL_EHTTP);
+}
+
+/* Those that were given up are asked anew after a while, as long as others
+ * carry the download: a mirror that was restarted is a mirror again. */
+static void
+revive(struct transfer *t)
+{
+    uint64_t now = clock_ms();
+
+    for (size_t i = 0; t->o.want == NULL && i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (!may_recover(s)) {
+            continue;
+        }
+        if (s->again_ms == 0) {
+            s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
+        } else if (now >= s->again_ms) {
+            reset_node(s);
+            s->node = NODE_NEW;
+            s->opened = s->asked_byte = s->by_get = s->followed = false;
+            s->failures = 0;
+            s->again_ms = s->retry_ms = 0;
+            s->deaths++;
+            explain(t, s, "asked whether it is back");
+        }
+    }
+}
+
 void
 standard_more(struct transfer *t)
 {
     struct tally c;
 
+    if (standard_usable(t) > 0) {
+        revive(t);
+    }
     for (size_t i = 0; i < t->n_sources; i++) {
         judge_late(t, t->sources[i]);
     }

@@ -80,10 +80,11 @@ struct source {
     bool told_known; /* explain_known() */
 
     /* CDN nodes */
-    unsigned mirror; /* 0: of the URL itself, else of t->mirrors[mirror-1] */
-    bool foreign;    /* shows another version than the standard, so what it
+    unsigned mirror;   /* 0: of the URL itself, else of t->mirrors[mirror-1] */
+    bool foreign;      /* shows another version than the standard, so what it
                         gives has to be checked */
-    unsigned deaths; /* how often it was given up */
+    unsigned deaths;   /* how often it was asked anew after it was given up */
+    uint64_t again_ms; /* when that is due; 0: it is not */
     enum node_state node;
     struct answer answer;
     bool by_get;            /* the answer is a GET's: it decides */

@@ -99,4 +99,15 @@ $r = shoal_end($p, 60);
 download_ok({ %$r, file => "$r->{dir}/dies.bin" }, $host[1]->node(0)->path('dies.bin'),
     'dies in mid-download');
 
+# One that fails at first is asked again while others carry the download.
+my $ill = cdn(nodes => [ { bad => { status => 500, times => 1 } } ],
+    host => 'm4.example.com');
+$path = $host[1]->file('ill.bin', 5 * 1048576, 9);
+$ill->file('ill.bin', 5 * 1048576, 9);
+$r = shoal('--explain', @args, $ill->client_args, '--mirror',
+    $ill->url('ill.bin'), url(1, 'ill.bin'));
+download_ok({ %$r, file => "$r->{dir}/ill.bin" }, $path, 'ill at first');
+like($r->{stderr}, qr/asked whether it is back/, 'asked again');
+cmp_ok($ill->bytes, '>', 100_000, 'and used');
+
 finish();
