@@ -152,12 +152,15 @@ take_user(struct transfer *t)
     } else {
         http_settings_init(&t->user);
     }
-    int err = url_take_user(t->o.url, &t->url, &t->url_user, &t->url_password);
+    int err = SHOAL_EINVAL; /* refused when the search starts, or by a guard */
+    if (t->o.guard == NULL) {
+        err = url_take_user(t->o.url, &t->url, &t->url_user, &t->url_password);
+    }
     if (err == SHOAL_ENOMEM) {
         return err;
     }
     if (err == 0) {
-        t->o.url = t->url; /* else it is refused when the search starts */
+        t->o.url = t->url;
     }
     if (t->url_user != NULL) {
         t->user.user = t->url_user;
