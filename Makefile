@@ -283,7 +283,7 @@ bench-superpeer:
 bench-client:
 	$(Q).ci/deps build bench
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/delay \
-	    $(BUILD)/bench/once
+	    $(BUILD)/bench/once $(BUILD)/bench/sim
 	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl bench/client.pl
 
 lint:

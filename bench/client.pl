@@ -26,6 +26,7 @@ use Shoal::Bench::CrowdSuper;
 use Shoal::Bench::Failing;
 use Shoal::Bench::Loopback;
 use Shoal::Bench::Mirrors;
+use Shoal::Bench::Simulator;
 use Shoal::Bench::Wget;
 use Shoal::Env qw(is_main);
 use Shoal::Process;
@@ -42,6 +43,6 @@ END {
 my $bench = Shoal::Bench->new('client');
 
 $bench->part("Shoal::Bench::$_") for qw(Wget Loopback Mirrors
-    Failing Crowd CrowdSuper);
+    Failing Crowd CrowdSuper Simulator);
 
 exit $bench->finish;

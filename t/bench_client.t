@@ -1,5 +1,5 @@
 # The client's bench in its smallest form: every part measures something (one
-# crowd, nothing at 40 ms), and goals, parts and their documentation name the
+# crowd, nothing at 40 ms, no 10,000 clients), and goals, parts and their documentation name the
 # same ids.
 
 use v5.36;
@@ -14,9 +14,11 @@ use Shoal::Bench::CrowdSuper;
 use Shoal::Bench::Failing;
 use Shoal::Bench::Loopback;
 use Shoal::Bench::Mirrors;
+use Shoal::Bench::Simulator;
 use Shoal::Bench::Wget;
 
-my @parts = qw(Wget Loopback Mirrors Failing Crowd CrowdSuper);
+my @parts = qw(Wget Loopback Mirrors Failing Crowd CrowdSuper
+    Simulator);
 my $goals = JSON::PP->new->decode(slurp(top() . '/bench/goals.json'));
 my @ids = map { $_->{id} } @{ $goals->{client} };
 is_deeply([ sort map { "Shoal::Bench::$_"->ids } @parts ], [ sort @ids ],
@@ -49,14 +51,15 @@ my $dir = tmpdir('bench');
 symlink build_dir() . "/$_", "$dir/$_"
     for qw(shoal superpeer ngx_http_tracker_module.so);
 mkdir "$dir/bench";
-symlink build_dir() . "/bench/$_", "$dir/bench/$_" for qw(once delay);
+symlink build_dir() . "/bench/$_", "$dir/bench/$_" for qw(once delay sim);
 ($st, $out, $err) = run_cmd({ deadline => 120, name => 'bench',
         env => { SHOAL_BUILD => $dir, TINY => 1 } },
     $^X, top() . '/bench/client.pl');
 is($st, 0, 'bench-client') or diag($err);
 my $json = JSON::PP->new->decode(slurp("$dir/bench/client.json"));
 my %result = map { $_->{id} => $_ } @{ $json->{results} };
-my @want = grep { !/_40ms$/ && (!/^swarm/ || /^swarm(?:32|_copies)$/) } @ids;
+my @want = grep { !/_40ms$|^sim_/ && (!/^swarm/ || /^swarm(?:32|_copies)$/) }
+    @ids;
 is_deeply([ sort keys %result ], [ sort @want ], 'all is measured');
 is_deeply([ grep { ref $result{$_}{runs} ne 'ARRAY'
     || !@{ $result{$_}{runs} } } keys %result ], [], 'in runs');
