@@ -141,31 +141,36 @@ end_all(struct sim *s, int client, int source)
     }
 }
 
+/* What the schedule decides, or a rule that is tried in its place. */
+static int
+next_work(struct sim *s, int client, int source, struct schedule_range *r)
+{
+    struct schedule *schedule = s->clients[client].schedule;
+
+    if (!rules_apply(s, client, source)) {
+        return schedule_take(schedule, source, ms(s), r);
+    }
+    if (!rules_pick(s, client, source, &r->next)) {
+        return NONE;
+    }
+    r->end = r->next + 1;
+    return schedule_begin_at(schedule, source, r->next, r->end, ms(s));
+}
+
 void
 client_dispatch(struct sim *s, int client, int source)
 {
     struct client *c = &s->clients[client];
-    struct link *l = &c->links[source];
+    const struct link *l = &c->links[source];
+    struct schedule_range r;
 
-    while (c->here && c->done == 0 && !l->dropped && s->now >= l->retry) {
-        struct schedule_range r;
-        int work;
-
-        if (rules_apply(s, client, source)) {
-            if (!rules_pick(s, client, source, &r.next)) {
-                break;
-            }
-            r.end = r.next + 1;
-            work =
-                schedule_begin_at(c->schedule, source, r.next, r.end, ms(s));
-        } else {
-            work = schedule_take(c->schedule, source, ms(s), &r);
-        }
-        if (work < 0) {
-            break;
-        }
+    if (!c->here || c->done != 0 || l->dropped || s->now < l->retry) {
+        return;
+    }
+    int work = next_work(s, client, source, &r);
+    while (work >= 0) {
         start(s, client, source, work, &r);
-        l = &c->links[source];
+        work = next_work(s, client, source, &r);
     }
 }
 

@@ -152,19 +152,23 @@ parse(struct sim_options *o, const struct option *x, const char *text)
     }
 }
 
+static const struct option *
+find_option(const char *text)
+{
+    for (int k = 0; strncmp(text, "--", 2) == 0 && k < N_OPTIONS; k++) {
+        if (strcmp(text + 2, options[k].name) == 0) {
+            return &options[k];
+        }
+    }
+    return NULL;
+}
+
 static int
 parse_all(struct sim_options *o, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        const struct option *x = NULL;
+        const struct option *x = find_option(argv[i]);
 
-        for (int k = 0; k < N_OPTIONS; k++) {
-            if (strncmp(argv[i], "--", 2) == 0
-                && strcmp(argv[i] + 2, options[k].name) == 0)
-            {
-                x = &options[k];
-            }
-        }
         if (x == NULL) {
             fprintf(stderr, "sim: %s: no such option\n", argv[i]);
             return usage(stderr, 2);

@@ -19,6 +19,7 @@ rarest_first(void **state)
 static void
 how_many_at_once(void **state)
 {
+    (void) state;
     static const struct {
         double blocks_s;
         int peers, want;
@@ -26,12 +27,11 @@ how_many_at_once(void **state)
                   { 55, 1, 7 }, { 500, 1, 12 }, { 0, 20, 1 } };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture *f = *state;
+        void *own = NULL;
         int n = 0, a = 0;
 
-        teardown(state);
-        setup(state);
-        f = *state;
+        assert_int_equal(setup(&own), 0);
+        struct fixture *f = own;
         for (int k = 0; k < cases[i].peers; k++) {
             a = peer(f, 2000 + (uint64_t) k);
         }
@@ -42,6 +42,7 @@ how_many_at_once(void **state)
         }
         assert_int_equal(n, cases[i].want);
         assert_int_equal(take(f, a), SHOAL_EBUSY);
+        teardown(&own);
     }
 }
 
