@@ -90,3 +90,22 @@ explain_known(struct source *s, const char *request)
     explain(s->t, s, "answers a %s: HTTP %u, %s, %s", request, a->status, size,
             a->etag[0] != '\0' ? a->etag : "no ETag");
 }
+
+void
+explain_end(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->first_ms != 0 || s->drop) {
+            continue;
+        }
+        if (s->kind == SOURCE_CDN && s->node == NODE_NEW) {
+            explain(t, s, "never asked");
+        } else if (s->kind == SOURCE_CDN && s->node == NODE_PROBING) {
+            explain(t, s, "had not answered when it was over");
+        } else if (s->used == 0) {
+            explain(t, s, "was not needed");
+        }
+    }
+}

@@ -419,6 +419,7 @@ transfer_step(struct transfer *t, unsigned timeout_ms)
     }
     if (!t->ended) {
         t->ended = true;
+        explain_end(t);
         job_end_all(t);
         intake_drain(t);
         if (t->o.ops->progress != NULL) {

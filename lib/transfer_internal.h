@@ -105,7 +105,7 @@ struct source {
     uint8_t *early;    /* what JOB_OPEN brought, from t->open_from on */
     size_t early_len, early_cap;
     size_t early_seen; /* when other answers were last looked at */
-    bool early_broke; /* its connection did */
+    bool early_broke;  /* its connection did */
 
     /* super peers and peers */
     struct lookup *lookup; /* of its host, until it is there */
@@ -346,6 +346,9 @@ void explain_known(struct source *s, const char *request);
 
 /** explain_failed(s): it is to be dropped, for what s->state says. */
 void explain_failed(const struct source *s);
+
+/** explain_end(t): it is over: those that gave nothing. */
+void explain_end(const struct transfer *t);
 
 /** explain_rates(t, now): what sources give, when that is news. */
 void explain_rates(struct transfer *t, uint64_t now);

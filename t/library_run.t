@@ -52,6 +52,16 @@ for my $how (qw(run step)) {
     is(value($r, 'set'), -2, 'what has begun is not changed');
 }
 
+# A node that does not answer has its reason, too.
+my $mute = stage(nodes => [ {}, { bad => { hang => 1 } } ],
+    superpeers => 0, no_tracker => 1);
+my $small = $mute->cdn->file('small.bin', 100_000, 3);
+my $m = embed_run($driver, 'run', $mute->cdn->url('small.bin'), "$dir/small",
+    resolve => $mute->cdn->resolve);
+same_file("$dir/small", $small, 'beside a mute node');
+like($m->{stdout}, qr/^event \S+ 127\.0\.0\.12: (?:had not answered|not used)/m,
+    'of which it is said');
+
 my %wish = (none => '', mtime => 'mtime:\d+', '1.0' => 'text:1\.0');
 for my $wish (sort keys %wish) {
     my $r = embed_run($driver, 'run', $url, "$dir/v$wish", @resolve,

@@ -2,6 +2,8 @@
  * a run, what came of it in lines `key value`. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@ struct run {
     int stages;         /* a bit for each that was told */
     uint64_t held;
     int result;
+    atomic_bool some; /* bytes came */
 };
 
 static struct shoal *to_cancel; /* for the signal handler */
@@ -39,6 +42,7 @@ on_progress(void *ctx, const struct shoal_progress *p)
     r->calls++;
     r->backwards += p->held < r->held;
     r->held = p->held;
+    r->some = r->some || p->held > 0;
     r->stages |= 1 << p->stage;
 }
 
@@ -143,9 +147,14 @@ cmd_step(char **argv)
 static void *
 cancel_soon(void *ctx)
 {
-    usleep(500000);
+    struct run *r = ctx;
+
+    while (!r->some) {
+        usleep(10000);
+    }
+    usleep(200000);
     printf("cancelled %.3f\n", now());
-    shoal_cancel(ctx);
+    shoal_cancel(r->d);
     return NULL;
 }
 
@@ -156,7 +165,7 @@ cmd_cancel(char **argv)
     pthread_t thread;
 
     begin(&r, argv);
-    pthread_create(&thread, NULL, cancel_soon, r.d);
+    pthread_create(&thread, NULL, cancel_soon, &r);
     r.result = shoal_run(r.d);
     printf("returned %.3f\n", now());
     pthread_join(thread, NULL);
