@@ -306,7 +306,8 @@ struct shoal_report {
     enum shoal_trust trust;
     unsigned votes;      /* SHOAL_TRUST_TRACKER: how many super peers say so */
     const char *version; /* of the file: `etag:"..."`; "": none */
-    const char *root;    /* of its hash tree (BEP 52), in hex; "": none */
+    const char *root;    /* of its hash tree (BEP 52), in hex; "": none, or
+                            nobody needed it, so it was not computed */
 
     const struct shoal_source *sources;
     size_t n_sources;
