@@ -21,6 +21,9 @@ schedule_create(const struct blockmap *map, uint32_t start, uint64_t client)
     s->start = map->count > 0 ? start % map->count : 0;
     s->client = client;
     s->dice = schedule_mix(client + start);
+    s->own_start = client != 0 && map->count > 0
+                       ? (uint32_t) (schedule_mix(client) % map->count)
+                       : s->start;
     s->free_work = -1;
     s->owner_max = UINT64_MAX;
     s->patience = PATIENCE_MS;

@@ -79,7 +79,8 @@ struct gate {
 struct schedule {
     const struct blockmap *map;
     uint32_t start;
-    uint32_t words; /* of a bit set over the blocks */
+    uint32_t own_start; /* while a crowd may turn up: not where all begin */
+    uint32_t words;     /* of a bit set over the blocks */
     uint64_t client;
     uint32_t seniors;
     bool promoted;     /* a junior that had to go to the CDN itself */
@@ -224,6 +225,10 @@ void schedule_cdn_join(struct schedule *s);
 void schedule_cdn_spread(struct schedule *s, uint32_t block);
 
 /* schedule_owner.c */
+
+/** schedule_owner_rank(s, block): how many would come before this client if
+ *  the owner did not fetch it. */
+unsigned schedule_owner_rank(const struct schedule *s, uint32_t block);
 
 /** schedule_owner_of(s, block): the live incomplete client to which it falls
  *  by rendezvous: a source, OWNER_SELF or OWNER_NONE. */

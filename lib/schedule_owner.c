@@ -102,6 +102,20 @@ schedule_owner_of(struct schedule *s, uint32_t block)
     return s->owner[block];
 }
 
+unsigned
+schedule_owner_rank(const struct schedule *s, uint32_t block)
+{
+    uint64_t mine = weight(s->client, block);
+    unsigned rank = 0;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        const struct source *src = &s->sources[i];
+
+        rank += is_candidate(src) && weight(src->id, block) > mine;
+    }
+    return rank;
+}
+
 /* Who the owners are may have changed with it. */
 void
 schedule_owner_changed(struct schedule *s)

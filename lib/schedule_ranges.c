@@ -65,7 +65,7 @@ static uint32_t
 own_place(const struct schedule *s, int source)
 {
     if (s->sources[source].kind == SOURCE_CDN) {
-        return s->start;
+        return s->now < s->await_until ? s->own_start : s->start;
     }
     return (uint32_t) ((uint64_t) s->map->count
                            * ((uint32_t) source * 2654435769u >> 16)
