@@ -1,6 +1,7 @@
 /* download.c - one download of the public API, from its settings to the file
  * under its name: output file, block server and transfer put together. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #include "url.h"
 
 enum {
+    GIVE_MS = 200, /* for the ends of answers, when the file is whole */
+    GIVE_STEP_MS = 2,
     TELL_MS = 100 /* between two calls about progress, while seeding */
 };
 
@@ -539,6 +542,34 @@ end_early(struct shoal *d, int err)
     end(d);
 }
 
+/* An answer under way is of use only when it is whole. */
+static bool
+is_giving(const struct shoal *d)
+{
+    struct serve_stats served;
+
+    if (d->serve == NULL || d->cancelled || clock_ms() >= d->end_ms + GIVE_MS)
+    {
+        return false;
+    }
+    serve_get_stats(d->serve, &served);
+    return served.active > 0;
+}
+
+static void
+leave(struct shoal *d, unsigned timeout_ms)
+{
+    if (transfer_leave(d->transfer, timeout_ms) == SHOAL_EAGAIN) {
+        return;
+    }
+    if (is_giving(d)) {
+        poll(NULL, 0,
+             timeout_ms < GIVE_STEP_MS ? (int) timeout_ms : GIVE_STEP_MS);
+        return;
+    }
+    end(d);
+}
+
 int
 download_step(struct shoal *d, unsigned timeout_ms)
 {
@@ -569,9 +600,7 @@ download_step(struct shoal *d, unsigned timeout_ms)
         seed(d, timeout_ms);
         break;
     case STAGE_LEAVE:
-        if (transfer_leave(d->transfer, timeout_ms) != SHOAL_EAGAIN) {
-            end(d);
-        }
+        leave(d, timeout_ms);
         break;
     case STAGE_DONE:
         break;

@@ -15,7 +15,7 @@ enum {
     RETRY_WANT_MAX_MS = 30000,  /* likewise, where nobody sits and waits */
     CDN_FAILURES = 5,           /* in a row, then the node is given up */
     OTHER_FAILURES = 3,
-    IDLE_MS = 10 /* until one without work is looked at again */
+    IDLE_MS = 20 /* until one without work is looked at again */
 };
 
 void
@@ -62,6 +62,10 @@ may_try_again(struct transfer *t, const struct source *s, int err,
     bool alone =
         s->kind == SOURCE_CDN && t->o.want == NULL && standard_usable(t) <= 1;
     unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
+
+    if (s->kind == SOURCE_PEER && err == SHOAL_ECONNECT) {
+        most = 1; /* it is gone, as peers go */
+    }
 
     if (alone && patience_given(t)) {
         return patience_try(t, most, wait);
@@ -372,6 +376,30 @@ trim(struct transfer *t)
             claim_trim(job);
         }
     }
+}
+
+void
+fetch_freed(struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        t->sources[i]->idle_ms = 0;
+    }
+}
+
+unsigned
+fetch_due_ms(const struct transfer *t, unsigned most)
+{
+    uint64_t now = clock_ms(), due = now + most;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+        uint64_t next = s->idle_ms > s->retry_ms ? s->idle_ms : s->retry_ms;
+
+        if (s->usable && s->scheduled >= 0 && next > now && next < due) {
+            due = next;
+        }
+    }
+    return (unsigned) (due - now);
 }
 
 void

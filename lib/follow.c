@@ -66,7 +66,10 @@ ask(struct transfer *t, struct source *s)
 void
 follow_tick(struct transfer *t, struct source *s, uint64_t now)
 {
-    if (!s->complete && !s->asked_have && now >= s->have_ms) {
+    /* Of a peer that has everything there is no news but that it leaves. */
+    if ((!s->complete || s->kind == SOURCE_PEER) && !s->asked_have
+        && now >= s->have_ms)
+    {
         s->asked_have = ask(t, s);
     }
 }
@@ -99,7 +102,8 @@ broken(struct transfer *t, struct source *s, const struct job *job, int err)
         follow_lost(t, s);
     }
     if (!job->answered) {
-        bool last = ++s->failures >= STRIKES_MAX;
+        bool gone = s->kind == SOURCE_PEER && err == SHOAL_ECONNECT;
+        bool last = ++s->failures >= STRIKES_MAX || gone;
 
         blame_dead(s, err, last);
         if (last) {

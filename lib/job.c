@@ -245,7 +245,12 @@ job_end(struct job *job)
     if (job->work >= 0) {
         job->source->active--;
         job->source->wasted += job->len;
+        struct schedule_range left = schedule_left(t->schedule, job->work);
+
         schedule_end(t->schedule, job->work);
+        if (left.next < left.end) {
+            fetch_freed(t);
+        }
     }
     if (job->kind == JOB_HEAD || job->kind == JOB_FIRST_BYTE
         || job->kind == JOB_OPEN)

@@ -345,7 +345,7 @@ is_over(const struct transfer *t)
 static void
 wait_for_news(struct transfer *t, unsigned timeout_ms)
 {
-    unsigned due = (unsigned) job_resume_due(t);
+    unsigned due = fetch_due_ms(t, (unsigned) job_resume_due(t));
     unsigned settle = (unsigned) intake_settle(t);
 
     due = due < settle ? due : settle;

@@ -581,6 +581,12 @@ void fetch_tick(struct transfer *t);
 /* fetch.c */
 void fetch_dispatch(struct transfer *t);
 
+/** fetch_freed(t): there is work again, for whoever had none. */
+void fetch_freed(struct transfer *t);
+
+/** fetch_due_ms(t, most): how long until one is to be looked at again. */
+unsigned fetch_due_ms(const struct transfer *t, unsigned most);
+
 /** fetch_failed(t, s, err, why): a request at it did: later again, or given
  *  up. */
 void fetch_failed(struct transfer *t, struct source *s, int err,
