@@ -9,7 +9,7 @@
 
 enum {
     AWAIT_MS = 1000,       /* a tracker may tell of a crowd */
-    AWAIT_PEERS_MS = 1000, /* peers may show that they are one */
+    AWAIT_PEERS_MS = 1000, /* peers may show that they are one, or come */
     TRACKER_MS = 20000,    /* an answer may be held that long */
     LEAVE_MS = 200,        /* for taking us off the list at the end, at most */
     LEAVE_SHARE = 50,      /* and one part in that many of what it all took */
@@ -270,8 +270,7 @@ take_answer(struct transfer *t, struct tracker_state *tr,
     }
     if (!tr->answered) {
         schedule_seniors(t->schedule, (uint32_t) a->n_peers);
-        schedule_await(t->schedule,
-                       a->n_peers > 0 ? clock_ms() + AWAIT_PEERS_MS : 0);
+        schedule_await(t->schedule, clock_ms() + AWAIT_PEERS_MS);
     }
     for (size_t i = 0; i < a->n_super; i++) {
         ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
