@@ -8,7 +8,7 @@
 enum {
     UNDER_WAY = 2,     /* requests at all CDN nodes together */
     UNSPREAD_MAX = 4,  /* blocks of ours that nobody else has yet */
-    LEFT_TO_OWNER = 2, /* its last ones, as long as it moves */
+    LEFT_TO_OWNER = 4, /* its last ones, as long as it moves */
     MOVED_MS = 600,    /* its log did, so long ago */
     RANKED = 64,       /* of others' blocks are looked at */
     STARVE_MIN_MS = 500,
@@ -16,6 +16,8 @@ enum {
     CROWD_BITS = 13,    /* so many clients, as a power of two, may starve */
     SILENT_SERVICES = 8 /* a claim that old is given up */
 };
+
+#define TURNS 0x5bd1e9955bd1e995ull /* another order than the weights' */
 
 void
 schedule_cdn_arrived(struct schedule *s, uint32_t block)
@@ -127,30 +129,54 @@ is_left_to(struct schedule *s, int owner)
     return is_moving(s, owner) && left_of(s, owner) <= LEFT_TO_OWNER;
 }
 
+/* The order in which an owner takes its blocks: known to all, and each one's
+ * own, as who does not know the others yet takes all blocks for its own. */
+static uint64_t
+turn_of(uint64_t owner, uint32_t block)
+{
+    return schedule_mix(owner ^ schedule_mix(TURNS ^ block));
+}
+
+/* My own unclaimed block whose turn it is. */
+static bool
+find_own(struct schedule *s, uint32_t *out)
+{
+    struct walk w = walk_from(s, 0, false);
+    uint64_t first = UINT64_MAX;
+    uint32_t block;
+    bool any = false;
+
+    while (walk_next(s, &w, &block)) {
+        uint64_t turn = turn_of(s->client, block);
+
+        if (turn <= first && schedule_owner_of(s, block) == OWNER_SELF) {
+            first = turn;
+            *out = block;
+            any = true;
+        }
+    }
+    return any;
+}
+
 /*
- * A block that nobody has or fetches: my own first, in an order of my own,
- * then others', but the last ones of an owner that moves. (In the order of
- * the file, from a place of each one's own, neighbours ran into each other:
- * 1.35 to 1.46 copies.) Of others' blocks the one for which I come next:
- * taken by chance, the last tenth was fetched by two at once, as many have
- * no own ones left then and hear of each other after 20 ms.
+ * Another's, but not the last ones of an owner that moves. Clients hear of
+ * each other's choice 20 to 100 ms late: so each takes blocks for which it
+ * would come next, and of those the one that its owner takes last. By chance,
+ * the last tenth of a file was fetched by two at once.
  */
 static bool
-find_unclaimed(struct schedule *s, uint32_t *out)
+find_others(struct schedule *s, uint32_t *out)
 {
     struct walk w = walk_from(s, schedule_mix(s->client ^ s->dice++), false);
     int skip = OWNER_NONE; /* known to be left its last ones */
     unsigned best = UINT_MAX, looked = 0;
+    uint64_t last = 0;
     uint32_t block;
 
-    while (walk_next(s, &w, &block)) {
+    while (looked < RANKED && walk_next(s, &w, &block)) {
         int owner = schedule_owner_of(s, block);
 
-        if (owner == OWNER_SELF) {
-            *out = block;
-            return true;
-        }
-        if (best == 1 || looked >= RANKED || (owner == skip && owner >= 0)) {
+        if (owner == skip && owner >= 0) {
             continue;
         }
         if (is_left_to(s, owner)) {
@@ -158,13 +184,23 @@ find_unclaimed(struct schedule *s, uint32_t *out)
             continue;
         }
         unsigned rank = schedule_owner_rank(s, block);
+        uint64_t turn = owner >= 0 ? turn_of(s->sources[owner].id, block) : 0;
         looked++;
-        if (rank < best) {
+        if (rank < best || (rank == best && turn >= last)) {
             best = rank;
+            last = turn;
             *out = block;
         }
     }
     return best != UINT_MAX;
+}
+
+/* A block that nobody has or fetches. (In the order of the file, from a place
+ * of each one's own, neighbours ran into each other: 1.35 to 1.46 copies.) */
+static bool
+find_unclaimed(struct schedule *s, uint32_t *out)
+{
+    return find_own(s, out) || find_others(s, out);
 }
 
 /*

@@ -111,7 +111,7 @@ schedule_owner_rank(const struct schedule *s, uint32_t block)
     for (int i = 0; i < s->n_sources; i++) {
         const struct source *src = &s->sources[i];
 
-        rank += is_candidate(src) && weight(src->id, block) > mine;
+        rank += is_candidate(s, src) && weight(src->id, block) > mine;
     }
     return rank;
 }
