@@ -8,11 +8,12 @@
 #include "transfer_internal.h"
 
 enum {
-    AWAIT_MS = 1000,       /* a tracker may tell of a crowd */
-    AWAIT_PEERS_MS = 1000, /* peers may show that they are one, or come */
-    TRACKER_MS = 20000,    /* an answer may be held that long */
-    LEAVE_MS = 200,        /* for taking us off the list at the end, at most */
-    LEAVE_SHARE = 50,      /* and one part in that many of what it all took */
+    AWAIT_MS = 1000,    /* a crowd may turn up: the tracker tells, or peers */
+    AWAIT_RANGES = 16,  /* that are short meanwhile, at the CDN */
+    AWAIT_FIRST = 2,    /* where the tracker knows of nobody yet */
+    TRACKER_MS = 20000, /* an answer may be held that long */
+    LEAVE_MS = 200,     /* for taking us off the list at the end, at most */
+    LEAVE_SHARE = 50,   /* and one part in that many of what it all took */
     LEAVE_TURNS = 3, /* in which a request is sent, if that can be at once */
     RETRY_MS = 2000, /* a tracker that failed; doubled each time */
     RETRY_MAX_MS = 60000,
@@ -270,7 +271,8 @@ take_answer(struct transfer *t, struct tracker_state *tr,
     }
     if (!tr->answered) {
         schedule_seniors(t->schedule, (uint32_t) a->n_peers);
-        schedule_await(t->schedule, clock_ms() + AWAIT_PEERS_MS);
+        schedule_await(t->schedule, clock_ms() + AWAIT_MS,
+                       a->n_peers > 0 ? AWAIT_RANGES : AWAIT_FIRST);
     }
     for (size_t i = 0; i < a->n_super; i++) {
         ask_take(t, SOURCE_SUPER, a->super[i].url, a->super[i].ready);
@@ -337,7 +339,7 @@ ask_start(struct transfer *t)
         add_tracker(t, t->standard->answer.tracker);
     }
     if (t->n_trackers > 0) {
-        schedule_await(t->schedule, clock_ms() + AWAIT_MS);
+        schedule_await(t->schedule, clock_ms() + AWAIT_MS, AWAIT_RANGES);
     }
 }
 

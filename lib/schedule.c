@@ -72,9 +72,10 @@ schedule_patience(struct schedule *s, uint64_t ms)
 }
 
 void
-schedule_await(struct schedule *s, uint64_t until)
+schedule_await(struct schedule *s, uint64_t until, unsigned n)
 {
     s->await_until = until;
+    s->await_left = n;
 }
 
 uint32_t

@@ -54,10 +54,10 @@ void schedule_seniors(struct schedule *s, uint32_t n);
  *  nobody else; at first 30 seconds. Nobody gets more than that. */
 void schedule_patience(struct schedule *s, uint64_t ms);
 
-/** schedule_await(s, until): a crowd may turn up until then: CDN nodes are
- *  asked for short ranges, which need not be cut off in the middle, two at a
- *  time, so that a client alone is not slower for it. */
-void schedule_await(struct schedule *s, uint64_t until);
+/** schedule_await(s, until, n): a crowd may turn up until then: the next ${n}
+ *  requests at CDN nodes are for short ranges, which need not be cut off in
+ *  the middle, two at a time, so that a client alone is not slower for it. */
+void schedule_await(struct schedule *s, uint64_t until, unsigned n);
 
 /* ---- sources ---- */
 

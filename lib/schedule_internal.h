@@ -83,11 +83,12 @@ struct schedule {
     uint32_t words;     /* of a bit set over the blocks */
     uint64_t client;
     uint32_t seniors;
-    bool promoted;     /* a junior that had to go to the CDN itself */
-    uint64_t patience; /* alone, milliseconds */
-    uint64_t await_until;
-    uint64_t dice; /* counts choices among equals */
-    uint64_t now;  /* as of the last call that told it */
+    bool promoted;        /* a junior that had to go to the CDN itself */
+    uint64_t patience;    /* alone, milliseconds */
+    uint64_t await_until; /* a crowd may turn up */
+    unsigned await_left;  /* short ranges until then */
+    uint64_t dice;        /* counts choices among equals */
+    uint64_t now;         /* as of the last call that told it */
 
     struct block *blocks;
     uint64_t *open[LEVELS];

@@ -41,7 +41,8 @@ chunk(const struct schedule *s, int source)
 static bool
 is_awaiting(const struct schedule *s, int source)
 {
-    return s->sources[source].kind == SOURCE_CDN && s->now < s->await_until;
+    return s->sources[source].kind == SOURCE_CDN && s->await_left > 0
+           && s->now < s->await_until;
 }
 
 /* Likewise, of a CDN node. Two requests of half of what there is by now are
@@ -65,7 +66,7 @@ static uint32_t
 own_place(const struct schedule *s, int source)
 {
     if (s->sources[source].kind == SOURCE_CDN) {
-        return s->now < s->await_until ? s->own_start : s->start;
+        return is_awaiting(s, source) ? s->own_start : s->start;
     }
     return (uint32_t) ((uint64_t) s->map->count
                            * ((uint32_t) source * 2654435769u >> 16)
@@ -136,6 +137,7 @@ take_free(struct schedule *s, int source)
     {
         end++;
     }
+    s->await_left -= cdn && s->await_left > 0;
     return schedule_begin(s, source, next, end);
 }
 

@@ -70,7 +70,7 @@ crowd_is_awaited(void **state)
     struct schedule_range r, second;
     int cdn = schedule_add(f->s, SOURCE_CDN);
 
-    schedule_await(f->s, now + 1000);
+    schedule_await(f->s, now + 1000, 16);
     int work = schedule_take(f->s, cdn, now, &r);
     assert_int_equal(r.end - r.next, 1);
     int other = schedule_take(f->s, cdn, now, &second);
