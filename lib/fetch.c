@@ -63,8 +63,8 @@ may_try_again(struct transfer *t, const struct source *s, int err,
         s->kind == SOURCE_CDN && t->o.want == NULL && standard_usable(t) <= 1;
     unsigned most = s->kind == SOURCE_CDN ? CDN_FAILURES : OTHER_FAILURES;
 
-    if (s->kind == SOURCE_PEER && err == SHOAL_ECONNECT) {
-        most = 1; /* it is gone, as peers go */
+    if (s->kind == SOURCE_PEER && (err == SHOAL_ECONNECT || s->used == 0)) {
+        most = 1; /* it is gone, as peers go; or of no use */
     }
 
     if (alone && patience_given(t)) {

@@ -5,9 +5,9 @@
 use v5.36;
 use Shoal::Test;
 
-my $size = 6 * 1048576;
-my $s = stage(nodes => 1, superpeers => 0, limit_rate => '700k', delay => '0',
-    tracker => { peers => 'tracker_interval 1s;' });
+my $size = 10 * 1048576;
+my $s = stage(nodes => [ { bad => { rate => 200_000 } } ], superpeers => 0,
+    delay => '0', tracker => { peers => 'tracker_interval 1s;' });
 my ($t, $cdn) = ($s->tracker, $s->cdn);
 my $path = $cdn->file('a.bin', $size, 1);
 my $wrong = make_file(tmpdir('liar') . '/wrong', $size, 666);
@@ -28,7 +28,8 @@ sub peer($content, %bad) {
 }
 
 my %peer = (
-    good  => peer($path),
+    good  => peer($path, each => sub ($q) {
+        $q->{uri} =~ m{/have} ? () : (delay => 0.4) }),
     wrong => peer($wrong),
     liar  => peer($path, handler => sub ($f, $q) {
         $q->{uri} =~ m{/have} ? $f->answer($q) : (404, {}, '') }),
