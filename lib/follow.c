@@ -219,6 +219,9 @@ follow_done(struct job *job, int err)
     struct transfer *t = job->t;
 
     s->asked_have = false;
+    if (s->drop) {
+        return; /* its state tells why */
+    }
     if (err != 0) {
         broken(t, s, job, err);
         return;
