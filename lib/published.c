@@ -70,8 +70,8 @@ read_layer_file(struct transfer *t, const char *path)
 }
 
 /* By the user, so the file is not right without it. */
-static bool
-layer_named(const struct transfer *t)
+bool
+published_layer_named(const struct transfer *t)
 {
     return t->o.layer != NULL && strcmp(t->o.layer, "auto") != 0;
 }
@@ -89,7 +89,7 @@ published_size(struct transfer *t)
     size_t len = 0;
     uint8_t *data;
 
-    if (!layer_named(t) || is_url(t->o.layer) || t->o.size != 0) {
+    if (!published_layer_named(t) || is_url(t->o.layer) || t->o.size != 0) {
         return;
     }
     data = slurp(t->o.layer, &len);
@@ -118,7 +118,7 @@ start_layer(struct transfer *t)
     const struct source *s = t->standard;
     char *url = NULL;
 
-    if (layer_named(t)) {
+    if (published_layer_named(t)) {
         if (!is_url(o)) {
             read_layer_file(t, o);
             return;
@@ -129,7 +129,7 @@ start_layer(struct transfer *t)
     } else if (o != NULL) {
         url = beside(s->url, ".shoal");
     }
-    document_set(t, DOCUMENT_LAYER, url, layer_named(t));
+    document_set(t, DOCUMENT_LAYER, url, published_layer_named(t));
 }
 
 static bool
@@ -212,7 +212,7 @@ take_layer(struct transfer *t, const uint8_t *data, size_t len,
     *why = err == SHOAL_EVERIFY ? "piece layer of another size"
                                 : "not a piece layer file";
     if (err == 0 && hashes != NULL) {
-        trust_adopt(t, hashes, root, layer_named(t));
+        trust_adopt(t, hashes, root, published_layer_named(t));
     }
     return err;
 }

@@ -125,7 +125,10 @@ fail_all(struct transfer *t, const struct source *failed)
         transfer_fail(t, SHOAL_ENET, "no CDN node");
         return;
     }
-    transfer_fail(t, failed->error, "%s: %s", failed->name, failed->state);
+    bool not_it = failed->error == SHOAL_ENOAGREE && published_layer_named(t);
+
+    transfer_fail(t, not_it ? SHOAL_EVERIFY : failed->error, "%s: %s",
+                  failed->name, failed->state);
 }
 
 struct job *

@@ -763,6 +763,10 @@ int pieces_check(struct transfer *t);
  *  size, and no other: what is wrong with it is said when it is read. */
 void published_size(struct transfer *t);
 
+/** published_layer_named(t): the user gave a layer, so without it nothing is
+ *  right. */
+bool published_layer_named(const struct transfer *t);
+
 /** published_most(kind): bytes of such a document. */
 size_t published_most(enum document_kind kind);
 

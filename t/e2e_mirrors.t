@@ -104,6 +104,7 @@ my $ill = cdn(nodes => [ { bad => { status => 500, times => 1 } } ],
     host => 'm4.example.com');
 $path = $host[1]->file('ill.bin', 5 * 1048576, 9);
 $ill->file('ill.bin', 5 * 1048576, 9);
+$host[1]->set(limit_rate => '200k');
 $r = shoal('--explain', @args, $ill->client_args, '--mirror',
     $ill->url('ill.bin'), url(1, 'ill.bin'));
 download_ok({ %$r, file => "$r->{dir}/ill.bin" }, $path, 'ill at first');

@@ -26,7 +26,7 @@ my $url = $s->cdn->url('a.bin?token=GEHEIM1&x=1');
 my $ask = sub { $s->tracker->ask(size => $size, version => $version,
     headers => { 'Shoal-URL' => $url })->json };
 wait_for { grep { $_->{state} eq 'ready' } @{ $ask->()->{super} } } 20, 'the super peer';
-$s->cdn->set(limit_rate => '300k');
+$s->cdn->set(limit_rate => '40k');
 $r = get_it('token=GEHEIM1&x=1');
 download_ok($r, $path, 'warm');
 $s->cdn->set(limit_rate => '4m');
