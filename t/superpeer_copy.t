@@ -6,7 +6,7 @@ use Shoal::Test;
 use Shoal::FakeTracker qw(fake_tracker);
 
 my $size = 8 * 1048576;
-my $cdn  = cdn(nodes => 2, limit_rate => '2m');
+my $cdn  = cdn(nodes => 2, limit_rate => '700k');
 my $t    = fake_tracker();
 my $etag = sprintf 'etag:"%x-%x"', 1700000000, $size;
 my $sp   = superpeer(trackers => [ $t->conf ], cdn => $cdn);
