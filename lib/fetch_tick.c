@@ -33,6 +33,11 @@ end_if_judged(struct transfer *t, struct job *job)
         job_end(job);
         fetch_failed(t, s, SHOAL_ENET, "stalled");
         break;
+    case SCHEDULE_DEAD:
+        job_end(job);
+        blame_dead(s, SHOAL_ENET, true);
+        node_failed(s, SHOAL_ENET, "stalled");
+        break;
     default:
         break;
     }

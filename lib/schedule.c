@@ -240,6 +240,7 @@ schedule_drop(struct schedule *s, int source)
     count_all(s, source, -1);
     unclaim_all(s, src);
     src->gone = true;
+    src->silent_ms = 0;
     count_part(s, source, was);
 }
 

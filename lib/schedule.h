@@ -20,8 +20,9 @@ struct schedule_range {
 /** What is to become of a work under way. */
 enum schedule_verdict {
     SCHEDULE_GO_ON,
-    SCHEDULE_CUT,    /* end it, nobody is to blame: it is faster elsewhere */
-    SCHEDULE_STALLED /* end it, its source failed */
+    SCHEDULE_CUT,     /* end it, nobody is to blame: it is faster elsewhere */
+    SCHEDULE_STALLED, /* end it, its source failed */
+    SCHEDULE_DEAD     /* likewise, a peer's, for too long to be tried again */
 };
 
 struct schedule;

@@ -48,6 +48,7 @@ struct source {
     double busy;        /* milliseconds of them with work */
     uint64_t busy_from; /* since when, while active */
     uint64_t byte_ms;   /* when the last byte came in */
+    uint64_t silent_ms; /* that works stood still since its last block */
     double rate;        /* bytes a second, smoothed; 0: unknown */
     double service;     /* milliseconds from a request to its block; 0 */
     double latency;     /* from a request to its first byte; -1: unknown */

@@ -8,6 +8,7 @@ enum {
     STALL_DARK_MS = 4000, /* while nobody does: it may be our own line */
     STALL_SERVICES = 6,   /* of a peer: it may have others to serve first */
     LATENCIES = 4,        /* until the first byte */
+    DEAD_WAITS = 2,       /* the usual waits, all in vain: not tried again */
     QUEUE_MS = 10000,     /* its source gives, but not this */
     MOVING_MS = 500       /* who brought a byte since then is alive */
 };
@@ -87,6 +88,7 @@ schedule_rates_ended(struct schedule *s, int source)
 
     if (--src->active == 0) {
         src->busy += (double) (s->now - src->busy_from);
+        src->silent_ms += s->now - src->byte_ms;
     }
     if (src->kind == SOURCE_CDN) {
         s->cdn_active--;
@@ -122,6 +124,7 @@ schedule_rates_block(struct schedule *s, struct work *w)
     struct source *src = &s->sources[w->source];
     double ms = (double) (s->now - w->blocked);
 
+    src->silent_ms = 0;
     ms = ms > 1 ? ms : 1;
     src->service = src->service > 0
                        ? src->service + SERVICE_SMOOTHING * (ms - src->service)
@@ -214,6 +217,16 @@ usual_wait(const struct source *src, const struct work *w)
     return ms < STALL_DARK_MS ? (uint64_t) ms : STALL_DARK_MS;
 }
 
+/* Its blocks may have come from elsewhere each time before it counted as
+ * stalled. */
+static bool
+is_dead(const struct source *src, const struct work *w, uint64_t now)
+{
+    return src->kind == SOURCE_PEER
+           && now - src->byte_ms + src->silent_ms
+                  > DEAD_WAITS * usual_wait(src, w);
+}
+
 enum schedule_verdict
 schedule_judge(const struct schedule *s, int work, uint64_t now)
 {
@@ -222,6 +235,9 @@ schedule_judge(const struct schedule *s, int work, uint64_t now)
     uint64_t since = src->active > 1 ? src->byte_ms : w->moved;
     uint64_t limit = patience(s, w->source);
 
+    if (limit == STALL_MS && is_dead(src, w, now)) {
+        return SCHEDULE_DEAD;
+    }
     if (w->next >= w->end || blockmap_has(s->map, w->next)) {
         return SCHEDULE_CUT;
     }

@@ -350,6 +350,7 @@ judge(struct sim *s, int client, int flow)
         end(s, flow);
         break;
     case SCHEDULE_STALLED:
+    case SCHEDULE_DEAD:
         end(s, flow);
         failed(s, client, source);
         break;

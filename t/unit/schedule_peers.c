@@ -152,6 +152,37 @@ stalls(void **state)
     assert_int_equal(after(f, second, 0), SCHEDULE_GO_ON);
 }
 
+/* Its blocks come from elsewhere each time before it counts as stalled, though
+ * it began to give them; one who gave a block meanwhile is only slow. */
+static void
+stalls_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    int a = peer(f, 2000), b = peer(f, 3000);
+
+    schedule_gain(f->s, a, 0, 50, f->now);
+    schedule_gain(f->s, b, 50, 40, f->now);
+    int other = schedule_begin_at(f->s, b, 60, 70, f->now);
+    for (int i = 0; i < 12; i++) {
+        int work = schedule_begin_at(f->s, a, 10, 12, f->now);
+
+        schedule_got(f->s, work, 100, f->now);
+        if (i == 5) {
+            schedule_advance(f->s, work, f->now);
+        }
+        schedule_got(f->s, other, 100, f->now + 400);
+        assert_int_equal(after(f, work, 500),
+                         i < 11 ? SCHEDULE_GO_ON : SCHEDULE_DEAD);
+        schedule_end(f->s, work);
+    }
+    schedule_drop(f->s, a); /* named again, it begins anew */
+    schedule_peer(f->s, a, 2000);
+    schedule_have(f->s, a, NULL);
+    int work = schedule_begin_at(f->s, a, 10, 11, f->now);
+    schedule_got(f->s, other, 100, f->now + 400);
+    assert_int_equal(after(f, work, 500), SCHEDULE_GO_ON);
+}
+
 /* A tail is taken from who stands still, as if it was slow. */
 static void
 standing_loses_its_tail(void **state)
@@ -203,6 +234,7 @@ static const struct CMUnitTest tests[] = {
     WITH(overdue_is_asked_again),
     WITH(no_end_game_before),
     WITH(stalls),
+    WITH(stalls_in_parts),
     WITH(standing_loses_its_tail),
     WITH(rates),
 };

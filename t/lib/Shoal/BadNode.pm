@@ -194,6 +194,11 @@ sub _answer($self, $c, $q) {
         }
         if (defined $status) {
             _head($c, $q, $status, 'Content-Length' => length $body, %$h);
+            my $stop = $self->{stall};
+            if (defined $stop && $stop < length $body) {
+                _write($c, $q, substr $body, 0, $stop);
+                return _hang($c);
+            }
             _write($c, $q, $body) if $q->{method} ne 'HEAD';
             return;
         }
