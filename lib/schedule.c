@@ -456,6 +456,9 @@ take(struct schedule *s, int source)
     if (src->gone) {
         return SHOAL_ENOTFOUND;
     }
+    if (!cdn && !schedule_peers_has_room(s)) {
+        return SHOAL_EBUSY;
+    }
     if (s->in_crowd) {
         return cdn ? schedule_cdn_take(s, source)
                    : schedule_peers_take(s, source);

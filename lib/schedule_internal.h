@@ -200,6 +200,9 @@ bool schedule_index_is_open(const struct schedule *s, uint32_t block);
  * for the source, or an error as of schedule_take(). */
 int schedule_ranges_take(struct schedule *s, int source);
 int schedule_peers_take(struct schedule *s, int source);
+
+/** schedule_peers_has_room(s): for one more request's block in memory. */
+bool schedule_peers_has_room(const struct schedule *s);
 int schedule_cdn_take(struct schedule *s, int source);
 
 /** schedule_peers_tick(s): who the fast ones are. */

@@ -9,10 +9,18 @@ enum {
     REQUESTS_MIN = 2, /* the next is there when the first is over */
     FEW = 12, /* with more neighbours one is enough: others fill the gap */
     REQUESTS_MAX = 12,
-    AHEAD_MS = 100, /* of a source's rate that are asked for beyond them */
-    SLOWER = 2,     /* times the service time of the fast ones: slow */
-    SOURCES_FEW = 3 /* below that nobody is called slow */
+    AHEAD_MS = 100,  /* of a source's rate that are asked for beyond them */
+    SLOWER = 2,      /* times the service time of the fast ones: slow */
+    SOURCES_FEW = 3, /* below that nobody is called slow */
+    BUFFERS_MAX = 64 << 20 /* bytes: each request gathers a block */
 };
+
+bool
+schedule_peers_has_room(const struct schedule *s)
+{
+    return s->peers_active == 0
+           || (s->peers_active + 1) * s->map->block_size <= BUFFERS_MAX;
+}
 
 static unsigned
 depth(const struct schedule *s, int source)
