@@ -115,6 +115,13 @@ static bool
 is_version(const struct transfer *t, const struct source *s,
            const struct answer *a)
 {
+    const struct answer *earlier = &s->answer;
+
+    if (answer_comparable(earlier, earlier) && !answer_comparable(a, earlier)
+        && !trust_covers(t))
+    {
+        return false; /* it does not show one any more */
+    }
     if (t->standard != NULL && s->mirror != t->standard->mirror) {
         return answer_same_version(a, &s->answer);
     }
@@ -136,6 +143,7 @@ check_answer(struct job *job)
     if (cdn && answer_size(a) != ORIGIN_UNKNOWN
         && (answer_size(a) != t->map.size || !answer_unchanged(a, &s->answer)))
     {
+        s->changed = true;
         return SHOAL_ENOAGREE; /* also in a 200, or the size in a 416 */
     }
     if (a->status != 206 && a->status != 200) {
@@ -157,6 +165,8 @@ check_answer(struct job *job)
         return SHOAL_EPRIVATE;
     }
     job->end = a->last + 1;
+    t->answers += cdn;
+    s->seen_ms = clock_ms();
     return 0;
 }
 
@@ -334,7 +344,9 @@ give_work(struct transfer *t, struct source *s, uint64_t now)
            && now >= s->idle_ms && trust_allows(t, s))
     {
         struct schedule_range range;
-        int work = schedule_take(t->schedule, s->scheduled, now, &range);
+        int work = s->kind == SOURCE_CDN && whole_wanted(t, s)
+                       ? whole_take(t, s, &range)
+                       : schedule_take(t->schedule, s->scheduled, now, &range);
 
         if (work < 0) {
             s->idle_ms = work == SHOAL_EBUSY ? 0 : now + IDLE_MS;
@@ -441,6 +453,7 @@ fetch_adopt(struct transfer *t, struct source *s, struct job *job)
         s->active_ms = clock_ms();
     }
     job->moved_ms = clock_ms();
+    t->answers++;
     int err = fetch_data(job, s->early, s->early_len);
     if (err != 0 || !live) {
         job_end(job);

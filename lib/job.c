@@ -30,6 +30,8 @@ on_headers(void *ctx, const struct answer *a)
     case JOB_HEAD:
     case JOB_FIRST_BYTE:
         return node_headers(job);
+    case JOB_RECHECK:
+        return recheck_headers(job);
     case JOB_DATA:
         return fetch_headers(job);
     default:
@@ -52,6 +54,8 @@ on_data(void *ctx, const uint8_t *data, size_t len)
     case JOB_HEAD:
     case JOB_FIRST_BYTE:
         return node_data(job, data, len);
+    case JOB_RECHECK:
+        return 0;
     case JOB_DATA:
         return fetch_data(job, data, len);
     default:
@@ -71,6 +75,9 @@ on_done(void *ctx, int err, const char *why)
     case JOB_HEAD:
     case JOB_FIRST_BYTE:
         node_done(job, err, why);
+        break;
+    case JOB_RECHECK:
+        recheck_done(job);
         break;
     case JOB_DATA:
         fetch_done(job, err, why);

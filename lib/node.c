@@ -357,6 +357,7 @@ take_get(struct job *job)
         keep_digest(s, &head);
     }
     s->by_get = true;
+    s->seen_ms = clock_ms();
     s->ranges = a->status == 206;
     s->no_ranges = a->status == 200 || (unsatisfied && a->range_total > 0);
     s->node = NODE_KNOWN;
@@ -486,7 +487,7 @@ node_end_plain(struct transfer *t, struct source *s, int err, const char *why)
     if (err == 0 && !right) {
         transfer_fail(t, SHOAL_EVERIFY, "the file does not have the checksum");
     } else if (err == 0) {
-        t->phase = PHASE_DONE;
+        t->plain_whole = true;
     } else if (!restart_plain(t, s, err)) {
         transfer_fail(t, err, "%s: %s", s->name, why);
     }
@@ -524,6 +525,7 @@ head_done(struct job *job, int err, const char *why)
 {
     struct source *s = job->source;
 
+    s->headless = err != 0 || job->answer.status != 200;
     if (err == 0) {
         take_head(job->t, s, &job->answer);
     } else if (!has_get(s) && !must_wait(s)) {

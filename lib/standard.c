@@ -595,6 +595,9 @@ nobody_left(struct transfer *t, const struct tally *c)
     if (t->trusted_given && standard_others(t)) {
         return; /* what the user gave decides which version it is */
     }
+    if (recheck_begin_anew(t)) {
+        return;
+    }
     if (!t->trusted_given && !trust_has_sum(t) && begin_with_mirrors(t)) {
         return;
     }

@@ -300,9 +300,11 @@ finish(struct transfer *t)
 {
     int err = trust_finish(t);
 
-    if (err == 0) {
+    if (err == 0 && recheck_passed(t)) {
         t->phase = PHASE_DONE;
         explain(t, NULL, "whole, and checked");
+    } else if (err == 0) {
+        return;
     } else if (err == SHOAL_EVERIFY) {
         transfer_fail(t, err, "the file does not have the checksum");
     } else if (err != SHOAL_ENOTFOUND) {
@@ -311,8 +313,27 @@ finish(struct transfer *t)
 }
 
 static void
+end_plain(struct transfer *t)
+{
+    if (recheck_awaited(t)) {
+        return;
+    }
+    if (t->standard->changed) {
+        if (!recheck_begin_anew(t)) {
+            transfer_fail(t, SHOAL_ENOAGREE, "%s: %s", t->standard->name,
+                          t->standard->state);
+        }
+    } else if (recheck_passed(t)) {
+        t->phase = PHASE_DONE;
+    }
+}
+
+static void
 run_blocks(struct transfer *t)
 {
+    if (recheck_awaited(t)) {
+        return;
+    }
     if (t->other_version) {
         t->other_version = false;
         if (!standard_others(t)) {
@@ -326,11 +347,11 @@ run_blocks(struct transfer *t)
         return;
     }
     if (blockmap_complete(&t->map) && !document_awaited(t)
-        && !node_head_awaited(t))
+        && !node_head_awaited(t) && !whole_mixed(t))
     {
         finish(t);
     }
-    if (t->phase == PHASE_RUN) {
+    if (t->phase == PHASE_RUN && !recheck_awaited(t)) {
         swarm_tick(t);
         fetch_dispatch(t);
     }
@@ -374,6 +395,8 @@ turn(struct transfer *t, unsigned timeout_ms)
     }
     if (t->error == 0 && t->phase == PHASE_RUN) {
         run_blocks(t);
+    } else if (t->phase == PHASE_PLAIN && t->plain_whole) {
+        end_plain(t);
     }
     if (!is_over(t)) {
         wait_for_news(t, timeout_ms);

@@ -1,8 +1,10 @@
 /* transfer_internal.h - what the files of one transfer share: transfer.c
  * (the loop), job.c (requests), search.c (which CDN nodes there are), node.c
  * (asking them), standard.c (which version counts), begin.c (the store and the
- * nodes), fetch.c (blocks), intake.c (into the store), fetch_tick.c (rates and stalls), trust.c and solo.c (whom to believe), ask.c (trackers), published.c
- * (piece layers), swarm.c (super peers and peers), follow.c (what they have). */
+ * nodes), fetch.c (blocks), intake.c (into the store), fetch_tick.c (rates and
+ * stalls), trust.c, solo.c, whole.c and recheck.c (whom to believe), ask.c
+ * (trackers), published.c (piece layers), swarm.c (super peers and peers),
+ * follow.c (what they have). */
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
 
@@ -106,6 +108,9 @@ struct source {
     size_t early_len, early_cap;
     size_t early_seen; /* when other answers were last looked at */
     bool early_broke;  /* its connection did */
+    bool headless;     /* does not answer HEAD */
+    uint64_t seen_ms;  /* when it last showed its version, by a GET */
+    bool changed;      /* it shows another version than it did */
 
     /* super peers and peers */
     struct lookup *lookup; /* of its host, until it is there */
@@ -137,6 +142,7 @@ enum job_kind {
     JOB_PLAIN, /* one plain stream */
     JOB_HEAD,
     JOB_FIRST_BYTE, /* GET bytes=0-0 where HEAD does not help */
+    JOB_RECHECK,    /* is it still the same version? */
     JOB_TRACKER,
     JOB_HAVE,
     JOB_HASHES,
@@ -184,6 +190,7 @@ struct job {
     size_t len, cap;
     size_t body_max;
     unsigned tracker; /* JOB_TRACKER: which */
+    bool by_head;     /* JOB_RECHECK: else by GET */
     char *said;       /* its answer's header, for --server-response */
     size_t said_len;
     enum document_kind document; /* JOB_DOCUMENT: which */
@@ -269,6 +276,11 @@ struct transfer {
     bool has_root; /* of the finished file */
     uint64_t plain_size, plain_got;
     struct checksum_state *plain_sum; /* NULL: no checksum */
+    bool plain_whole;                 /* it is all there */
+    unsigned answers; /* of CDN nodes, that what is held may be of */
+    unsigned wholes;  /* how often all was to come in one answer */
+    bool rechecked;   /* whether the version is still the same was asked */
+    bool anew;        /* it was not, and all was begun anew */
 
     /* trust.c */
     uint8_t *trusted; /* piece layer that is believed, or NULL */
@@ -547,6 +559,9 @@ void begin_plain(struct transfer *t, struct source *s);
 void begin_judge(struct transfer *t, struct source *s,
                  const struct resource *r);
 
+/** begin_has_version(r): nodes that agree have a validator in common. */
+bool begin_has_version(const struct resource *r);
+
 /** begin_enlist(t, s): a node that was taken may be given work. */
 void begin_enlist(struct transfer *t, struct source *s);
 
@@ -665,6 +680,13 @@ trust_waived(const struct transfer *t, const struct source *s)
  *  origin's MD5 does not: who made the file could make two of it. */
 bool trust_has_sum(const struct transfer *t);
 
+/** trust_covers(t): something tells whether the bytes are of one file. */
+static inline bool
+trust_covers(const struct transfer *t)
+{
+    return t->trusted != NULL || t->sum.len > 0 || t->pieces.n > 0;
+}
+
 /** trust_allows(t, s): can what the source gives be checked? */
 bool trust_allows(const struct transfer *t, const struct source *s);
 
@@ -700,6 +722,37 @@ void trust_hashes(struct transfer *t, struct source *s);
 /** trust_finish(t): everything is held. 0: and right; SHOAL_ENOTFOUND: blocks
  *  were thrown away, or another version is tried: go on; else it failed. */
 int trust_finish(struct transfer *t);
+
+/* whole.c */
+
+/** whole_wanted(t, s): what this node gives has to come in one answer, for two
+ *  cannot be told to be of one version. */
+bool whole_wanted(const struct transfer *t, const struct source *s);
+
+/** whole_take(t, s, out): as schedule_take(), all of the file; what is held is
+ *  forgotten. */
+int whole_take(struct transfer *t, const struct source *s,
+               struct schedule_range *out);
+
+/** whole_mixed(t): everything is held, but of several answers; true: it is
+ *  forgotten. */
+bool whole_mixed(struct transfer *t);
+
+/* recheck.c */
+
+/** recheck_passed(t): everything is here, and right as far as is known. False:
+ *  nodes are asked whether they still show that version; call again when none
+ *  is awaited any more. */
+bool recheck_passed(struct transfer *t);
+bool recheck_awaited(const struct transfer *t);
+
+/** recheck_begin_anew(t): no node is left. True: some showed that the file
+ *  changed, and the download begins anew. */
+bool recheck_begin_anew(struct transfer *t);
+
+/** The answers to JOB_RECHECK. */
+int recheck_headers(const struct job *job);
+void recheck_done(struct job *job);
 
 /* solo.c */
 

@@ -41,7 +41,8 @@ trust_allows(const struct transfer *t, const struct source *s)
         return t->trusted != NULL; /* what is kept is told to others */
     }
     return t->trusted != NULL || trust_has_sum(t) || trust_waived(t, s)
-           || (s->kind == SOURCE_SUPER && s->hashes != NULL);
+           || (s->kind == SOURCE_SUPER && s->hashes != NULL
+               && !whole_wanted(t, t->standard));
 }
 
 static void

@@ -1,0 +1,160 @@
+/* recheck.c - a file that is rewritten in place while it is read shows that
+ * afterwards alone: where nothing else tells right bytes from wrong, the nodes
+ * that gave some are asked whether it is still the same version. One that
+ * shows another one has its bytes thrown away; when none is left, the download
+ * begins anew, once. */
+#include <stdlib.h>
+
+#include "shoal.h"
+#include "transfer_internal.h"
+
+enum {
+    LONG_MS = 1000, /* what it gave since its last answer began in less is
+                       not made slower by a round trip */
+    ANSWER_MS = 1500
+};
+
+bool
+recheck_awaited(const struct transfer *t)
+{
+    for (const struct job *job = t->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_RECHECK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+ask(struct transfer *t, struct source *s, bool head)
+{
+    struct http_options o = { .url = s->url,
+                              .head = head,
+                              .range = head ? NULL : "0-0",
+                              .total_ms = ANSWER_MS };
+    struct job *job = job_start(t, JOB_RECHECK, s, &o);
+
+    if (job != NULL) {
+        job->by_head = head;
+    }
+}
+
+bool
+recheck_passed(struct transfer *t)
+{
+    uint64_t now = clock_ms();
+    bool any = false;
+
+    if (t->rechecked) {
+        return true;
+    }
+    t->rechecked = true;
+    if (t->o.want != NULL || trust_covers(t)) {
+        return true;
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (trust_origin(s) && s->used > 0 && !s->drop
+            && now - s->seen_ms >= LONG_MS) {
+            ask(t, s, !s->headless);
+            any = true;
+        }
+    }
+    return !any || !recheck_awaited(t);
+}
+
+int
+recheck_headers(const struct job *job)
+{
+    return job->by_head ? 0 : SHOAL_ESTOPPED; /* all of the file may come */
+}
+
+static void
+note_change(struct source *s)
+{
+    struct transfer *t = s->t;
+
+    s->changed = true;
+    t->rechecked = false;
+    if (t->phase == PHASE_RUN) {
+        fetch_disown(t, s);
+    }
+    node_failed(s, SHOAL_ENOAGREE, "the file changed while it was read");
+}
+
+void
+recheck_done(struct job *job)
+{
+    struct source *s = job->source;
+    const struct answer *a = &job->answer;
+    bool told = job->answered && (a->status == 200 || a->status == 206)
+                && answer_size(a) != ORIGIN_UNKNOWN;
+
+    if (s->drop
+        || (told && answer_unchanged(a, &s->answer)
+            && (answer_comparable(a, &s->answer)
+                || !answer_comparable(&s->answer, &s->answer))))
+    {
+        return;
+    }
+    if (job->by_head) {
+        ask(job->t, s, false); /* some heads lie */
+    } else if (told && !answer_unchanged(a, &s->answer)) {
+        note_change(s);
+    }
+}
+
+/* As if nobody had asked it yet. */
+static void
+reset(struct source *s)
+{
+    s->wasted += s->used + s->early_len;
+    s->used = 0;
+    free(s->early);
+    s->early = NULL;
+    s->early_len = s->early_cap = s->early_seen = 0;
+    if (s->kind != SOURCE_CDN) {
+        node_failed(s, SHOAL_ENOAGREE, "of another version");
+        return;
+    }
+    if (s->banned || s->followed) {
+        return;
+    }
+    answer_reset(&s->answer);
+    s->node = NODE_NEW;
+    s->error = 0;
+    s->state[0] = '\0';
+    s->usable = s->drop = s->judged = s->passing = s->invited = false;
+    s->by_get = s->ranges = s->no_ranges = s->rangeless = false;
+    s->opened = s->asked_byte = s->retrying = s->early_broke = false;
+    s->changed = s->told_known = s->had_solo = false;
+    s->failures = 0;
+    s->retry_ms = s->idle_ms = 0;
+}
+
+bool
+recheck_begin_anew(struct transfer *t)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        changed = changed || t->sources[i]->changed;
+    }
+    if (!changed || t->anew || t->o.want != NULL) {
+        return false;
+    }
+    t->anew = true;
+    explain(t, NULL, "the file changed: all is fetched anew");
+    transfer_say(t, SHOAL_WARNING,
+                 "%s: changed while it was fetched, begun anew", t->shown);
+    begin_forget(t);
+    for (size_t i = 0; i < t->n_sources; i++) {
+        reset(t->sources[i]);
+    }
+    t->plain_size = ORIGIN_UNKNOWN;
+    t->plain_got = 0;
+    t->plain_whole = t->rechecked = false;
+    t->start_ms = clock_ms();
+    return true;
+}
