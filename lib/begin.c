@@ -65,8 +65,8 @@ reject(struct source *s, const struct resource *r)
 
 /* Else blocks of two nodes are surely of one file only where they have a
  * validator in common, or a layer tells. */
-static bool
-has_version(const struct resource *r)
+bool
+begin_has_version(const struct resource *r)
 {
     return strncmp(r->version, "etag:", 5) == 0
            || strncmp(r->version, "mtime:", 6) == 0;
@@ -104,7 +104,7 @@ is_like_others(struct transfer *t, const struct source *s,
 {
     enum likeness found = LIKE;
 
-    for (size_t i = 0; i < t->n_sources && !has_version(r); i++) {
+    for (size_t i = 0; i < t->n_sources && !begin_has_version(r); i++) {
         const struct source *other = t->sources[i];
         enum likeness like =
             gives_blocks(other, s) ? compare_with(s, other) : LIKE;
@@ -123,7 +123,7 @@ static void
 disown_unlike(struct transfer *t, const struct source *s,
               const struct resource *r)
 {
-    for (size_t i = 0; i < t->n_sources && !has_version(r); i++) {
+    for (size_t i = 0; i < t->n_sources && !begin_has_version(r); i++) {
         const struct source *other = t->sources[i];
 
         if (gives_blocks(other, s) && compare_with(s, other) == UNKNOWABLE) {

@@ -630,6 +630,9 @@ revive(struct transfer *t)
         if (s->again_ms == 0) {
             s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
         } else if (now >= s->again_ms) {
+            if (!begin_has_version(&t->resource)) {
+                fetch_disown(t, s); /* it may come back with another file */
+            }
             reset_node(s);
             s->node = NODE_NEW;
             s->opened = s->asked_byte = s->by_get = s->followed = false;
@@ -685,6 +688,10 @@ standard_others(struct transfer *t)
             node_failed(s, SHOAL_EVERIFY, "of another version");
         } else if (known && answer_same_version(&s->answer, &standard)) {
             node_failed(s, SHOAL_EVERIFY, "not the version that was asked");
+        } else if (may_recover(s)) {
+            reset_node(s);
+            s->deaths++;
+            any = true;
         } else if ((s->error == SHOAL_ENOAGREE && known && !s->no_ranges)
                    || s->passing || s->node == NODE_KNOWN
                    || s->node == NODE_PROBING || s->node == NODE_NEW)
@@ -693,7 +700,7 @@ standard_others(struct transfer *t)
             any = true;
         }
     }
-    any = any && t->o.want == NULL;
+    any = (any || mirror_awaited(t)) && t->o.want == NULL;
     if (any) {
         begin_forget(t);
     }
