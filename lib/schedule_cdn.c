@@ -4,6 +4,7 @@
 #include "schedule_internal.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum {
     UNDER_WAY = 2,     /* requests at all CDN nodes together */
@@ -48,6 +49,8 @@ void
 schedule_cdn_join(struct schedule *s)
 {
     schedule_gate_first(s);
+    memset(s->own_bits, 0, s->words * sizeof(*s->own_bits));
+    s->n_own_bits = 0; /* nobody was there to pass them on to */
     for (int i = 0; i < s->n_works; i++) {
         struct work *w = &s->works[i];
 
@@ -58,12 +61,13 @@ schedule_cdn_join(struct schedule *s)
 }
 
 /* A client that serves nobody need not wait for others to take its blocks;
- * one that has nothing to wait for at peers goes on. */
+ * one that has nothing to wait for at peers goes on; and so does one that was
+ * there before the others, who take old blocks of its first. */
 static bool
 is_paced(const struct schedule *s)
 {
     return s->client != 0 && s->peers_active > 0
-           && s->n_own_bits >= UNSPREAD_MAX;
+           && s->n_own_bits >= UNSPREAD_MAX && !schedule_gate_lacks(s);
 }
 
 /* Its log moves: it fetches its blocks itself. */

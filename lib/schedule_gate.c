@@ -22,6 +22,7 @@ enum {
 #define SMOOTHING 0.1
 #define MOST      0.7     /* of what the CDN gives has to be gain */
 #define STARVED   0.7     /* of what it gave alone */
+#define LACKS     0.9     /* likewise: waiting for others has no sense */
 #define WORTH     0.05    /* of the total rate, at least */
 #define FADE_MS   10000.0 /* what the CDN gave long ago says little */
 
@@ -89,6 +90,12 @@ cdn_known(const struct schedule *s)
     double now = cdn_rate(s);
 
     return rate > now ? rate : now;
+}
+
+bool
+schedule_gate_lacks(const struct schedule *s)
+{
+    return s->total < LACKS * s->cdn_alone;
 }
 
 /* Only where the crowd gives less than the CDN once did, and time is left in

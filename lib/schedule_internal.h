@@ -266,6 +266,10 @@ void schedule_rates_block(struct schedule *s, struct work *w);
 
 /* schedule_gate.c */
 
+/** schedule_gate_lacks(s): less comes in than the CDN gave this client when it
+ *  was alone. */
+bool schedule_gate_lacks(const struct schedule *s);
+
 /** schedule_gate_first(s): the first moments with the CDN alone are over. */
 void schedule_gate_first(struct schedule *s);
 void schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,

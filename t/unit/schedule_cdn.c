@@ -152,6 +152,45 @@ paced_by_what_is_passed_on(void **state)
     assert_true(take(f, cdn) >= 0);
 }
 
+/* Late comers take old blocks of it first; it does not wait for that. */
+static void
+not_paced_when_alone_was_faster(void **state)
+{
+    struct fixture *f = *state;
+    int cdn = schedule_add(f->s, SOURCE_CDN), a = peer(f, 2000);
+
+    for (int i = 0; i < 4; i++) {
+        deliver(f, (uint32_t) take(f, cdn));
+    }
+    schedule_gain(f->s, a, 90, 1, f->now);
+    assert_int_equal(take(f, a), 90);
+    f->s->cdn_alone = 2e6;
+    f->s->total = 1.9e6;
+    assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
+    f->s->total = 1.7e6;
+    assert_true(take(f, cdn) >= 0);
+}
+
+/* What it has from before there was anybody to give it to does not count. */
+static void
+paced_since_the_crowd_alone(void **state)
+{
+    struct fixture *f = *state;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    for (uint32_t i = 0; i < 10; i++) {
+        hold(f, i, 1);
+        schedule_cdn_arrived(f->s, i);
+    }
+    int a = peer(f, 2000);
+    schedule_gain(f->s, a, 90, 1, f->now);
+    assert_int_equal(take(f, a), 90);
+    for (int i = 0; i < 4; i++) {
+        deliver(f, (uint32_t) take(f, cdn));
+    }
+    assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
+}
+
 static void
 not_paced_when_nothing_comes(void **state)
 {
@@ -287,6 +326,8 @@ static const struct CMUnitTest tests[] = {
     WITH(the_last_are_left),
     WITH(paced_by_what_is_passed_on),
     WITH(not_paced_when_nothing_comes),
+    WITH(not_paced_when_alone_was_faster),
+    WITH(paced_since_the_crowd_alone),
     WITH(long_ranges_are_cut),
     WITH(juniors_wait),
     WITH(slow_crowd_is_left),
