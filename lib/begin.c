@@ -34,6 +34,7 @@ open_store(struct transfer *t)
     if (err != 0) {
         return err;
     }
+    stream_begin(t);
     err = intake_open(t);
     if (err != 0) {
         return err;
@@ -397,8 +398,11 @@ open_plain(struct transfer *t, struct source *s)
     int err = t->o.ops->begin_plain(t->o.ctx, s->url, t->plain_size);
     if (err != 0) {
         transfer_fail(t, err, "cannot begin: %s", shoal_strerror(err));
+        return err;
     }
-    return err;
+    stream_begin(t);
+    stream_step(t);
+    return t->error;
 }
 
 static void
@@ -495,6 +499,7 @@ void
 begin_forget(struct transfer *t)
 {
     job_end_all(t);
+    stream_forget(t);
     intake_close(t);
     t->hashing = false;
     schedule_free(t->schedule);

@@ -86,6 +86,22 @@ on_write_plain(void *ctx, const void *data, size_t len)
     return file_write_plain(d->file, data, len);
 }
 
+static int
+on_release(void *ctx, bool checked)
+{
+    struct shoal *d = ctx;
+
+    return file_release(d->file, checked);
+}
+
+static int
+on_window(void *ctx, uint64_t *out)
+{
+    struct shoal *d = ctx;
+
+    return file_window(d->file, out);
+}
+
 static void
 on_identified(void *ctx, const uint8_t id[20])
 {
@@ -126,6 +142,8 @@ static const struct transfer_ops ops = {
     .begin = on_begin,
     .begin_plain = on_begin_plain,
     .write_plain = on_write_plain,
+    .release = on_release,
+    .window = on_window,
     .identified = on_identified,
     .fetching = on_fetching,
     .progress = on_progress,
@@ -322,6 +340,16 @@ say_private(const struct shoal *d, bool tracked)
     }
 }
 
+/* What goes out is here no more. */
+static void
+say_unkept(const struct shoal *d)
+{
+    if (d->settings->listen_port != 0 && !d->settings->no_upload) {
+        shoal_say(d, SHOAL_NOTICE,
+                  "not shared: what goes out is not kept here");
+    }
+}
+
 /* It is known what is to be fetched. */
 static int
 begin(struct shoal *d)
@@ -341,6 +369,8 @@ begin(struct shoal *d)
     const char *const *trackers = trackers_for(d);
     if (is_secret(d)) {
         say_private(d, trackers != NULL);
+    } else if (file_sink(d->file)) {
+        say_unkept(d);
     } else if (!d->settings->spider) {
         err = share(d, trackers != NULL);
     }

@@ -36,7 +36,10 @@ fetch_forget(struct transfer *t, uint32_t block)
     t->from[block] = NO_SOURCE;
     memset(t->layer + (size_t) block * DIGEST_LEN, 0, DIGEST_LEN);
     intake_forgotten(t, block);
-    t->store.ops->drop(t->store.ctx, block);
+    if (t->store.ops->drop(t->store.ctx, block) != 0) {
+        transfer_fail(t, SHOAL_EVERIFY,
+                      "a part that went out already turned out to be wrong");
+    }
     if (t->schedule != NULL) {
         schedule_lost(t->schedule, block);
     }
@@ -240,6 +243,7 @@ fetch_data(struct job *job, const uint8_t *data, size_t len)
             return err;
         }
     }
+    stream_pause(job);
     return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "part.h"
 #include "quick.h"
 #include "shoal.h"
+#include "sink.h"
 
 enum {
     COPY_BYTES = 65536,
@@ -38,6 +39,9 @@ struct file {
     uint64_t streamed;     /* the plain stream's place */
     uint8_t *quick;        /* hashes of blocks that have no other */
     struct ledger *ledger; /* NULL: a nameless file cannot be gone on with */
+    struct sink *sink;     /* the bytes go out as they come; NULL: they are
+                              gathered */
+    uint64_t pieces;       /* that the plain stream gave it */
 
     /* The server's threads read these: under the lock. */
     pthread_mutex_t lock;
@@ -79,6 +83,9 @@ forget(struct file *f)
 {
     ledger_free(f->ledger);
     f->ledger = NULL;
+    sink_free(f->sink);
+    f->sink = NULL;
+    f->pieces = 0;
     pthread_mutex_lock(&f->lock);
     struct held *old = f->held;
     f->held = NULL;
@@ -106,6 +113,12 @@ file_free(struct file *f)
 }
 
 bool
+file_sink(const struct file *f)
+{
+    return part_is_sink(&f->part);
+}
+
+bool
 file_promising(const struct file *f)
 {
     return part_promising(&f->part);
@@ -117,12 +130,25 @@ is_stopped(const struct file *f)
     return f->part.stop != NULL && *f->part.stop;
 }
 
+/* ${err} of the sink, with its words. */
+static int
+sink_failed(struct file *f, int err)
+{
+    if (err != SHOAL_EIO && err != SHOAL_EFULL) {
+        return err;
+    }
+    return part_fail_errno(&f->part, file_path(f));
+}
+
 static int
 store_write(void *ctx, uint32_t block, const void *data, size_t len,
             const uint8_t hash[32])
 {
     struct file *f = ctx;
 
+    if (f->sink != NULL) {
+        return sink_failed(f, sink_put(f->sink, block, data, len));
+    }
     if (io_write_at(f->part.fd, blockmap_offset(&f->held->map, block), data,
                     len)
         != 0)
@@ -144,14 +170,17 @@ store_read(void *ctx, uint64_t off, void *buf, size_t len)
 {
     struct file *f = ctx;
 
-    return io_read_at(f->part.fd, off, buf, len);
+    return f->sink != NULL ? SHOAL_EIO : io_read_at(f->part.fd, off, buf, len);
 }
 
-static void
+static int
 store_drop(void *ctx, uint32_t block)
 {
     struct file *f = ctx;
 
+    if (f->sink != NULL) {
+        return sink_drop(f->sink, block);
+    }
     held_drop(f->held, block);
     if (blockmap_has(&f->kept, block)) {
         blockmap_clear(&f->kept, block);
@@ -160,6 +189,7 @@ store_drop(void *ctx, uint32_t block)
     if (f->ledger != NULL) {
         ledger_dropped(f->ledger, block);
     }
+    return 0;
 }
 
 static void
@@ -167,7 +197,9 @@ store_hashed(void *ctx, uint32_t block, const uint8_t hash[32])
 {
     struct file *f = ctx;
 
-    held_add(f->held, block, hash); /* the control file has a quick one */
+    if (f->held != NULL) {
+        held_add(f->held, block, hash); /* the control file has a quick one */
+    }
 }
 
 static const struct store_ops store_ops = { store_write, store_read,
@@ -283,18 +315,34 @@ open_part(struct file *f, const struct resource *r, uint64_t size,
     return err;
 }
 
-int
-file_begin(struct file *f, const struct resource *r, int64_t mtime,
-           const struct file_blocks *out)
+/* What a reader has seen cannot be taken back. */
+static int
+begin_anew(struct file *f)
 {
-    forget(f);
-    if (resource_init(&f->resource, r->url, r->size, r->provider, r->version)
-            != 0
-        || blockmap_init(&f->kept, r->size) != 0)
-    {
-        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
+    if (f->sink != NULL && sink_started(f->sink)) {
+        return part_fail(&f->part, SHOAL_EVERIFY,
+                         "%s: the file would have to begin anew, and part of "
+                         "it is out already",
+                         file_path(f));
     }
+    forget(f);
+    return 0;
+}
+
+static int
+open_sink(struct file *f)
+{
+    f->sink = sink_create(part_sink(&f->part), f->part.stop);
+    return f->sink != NULL
+               ? 0
+               : part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
+}
+
+static int
+open_blocks(struct file *f, const struct resource *r, int64_t mtime)
+{
     int err = open_part(f, r, r->size, mtime);
+
     if (err != 0) {
         return err;
     }
@@ -307,13 +355,35 @@ file_begin(struct file *f, const struct resource *r, int64_t mtime,
     pthread_mutex_lock(&f->lock);
     f->held = held;
     pthread_mutex_unlock(&f->lock);
-    err = keep(f);
+    return keep(f);
+}
+
+int
+file_begin(struct file *f, const struct resource *r, int64_t mtime,
+           const struct file_blocks *out)
+{
+    int err = begin_anew(f);
+
     if (err != 0) {
         return err;
     }
-    memcpy(out->layer, held->layer, (size_t) held->map.count * DIGEST_LEN);
+    if (resource_init(&f->resource, r->url, r->size, r->provider, r->version)
+            != 0
+        || blockmap_init(&f->kept, r->size) != 0)
+    {
+        return part_fail(&f->part, SHOAL_ENOMEM, "out of memory");
+    }
     out->store->ops = &store_ops;
     out->store->ctx = f;
+    if (part_is_sink(&f->part)) {
+        return open_sink(f);
+    }
+    err = open_blocks(f, r, mtime);
+    if (err != 0) {
+        return err;
+    }
+    const struct held *held = f->held;
+    memcpy(out->layer, held->layer, (size_t) held->map.count * DIGEST_LEN);
     return blockmap_load(out->held, held->map.bits,
                          blockmap_bytes(&held->map));
 }
@@ -321,18 +391,65 @@ file_begin(struct file *f, const struct resource *r, int64_t mtime,
 int
 file_begin_plain(struct file *f, uint64_t size)
 {
-    forget(f);
+    int err = begin_anew(f);
+
     f->plain = true;
-    int err = open_part(f, NULL, size, -1);
+    if (err != 0 || part_is_sink(&f->part)) {
+        return err != 0 ? err : open_sink(f);
+    }
+    err = open_part(f, NULL, size, -1);
     if (err == 0 && f->part.ctl != NULL) {
         control_remove(f->part.ctl);
     }
     return err;
 }
 
+/* Only the whole can be checked: until then the bytes are gathered. */
+static int
+gather(struct file *f)
+{
+    struct sink *sink = f->sink;
+    uint64_t index;
+    void *data;
+    size_t len;
+
+    f->sink = NULL;
+    int err = f->plain ? open_part(f, NULL, UINT64_MAX, -1)
+                       : open_blocks(f, &f->resource, -1);
+    while (sink_take(sink, &index, &data, &len)) {
+        if (err == 0 && f->plain) {
+            err = file_write_plain(f, data, len);
+        } else if (err == 0) {
+            err = store_write(f, (uint32_t) index, data, len, NULL);
+        }
+        free(data);
+    }
+    sink_free(sink);
+    return err;
+}
+
+int
+file_release(struct file *f, bool checked)
+{
+    if (f->sink == NULL) {
+        return 0;
+    }
+    return checked ? sink_failed(f, sink_go(f->sink)) : gather(f);
+}
+
+int
+file_window(struct file *f, uint64_t *out)
+{
+    *out = UINT64_MAX;
+    return f->sink != NULL ? sink_failed(f, sink_look(f->sink, out)) : 0;
+}
+
 int
 file_write_plain(struct file *f, const void *data, size_t len)
 {
+    if (f->sink != NULL) {
+        return sink_failed(f, sink_put(f->sink, f->pieces++, data, len));
+    }
     if (io_write_at(f->part.fd, f->streamed, data, len) != 0) {
         return part_fail_errno(&f->part, part_label(&f->part));
     }
@@ -437,6 +554,9 @@ file_finish(struct file *f, int64_t mtime)
 {
     struct stat st;
 
+    if (f->sink != NULL) {
+        return sink_failed(f, sink_end(f->sink));
+    }
     if (f->part.name == NULL) {
         return finish_sink(f);
     }
@@ -462,6 +582,8 @@ file_finish(struct file *f, int64_t mtime)
 void
 file_abandon(struct file *f)
 {
+    sink_free(f->sink);
+    f->sink = NULL;
     /* Without ranges, or a byte, there is nothing to go on with; while the beginning is
      * being copied, the file it comes from is better. */
     bool empty = !f->begun && !f->part.loadable;

@@ -28,8 +28,9 @@ struct file_options {
 /**
  * file_create(o):
  * The download to ${o->path}; nothing is opened yet. Standard output, and
- * what is there and no regular file, gets it through a nameless temporary
- * file. What ${o} points to is borrowed until file_free(), but for the path.
+ * what is there and no regular file, gets it as file_release() says, once and
+ * in order: what went out cannot be dropped, nor begun anew (SHOAL_EVERIFY).
+ * What ${o} points to is borrowed until file_free(), but for the path.
  * NULL: out of memory.
  */
 struct file *file_create(const struct file_options *o);
@@ -70,6 +71,23 @@ int file_begin(struct file *f, const struct resource *r, int64_t mtime,
  *  also after file_begin(); ${size} UINT64_MAX: not known. Errors as above. */
 int file_begin_plain(struct file *f, uint64_t size);
 int file_write_plain(struct file *f, const void *data, size_t len);
+
+/**
+ * file_release(f, checked):
+ * Of what goes to no file: the bytes go out in order as they come, from now
+ * on (${checked}: each is right before it is written here); or they are
+ * gathered and go out when file_finish() is called. Until it is told they are
+ * kept in memory. For a file: nothing.
+ * Errors:  SHOAL_EIO, SHOAL_EFULL, SHOAL_ENOMEM.
+ */
+int file_release(struct file *f, bool checked);
+
+/** file_window(f, out): so many bytes went out, and are here no more;
+ *  UINT64_MAX: all are kept. SHOAL_EIO, SHOAL_EFULL: nobody takes more. */
+int file_window(struct file *f, uint64_t *out);
+
+/** file_sink(f): it goes to no file. */
+bool file_sink(const struct file *f);
 
 /** file_done(f): the file was at its place already, nothing is to be done. */
 bool file_done(const struct file *f);

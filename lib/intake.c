@@ -512,6 +512,9 @@ intake_need_hashes(struct transfer *t)
     if (t->hashing) {
         return 0;
     }
+    if (t->ordered && t->map.held > 0) {
+        return SHOAL_EINVAL; /* went out without: nothing that needs them */
+    }
     t->hashing = true;
     uint8_t *buf = malloc(t->map.block_size);
     int err = buf != NULL ? 0 : SHOAL_ENOMEM;

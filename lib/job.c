@@ -315,6 +315,9 @@ job_resume_due(struct transfer *t)
         if (job->resume_ms == 0) {
             continue;
         }
+        if (now >= job->resume_ms && stream_waits(job)) {
+            job->resume_ms = now + WAIT_MS;
+        }
         if (now >= job->resume_ms && job->http != NULL) {
             resume(job, now);
             return 0; /* its callbacks may have ended others */

@@ -33,11 +33,12 @@ store_read(void *ctx, uint64_t off, void *buf, size_t len)
     return 0;
 }
 
-static void
+static int
 store_drop(void *ctx, uint32_t block)
 {
     (void) ctx;
     (void) block;
+    return 0;
 }
 
 static const struct store_ops store_ops = { store_write, store_read,

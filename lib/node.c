@@ -227,7 +227,9 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
 {
     if (s->by_get) {
         keep_digest(s, a);
-        if (s == t->standard && t->sum.len == 0 && t->phase == PHASE_RUN) {
+        if (s == t->standard && t->sum.len == 0 && t->phase == PHASE_RUN
+            && !(t->ordered && t->released))
+        {
             t->sum = s->answer.digest;
         }
         return;
@@ -434,7 +436,9 @@ node_data(struct job *job, const uint8_t *data, size_t len)
     if (job->kind == JOB_PLAIN) {
         s->used += len;
         job_took(job, len);
-        return node_write_plain(t, data, len);
+        int err = node_write_plain(t, data, len);
+        stream_pause(job);
+        return err;
     }
     if (job->kind != JOB_OPEN || job->answer.status == 416) {
         return 0;
@@ -458,6 +462,9 @@ restart_plain(struct transfer *t, struct source *s, int err)
 {
     uint64_t wait;
 
+    if (t->ordered && t->plain_got > 0) {
+        return false; /* what went out cannot come again */
+    }
     if (err != SHOAL_ENET || !patience_try(t, OPEN_TRIES + 1, &wait)) {
         return false;
     }

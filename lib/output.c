@@ -82,6 +82,10 @@ output_open(struct shoal *d)
     const struct settings *s = d->settings;
     char *path = NULL;
 
+    if (s->resume && to_stdout(s)) {
+        shoal_say(d, SHOAL_WARNING,
+                  "continue does nothing together with output-document -");
+    }
     if (s->timestamping && s->output_document != NULL) {
         shoal_say(d, SHOAL_WARNING,
                   "timestamping does nothing together with output-document");

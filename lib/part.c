@@ -377,6 +377,18 @@ is_sink(const char *path)
                && !S_ISDIR(st.st_mode));
 }
 
+bool
+part_is_sink(const struct part *p)
+{
+    return p->base == NULL || (!p->derived && is_sink(p->base));
+}
+
+const char *
+part_sink(const struct part *p)
+{
+    return p->base != NULL && !is_stdout(p->base) ? p->base : NULL;
+}
+
 int
 part_open_sink(struct part *p, int *fd)
 {

@@ -54,6 +54,11 @@ bool part_promising(const struct part *p);
 int part_open(struct part *p, const struct resource *r, uint64_t size,
               int64_t mtime);
 
+/** part_is_sink(p): it goes to no file; part_sink(p): but to what is there,
+ *  NULL: to standard output. */
+bool part_is_sink(const struct part *p);
+const char *part_sink(const struct part *p);
+
 /** part_open_sink(p, fd): what a nameless file is to be copied to: standard
  *  output, a device, a FIFO (where it waits for a reader). */
 int part_open_sink(struct part *p, int *fd);

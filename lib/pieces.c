@@ -16,7 +16,7 @@ enum {
 void
 pieces_set(struct transfer *t, struct pieces *p)
 {
-    if (p->n == 0 || p->hash_len < STRONG) {
+    if (p->n == 0 || p->hash_len < STRONG || (t->ordered && t->released)) {
         return;
     }
     free(t->pieces.hashes);

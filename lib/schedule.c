@@ -18,6 +18,7 @@ schedule_create(const struct blockmap *map, uint32_t start, uint64_t client)
         return NULL;
     }
     s->map = map;
+    s->limit = map->count;
     s->start = map->count > 0 ? start % map->count : 0;
     s->client = client;
     s->dice = schedule_mix(client + start);
@@ -63,6 +64,27 @@ void
 schedule_seniors(struct schedule *s, uint32_t n)
 {
     s->seniors = n;
+}
+
+void
+schedule_limit(struct schedule *s, uint32_t block)
+{
+    uint32_t was = s->limit;
+
+    s->limit = block;
+    for (uint32_t i = was < block ? was : block;
+         i < (was < block ? block : was); i++)
+    {
+        schedule_index_settle(s, i);
+    }
+}
+
+uint32_t
+schedule_reach(const struct schedule *s, const struct work *w)
+{
+    uint32_t end = w->end < s->limit ? w->end : s->limit;
+
+    return end > w->next ? end : w->next;
 }
 
 void

@@ -91,6 +91,10 @@ int schedule_gain(struct schedule *s, int source, uint32_t first, uint32_t n,
 int schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
                    bool on, uint64_t now);
 
+/** schedule_limit(s, block): no work is given at or beyond it; a running
+ *  stream may be told to go on there. It only grows. None at first. */
+void schedule_limit(struct schedule *s, uint32_t block);
+
 /** schedule_served(s, block): a peer was sent the block by this client. */
 void schedule_served(struct schedule *s, uint32_t block);
 

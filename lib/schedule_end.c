@@ -21,14 +21,16 @@ schedule_end_range(struct schedule *s, int source)
     for (int i = 0; i < s->n_works; i++) {
         const struct work *w = &s->works[i];
 
-        if (!w->active || w->source == source || w->next >= w->end
+        uint32_t reach = schedule_reach(s, w);
+
+        if (!w->active || w->source == source || w->next >= reach
             || s->blocks[w->next].claims > 1 || blockmap_has(s->map, w->next)
             || !schedule_has(s, source, w->next))
         {
             continue;
         }
         double its = schedule_left_ms(s, w);
-        double mine = schedule_time(s, source, w->end - w->next);
+        double mine = schedule_time(s, source, reach - w->next);
         if (its > 2 * mine + GAIN_MS && its > longest) {
             slowest = w;
             longest = its;
@@ -38,7 +40,7 @@ schedule_end_range(struct schedule *s, int source)
         return SHOAL_ENOTFOUND;
     }
     uint32_t next = slowest->next, end = next + 1;
-    while (end < slowest->end && s->blocks[end].claims == 1
+    while (end < schedule_reach(s, slowest) && s->blocks[end].claims == 1
            && schedule_has(s, source, end) && !blockmap_has(s->map, end))
     {
         end++;

@@ -48,7 +48,8 @@ schedule_index_is_open(const struct schedule *s, uint32_t block)
 static uint8_t
 level_of(const struct schedule *s, uint32_t block)
 {
-    if (s->blocks[block].claims > 0 || blockmap_has(s->map, block)
+    if (block >= s->limit || s->blocks[block].claims > 0
+        || blockmap_has(s->map, block)
         || (s->reserved != NULL && s->reserved[block] != 0))
     {
         return CLOSED;

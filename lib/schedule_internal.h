@@ -81,6 +81,7 @@ struct schedule {
     const struct blockmap *map;
     uint32_t start;
     uint32_t own_start; /* while a crowd may turn up: not where all begin */
+    uint32_t limit;     /* blocks from here on are closed */
     uint32_t words;     /* of a bit set over the blocks */
     uint64_t client;
     uint32_t seniors;
@@ -173,6 +174,9 @@ bool schedule_holds(const struct schedule *s, int source, uint32_t block);
 /** schedule_begin(s, source, next, end): a new work. SHOAL_ENOMEM. */
 int schedule_begin(struct schedule *s, int source, uint32_t next,
                    uint32_t end);
+
+/** schedule_reach(s, w): the end of the work's blocks that count now. */
+uint32_t schedule_reach(const struct schedule *s, const struct work *w);
 
 /** schedule_shrink(s, w, end): it gives up its blocks from ${end} on. */
 void schedule_shrink(struct schedule *s, struct work *w, uint32_t end);

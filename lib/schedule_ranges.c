@@ -79,7 +79,7 @@ is_free(const struct schedule *s, int source, uint32_t block)
     if (schedule_index_is_open(s, block)) {
         return schedule_holds(s, source, block);
     }
-    return s->reserved != NULL && s->reserved[block] != 0
+    return s->reserved != NULL && s->reserved[block] != 0 && block < s->limit
            && s->blocks[block].claims == 0 && !blockmap_has(s->map, block)
            && schedule_has(s, source, block);
 }
@@ -147,7 +147,7 @@ static struct schedule_range
 tail_of(const struct schedule *s, const struct work *victim, int thief)
 {
     struct schedule_range r = { 0, 0 };
-    uint32_t b = victim->end;
+    uint32_t b = schedule_reach(s, victim);
 
     while (b > victim->next + 1
            && (!schedule_has(s, thief, b - 1) || blockmap_has(s->map, b - 1)))
@@ -186,7 +186,8 @@ all_rates(const struct schedule *s, int thief, double mine)
 static uint32_t
 share(const struct schedule *s, const struct work *victim, int thief)
 {
-    uint32_t left = victim->end - victim->next, most = chunk(s, thief);
+    uint32_t left = schedule_reach(s, victim) - victim->next;
+    uint32_t most = chunk(s, thief);
     double its = schedule_rate_of(s, victim->source);
     double mine = s->sources[thief].rate > 0 ? s->sources[thief].rate : its;
     double fair = left * mine / all_rates(s, thief, mine);
@@ -221,7 +222,8 @@ worth_it(const struct schedule *s, const struct work *victim, int thief,
     }
     if (v->rate <= 0) {
         return s->now >= s->await_until
-               && victim->end - victim->next > SECOND_MIN / s->map->block_size;
+               && schedule_reach(s, victim) - victim->next
+                      > SECOND_MIN / s->map->block_size;
     }
     return left_ms > CDN_MIN_MS;
 }
@@ -235,7 +237,8 @@ find_victim(struct schedule *s, int thief, struct schedule_range *tail)
     for (int i = 0; i < s->n_works; i++) {
         struct work *w = &s->works[i];
 
-        if (!w->active || w->source == thief || w->end - w->next < 2) {
+        if (!w->active || w->source == thief
+            || schedule_reach(s, w) - w->next < 2) {
             continue;
         }
         double ms = schedule_left_ms(s, w);

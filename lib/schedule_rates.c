@@ -46,7 +46,7 @@ schedule_time(const struct schedule *s, int source, uint32_t blocks)
 double
 schedule_left_ms(const struct schedule *s, const struct work *w)
 {
-    double ms = schedule_time(s, w->source, w->end - w->next);
+    double ms = schedule_time(s, w->source, schedule_reach(s, w) - w->next);
     double stood = (double) (s->now - w->moved);
 
     if (s->sources[w->source].active > 1) {

@@ -19,8 +19,9 @@ struct store_ops {
      *  in another thread, never when write() may touch these bytes. */
     int (*read)(void *ctx, uint64_t off, void *buf, size_t len);
 
-    /** Forget block ${block}: it turned out to be wrong. */
-    void (*drop)(void *ctx, uint32_t block);
+    /** Forget block ${block}: it turned out to be wrong. SHOAL_EVERIFY: it
+     *  was given away already; the transfer then ends with that. */
+    int (*drop)(void *ctx, uint32_t block);
 
     /** The hash of a held block, which write() was not told. NULL: it always
      *  is. */

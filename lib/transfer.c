@@ -205,6 +205,7 @@ transfer_create(const struct transfer_options *options)
     }
     published_size(t);
     t->plain_size = ORIGIN_UNKNOWN;
+    t->room_end = UINT64_MAX;
     t->sources = calloc(SOURCES_MAX, sizeof(struct source *));
     if (options->limits != NULL) {
         const struct transfer_limits *l = options->limits;
@@ -331,7 +332,8 @@ end_plain(struct transfer *t)
 static void
 run_blocks(struct transfer *t)
 {
-    if (recheck_awaited(t)) {
+    stream_step(t);
+    if (t->error != 0 || recheck_awaited(t)) {
         return;
     }
     if (t->other_version) {
@@ -395,8 +397,11 @@ turn(struct transfer *t, unsigned timeout_ms)
     }
     if (t->error == 0 && t->phase == PHASE_RUN) {
         run_blocks(t);
-    } else if (t->phase == PHASE_PLAIN && t->plain_whole) {
-        end_plain(t);
+    } else if (t->phase == PHASE_PLAIN) {
+        stream_step(t);
+        if (t->error == 0 && t->plain_whole) {
+            end_plain(t);
+        }
     }
     if (!is_over(t)) {
         wait_for_news(t, timeout_ms);

@@ -107,6 +107,17 @@ struct transfer_ops {
     int (*begin_plain)(void *ctx, const char *url, uint64_t size);
     int (*write_plain)(void *ctx, const void *data, size_t len);
 
+    /**
+     * After begin() and begin_plain(): what goes to a reader in order, once,
+     * may do so as it comes, ${checked}; or it has to be gathered, since only
+     * the whole can be checked. NULL: nothing does.
+     */
+    int (*release)(void *ctx, bool checked);
+
+    /** Bytes that such a reader has got; UINT64_MAX: all are kept. An error
+     *  ends the transfer. NULL allowed. */
+    int (*window)(void *ctx, uint64_t *out);
+
     /** The tracker's id for the resource is known; NULL allowed. */
     void (*identified)(void *ctx, const uint8_t id[20]);
 

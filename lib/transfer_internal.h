@@ -313,6 +313,13 @@ struct transfer {
     struct document documents[DOCUMENTS];
     struct pieces pieces; /* n 0: none */
     unsigned piece_tries; /* at having them all right */
+
+    /* stream.c */
+    bool ordered;      /* what is held goes out in order, once */
+    bool released;     /* and may go since */
+    uint64_t hold_ms;  /* until when it is waited for what might forbid it */
+    uint64_t room_end; /* the reader is so far that bytes up to here can be
+                          kept for him */
 };
 
 struct neighbours;
@@ -392,6 +399,28 @@ struct job *job_start(struct transfer *t, enum job_kind kind,
 /** job_create(t, kind, source): one without a request. NULL: no memory. */
 struct job *job_create(struct transfer *t, enum job_kind kind,
                        struct source *source);
+
+/* stream.c */
+
+/** stream_begin(t): the output was opened. */
+void stream_begin(struct transfer *t);
+
+/** stream_step(t): once a turn: what may go out, and how far sources go. */
+void stream_step(struct transfer *t);
+
+/** stream_pause(job): bytes came in: it has to wait for the reader, if so. */
+void stream_pause(struct job *job);
+
+/** stream_waits(job): it still has to. */
+bool stream_waits(const struct job *job);
+
+/** stream_refuses(t, layer): it contradicts what went out; then CDN nodes are
+ *  believed, which alone gave that. */
+bool stream_refuses(const struct transfer *t, const uint8_t *layer);
+
+/** stream_forget(t): all is of the wrong version. The transfer ends where
+ *  some of it went out. */
+void stream_forget(struct transfer *t);
 
 /** job_took(job, len): bytes of the file came in; it may have to wait. */
 void job_took(struct job *job, size_t len);

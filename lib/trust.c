@@ -40,6 +40,9 @@ trust_allows(const struct transfer *t, const struct source *s)
     if (t->o.want != NULL) {
         return t->trusted != NULL; /* what is kept is told to others */
     }
+    if (t->ordered) { /* what goes out cannot be fetched again */
+        return t->trusted != NULL && (t->trusted_given || t->confirmed);
+    }
     return t->trusted != NULL || trust_has_sum(t) || trust_waived(t, s)
            || (s->kind == SOURCE_SUPER && s->hashes != NULL
                && !whole_wanted(t, t->standard));
@@ -65,6 +68,9 @@ trust_strike(struct source *s)
 void
 trust_sum(struct transfer *t, const struct checksum *sum)
 {
+    if (t->ordered && t->released) {
+        return; /* it comes too late */
+    }
     t->sum = *sum;
     trust_refresh(t);
 }
@@ -278,6 +284,13 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
             bool given)
 {
     if (intake_need_hashes(t) != 0) {
+        free(layer);
+        return;
+    }
+    if (!given && stream_refuses(t, layer)) {
+        explain(t, NULL,
+                "a piece layer contradicts what CDN nodes gave: it "
+                "is not believed");
         free(layer);
         return;
     }

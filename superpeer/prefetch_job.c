@@ -93,12 +93,13 @@ store_read(void *ctx, uint64_t off, void *buf, size_t len)
     return cache_read(f->prefetch->cache, f->set, off, buf, len);
 }
 
-static void
+static int
 store_drop(void *ctx, uint32_t block)
 {
     struct fill *f = ctx;
 
     cache_drop(f->prefetch->cache, f->set, block);
+    return 0;
 }
 
 static const struct store_ops store_ops = { store_write, store_read,

@@ -328,13 +328,58 @@ everything_ends(void **state)
     }
 }
 
+/* A reader takes the blocks in order: nothing is asked beyond his window, not
+ * even the tail of a stream that goes on there. */
+static void
+none_beyond_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int fast = schedule_add(f->s, SOURCE_SUPER);
+
+    schedule_have(f->s, fast, NULL);
+    set_rate(f, cdn, BLOCK);
+    set_rate(f, fast, 100 * BLOCK);
+    schedule_limit(f->s, 20);
+    int work = schedule_begin_at(f->s, cdn, 0, 100, now);
+    assert_true(work >= 0);
+    int stolen = schedule_take(f->s, fast, now, &r);
+    assert_true(stolen >= 0);
+    assert_true(r.next > 0 && r.next < 20);
+    assert_int_equal(r.end, 20);
+    uint32_t cut = r.next;
+    assert_int_equal(schedule_left(f->s, work).end, cut);
+    for (uint32_t i = cut; i < 20; i++) {
+        advance(f, stolen);
+    }
+    schedule_end(f->s, stolen);
+    for (uint32_t i = 0; i < cut; i++) {
+        advance(f, work);
+    }
+    schedule_end(f->s, work);
+    assert_int_equal(schedule_take(f->s, cdn, now, &r), SHOAL_ENOTFOUND);
+    assert_int_equal(schedule_take(f->s, fast, now, &r), SHOAL_ENOTFOUND);
+    schedule_limit(f->s, 30);
+    assert_true(schedule_take(f->s, cdn, now, &r) >= 0);
+    assert_int_equal(r.next, 20);
+    assert_int_equal(r.end, 30);
+}
+
 static const struct CMUnitTest tests[] = {
-    WITH(alone_in_order),         WITH(starts_elsewhere),
-    WITH(crowd_is_awaited),       WITH(tail_goes_to_the_fast),
-    WITH(slow_one_gets_less),     WITH(only_what_it_has),
-    WITH(steals_from_the_middle), WITH(last_blocks_are_asked_twice),
-    WITH(equals_do_not_double),   WITH(rarest_first),
-    WITH(reserved_for_the_cdn),   WITH(cdn_takes_what_nobody_has),
+    WITH(none_beyond_the_limit),
+    WITH(alone_in_order),
+    WITH(starts_elsewhere),
+    WITH(crowd_is_awaited),
+    WITH(tail_goes_to_the_fast),
+    WITH(slow_one_gets_less),
+    WITH(only_what_it_has),
+    WITH(steals_from_the_middle),
+    WITH(last_blocks_are_asked_twice),
+    WITH(equals_do_not_double),
+    WITH(rarest_first),
+    WITH(reserved_for_the_cdn),
+    WITH(cdn_takes_what_nobody_has),
     WITH(everything_ends),
 };
 
