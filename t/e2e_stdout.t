@@ -2,6 +2,7 @@
 # sources run ahead of a slow reader no further than a window.
 
 use v5.36;
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Shoal::Env qw(san_env);
 use Shoal::Net qw(free_port);
@@ -149,6 +150,14 @@ ok($r->{stdout} eq slurp($small), 'the content');
 $r = shoal($three->client_args, '-O', '-', '--checksum=sha-256=' . '0' x 64,
     $three->url('small.bin'));
 is($r->{status}, 32, 'a wrong checksum');
+is($r->{stdout}, '', 'nothing went out');
+
+# So with the origin's own.
+my $said = cdn(host => 'said.example.com', nodes => 2,
+    headers => { Digest => 'SHA-256=' . encode_base64("\0" x 32, '') });
+$said->link_file($small, 'small.bin');
+$r = shoal($said->client_args, '-O', '-', $said->url('small.bin'));
+is($r->{status}, 32, "a wrong checksum of the origin's");
 is($r->{stdout}, '', 'nothing went out');
 
 # The file is replaced after a part went out: never a mixture.
