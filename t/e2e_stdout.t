@@ -48,14 +48,14 @@ my $want = slurp($path);
 my $plain = cdn(nodes => [ { bad => { ranges => 0, length => 'chunked',
                                       rate => $MB } } ], host => 'plain.example.com');
 $plain->file('early.bin', 2 * $MB, 1);
-for my $c ($cdn, $plain) {
-    my ($p, $in) = start_piped($c->client_args, '-nv', '-O', '-',
-        $c->url('early.bin'));
-    my $got = read_some($in, 100_000);
-    ok($p->alive, 'the first bytes come while it is under way');
-    $got .= rest_of($in);
-    is($p->wait(10), 0, 'success');
-    ok($got eq $want, 'the content');
+my @both = map { [ start_piped($_->client_args, '-nv', '-O', '-',
+    $_->url('early.bin')) ] } $cdn, $plain;
+my @got = map { read_some($_->[1], 100_000) } @both;
+ok($_->[0]->alive, 'the first bytes come while it is under way') for @both;
+for my $i (0, 1) {
+    $got[$i] .= rest_of($both[$i][1]);
+    is($both[$i][0]->wait(10), 0, 'success');
+    ok($got[$i] eq $want, 'the content');
 }
 
 # Nodes of different speed, and one that has them all.
@@ -172,5 +172,24 @@ is($p->any_status->wait(20), 32, 'another version is no success');
 like($p->stderr, qr/went out already turned out to be wrong$/m, 'says why');
 cmp_ok(length $got, '<', length $want, 'a part');
 ok($got eq substr($want, 0, length $got), 'of the first version alone');
+
+# One that is rewritten in place shows it only at the end: that is told.
+my @changed = map {
+    my $c = cdn(nodes => 1, limit_rate => '1m', server => $_,
+        host => 'c' . ++state($i) . '.example.com');
+    my $file = $c->file('place.bin', 4 * $MB, 7);
+    my ($q, $out) = start_piped($c->client_args, '-nv', '-O', '-',
+        $c->url('place.bin'));
+    read_some($out, 200_000);
+    open my $f, '+<:raw', $file or die "$file: $!";
+    print {$f} slurp($small);
+    close $f;
+    [ $q, $out ];
+} '', 'max_ranges 0;';
+for (@changed) {
+    rest_of($_->[1]);
+    is($_->[0]->any_status->wait(20), 32, 'rewritten in place');
+    like($_->[0]->stderr, qr/ out already/, 'says so');
+}
 
 finish();
