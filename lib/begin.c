@@ -237,7 +237,8 @@ adopt_stream(struct transfer *t, struct source *s, bool longest)
 {
     struct job *job = standard_open_job(t, s);
 
-    bool fits = t->o.want != NULL || t->o.start_permille == 0;
+    bool part = t->open_end < t->map.size && whole_wanted(t, s);
+    bool fits = (t->o.want != NULL || t->o.start_permille == 0) && !part;
 
     if (longest && t->map.held == 0 && fits) {
         fetch_adopt(t, s, job);

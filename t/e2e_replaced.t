@@ -130,6 +130,10 @@ $r->{file} = "$r->{dir}/bare";
 download_ok($r, $new, 'no validators, and a tracker');
 is((grep { $_->{bytes} == $size } $bare->node(0)->requests), 1,
     'all of the file came in one answer');
+$r = shoal($bare->client_args, '--tracker', 'http://127.0.0.1:9/t', '-O',
+    '-', $bare->url('bare'));
+is($r->{status}, 0, 'and to standard output');
+ok($r->{stdout} eq slurp($new), 'alike');
 
 # One that breaks off each time.
 
