@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+extern char **environ;
+
 struct once {
     char **command;
     const char *out; /* its standard output */

@@ -11,6 +11,9 @@ enum {
     AWAIT_MS = 1000,    /* a crowd may turn up: the tracker tells, or peers */
     AWAIT_RANGES = 16,  /* that are short meanwhile, at the CDN */
     AWAIT_FIRST = 2,    /* where the tracker knows of nobody yet */
+    AWAIT_TRACKER = 15, /* from afar, tenths of a round trip */
+    AWAIT_PEERS = 25,   /* likewise, for peers that were named */
+    FAR_MS = 10,
     TRACKER_MS = 20000, /* an answer may be held that long */
     LEAVE_MS = 200,     /* for taking us off the list at the end, at most */
     LEAVE_SHARE = 50,   /* and one part in that many of what it all took */
@@ -20,6 +23,17 @@ enum {
     REFUSED_MS = 300000, /* one that does not want us */
     SOON_MS = 2000       /* between two requests at least, whatever happens */
 };
+
+/* So long a crowd may take to turn up: a tracker is as far as the first node,
+ * and so is a peer. Who is near may be waited for longer, as short ranges cost
+ * nothing there. */
+static uint64_t
+await_until(const struct transfer *t, unsigned tenths)
+{
+    unsigned ms = t->standard != NULL ? t->standard->round_trip_ms : 0;
+
+    return clock_ms() + (ms < FAR_MS ? AWAIT_MS : ms * tenths / 10);
+}
 
 static bool
 add_tracker(struct transfer *t, const char *url)
@@ -271,7 +285,7 @@ take_answer(struct transfer *t, struct tracker_state *tr,
     }
     if (!tr->answered) {
         schedule_seniors(t->schedule, (uint32_t) a->n_peers);
-        schedule_await(t->schedule, clock_ms() + AWAIT_MS,
+        schedule_await(t->schedule, await_until(t, AWAIT_PEERS),
                        a->n_peers > 0 ? AWAIT_RANGES : AWAIT_FIRST);
     }
     for (size_t i = 0; i < a->n_super; i++) {
@@ -339,7 +353,8 @@ ask_start(struct transfer *t)
         add_tracker(t, t->standard->answer.tracker);
     }
     if (t->n_trackers > 0) {
-        schedule_await(t->schedule, clock_ms() + AWAIT_MS, AWAIT_RANGES);
+        schedule_await(t->schedule, await_until(t, AWAIT_TRACKER),
+                       AWAIT_RANGES);
     }
 }
 

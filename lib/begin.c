@@ -228,7 +228,9 @@ begin_enlist(struct transfer *t, struct source *s)
     s->scheduled = schedule_add(t->schedule, SOURCE_CDN);
     if (s->scheduled < 0) {
         node_failed(s, SHOAL_ENOMEM, "out of memory");
+        return;
     }
+    schedule_latency(t->schedule, s->scheduled, s->round_trip_ms);
 }
 
 /* The stream that has been running since the first moment goes on. */

@@ -45,23 +45,12 @@ fetch_forget(struct transfer *t, uint32_t block)
     }
 }
 
-/* A peer gave it, and was believed for that super peer's layer. */
-static bool
-is_under(const struct transfer *t, const struct source *s, uint32_t block)
-{
-    size_t at = (size_t) block * DIGEST_LEN;
-
-    return s->hashes != NULL && t->from[block] != NO_SOURCE
-           && t->sources[t->from[block]]->kind == SOURCE_PEER
-           && memcmp(t->layer + at, s->hashes + at, DIGEST_LEN) == 0;
-}
-
 void
 fetch_disown(struct transfer *t, const struct source *s)
 {
     intake_drain(t);
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
-        if (t->from[i] == s->index || is_under(t, s, i)) {
+        if (t->from[i] == s->index) {
             fetch_forget(t, i);
         }
     }
@@ -190,16 +179,27 @@ fetch_headers(struct job *job)
     return check_answer(job);
 }
 
+/* Nothing is left to do for a stream that goes on. */
+static bool
+is_useless(const struct job *job)
+{
+    struct schedule *s = job->t->schedule;
+    struct schedule_range left = schedule_left(s, job->work);
+    uint64_t size = job->t->map.block_size;
+
+    return left.next >= left.end && job->pos < job->end
+           && !schedule_read_on(s, job->work,
+                                (uint32_t) ((job->end + size - 1) / size));
+}
+
 /* Is there still work for the stream behind its last whole block? */
 static int
 go_on(struct job *job)
 {
-    struct schedule_range left = schedule_left(job->t->schedule, job->work);
-
     if (job->source->drop || job->t->error != 0) {
         return SHOAL_ESTOPPED;
     }
-    if (left.next >= left.end && job->pos < job->end) {
+    if (is_useless(job)) {
         job->cut = true;
         return SHOAL_ESTOPPED;
     }
@@ -396,8 +396,7 @@ trim(struct transfer *t)
             || job->source->kind != SOURCE_CDN) {
             continue;
         }
-        struct schedule_range left = schedule_left(t->schedule, job->work);
-        if (left.next >= left.end && job->pos < job->end) {
+        if (is_useless(job)) {
             job_end(job);
         } else {
             claim_trim(job);

@@ -92,6 +92,17 @@ http_free(struct http *h)
     free(h);
 }
 
+/* Of its own connection: until that stood. */
+static unsigned
+round_trip_ms(const struct http_request *r)
+{
+    curl_off_t named_us = 0, stood_us = 0;
+
+    curl_easy_getinfo(r->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
+    curl_easy_getinfo(r->easy, CURLINFO_CONNECT_TIME_T, &stood_us);
+    return stood_us > named_us ? (unsigned) ((stood_us - named_us) / 1000) : 0;
+}
+
 /* The header is whole before the first body byte, or at the end. */
 static int
 tell_headers(struct http_request *r)
@@ -101,6 +112,7 @@ tell_headers(struct http_request *r)
     }
     r->headers_told = true;
     r->answer.secret = r->secret;
+    r->answer.round_trip_ms = round_trip_ms(r);
     if (r->handler->headers != NULL) {
         r->error = r->handler->headers(r->ctx, &r->answer);
     }

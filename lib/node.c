@@ -373,6 +373,9 @@ node_headers(struct job *job)
     struct source *s = job->source;
     const struct answer *a = &job->answer;
 
+    if (s->round_trip_ms == 0) {
+        s->round_trip_ms = a->round_trip_ms;
+    }
     if (s->node == NODE_FAILED || s->node == NODE_REDIRECT) {
         return SHOAL_ESTOPPED;
     }

@@ -15,18 +15,19 @@
 /** The header of one HTTP answer, as far as Shoal reads it. */
 struct answer {
     unsigned status;
-    uint64_t length;      /* Content-Length, or ORIGIN_UNKNOWN */
-    uint64_t first, last; /* Content-Range of a 206 */
-    uint64_t range_total; /* its total, or ORIGIN_UNKNOWN */
-    int64_t mtime;        /* Last-Modified, seconds since 1970; -1: none */
-    unsigned retry_after; /* seconds; 0: none */
-    int64_t date, retry;  /* Date, and Retry-After where it is a date; -1 */
-    bool has_range;       /* Content-Range parsed */
-    bool coded;           /* Content-Encoding other than identity */
-    bool no_share;        /* Cache-Control: private or no-store */
-    bool sets_cookie;     /* Set-Cookie */
-    bool secret;          /* its request said who the user is; http.c's word */
-    char name[256];       /* Content-Disposition's, as disposition.h makes it;
+    uint64_t length;        /* Content-Length, or ORIGIN_UNKNOWN */
+    uint64_t first, last;   /* Content-Range of a 206 */
+    uint64_t range_total;   /* its total, or ORIGIN_UNKNOWN */
+    int64_t mtime;          /* Last-Modified, seconds since 1970; -1: none */
+    unsigned retry_after;   /* seconds; 0: none */
+    int64_t date, retry;    /* Date, and Retry-After where it is a date; -1 */
+    bool has_range;         /* Content-Range parsed */
+    bool coded;             /* Content-Encoding other than identity */
+    bool no_share;          /* Cache-Control: private or no-store */
+    bool sets_cookie;       /* Set-Cookie */
+    unsigned round_trip_ms; /* to its server; 0: not known; http.c's word */
+    bool secret;    /* its request said who the user is; http.c's word */
+    char name[256]; /* Content-Disposition's, as disposition.h makes it;
                              "" none */
     char etag[RESOURCE_VERSION_MAX - 8]; /* strong, with quotes; "" none */
     char location[RESOURCE_URL_MAX + 1];

@@ -126,6 +126,12 @@ schedule_add(struct schedule *s, enum source_kind kind)
     return s->n_sources++;
 }
 
+void
+schedule_latency(struct schedule *s, int source, uint64_t ms)
+{
+    s->sources[source].latency = (double) ms;
+}
+
 bool
 schedule_holds(const struct schedule *s, int source, uint32_t block)
 {
@@ -513,7 +519,12 @@ schedule_begin_at(struct schedule *s, int source, uint32_t next, uint32_t end,
                   uint64_t now)
 {
     schedule_clock(s, now);
-    return schedule_begin(s, source, next, end);
+    int work = schedule_begin(s, source, next, end);
+
+    if (work >= 0) {
+        s->works[work].answered = true; /* and it is not known how soon */
+    }
+    return work;
 }
 
 struct schedule_range

@@ -55,9 +55,13 @@ void schedule_seniors(struct schedule *s, uint32_t n);
  *  nobody else; at first 30 seconds. Nobody gets more than that. */
 void schedule_patience(struct schedule *s, uint64_t ms);
 
-/** schedule_await(s, until, n): a crowd may turn up until then: the next ${n}
- *  requests at CDN nodes are for short ranges, which need not be cut off in
- *  the middle, two at a time, so that a client alone is not slower for it. */
+/**
+ * schedule_await(s, until, n):
+ * A crowd may turn up until then: the next ${n} requests at CDN nodes begin
+ * at a place of this client's own, and are for short ranges, which need not be
+ * cut off in the middle, two at a time; at a node that is far away for two
+ * long ones, so that a client alone is not slower for it.
+ */
 void schedule_await(struct schedule *s, uint64_t until, unsigned n);
 
 /* ---- sources ---- */
@@ -65,6 +69,10 @@ void schedule_await(struct schedule *s, uint64_t until, unsigned n);
 /** schedule_add(s, kind): a source that holds everything if it is a CDN
  *  node, else nothing yet. Its number, from 0 up; SHOAL_ENOMEM. */
 int schedule_add(struct schedule *s, enum source_kind kind);
+
+/** schedule_latency(s, source, ms): the way there and back, as far as it is
+ *  known before anything came. */
+void schedule_latency(struct schedule *s, int source, uint64_t ms);
 
 /** schedule_drop(s, source): it gives nothing for now, and what it has and
  *  fetches does not count; its works are still to be ended. schedule_have()
@@ -139,6 +147,11 @@ int schedule_begin_at(struct schedule *s, int source, uint32_t next,
  *  went to another source, or its next block came from elsewhere. Empty: to be
  *  ended, at once if it is a CDN node's. */
 struct schedule_range schedule_left(struct schedule *s, int work);
+
+/** schedule_read_on(s, work, end): nothing is left of it, but its stream goes
+ *  on up to block ${end}. Has the next block become its own, since those to
+ *  whom its tail went are slower, or never gave a byte? */
+bool schedule_read_on(struct schedule *s, int work, uint32_t end);
 
 /** schedule_got(s, work, bytes, now): so many bytes more came in, even in
  *  mid-block; 0: it waited for us until now. */

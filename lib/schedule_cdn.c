@@ -11,6 +11,7 @@ enum {
     UNSPREAD_MAX = 4,  /* blocks of ours that nobody else has yet */
     LEFT_TO_OWNER = 4, /* its last ones, as long as it moves */
     MOVED_MS = 600,    /* its log did, so long ago */
+    SHORT = 4,         /* blocks of a range */
     RANKED = 64,       /* of others' blocks are looked at */
     STARVE_MIN_MS = 500,
     STARVE_MS = 4000,   /* nothing comes: at the latest so long after */
@@ -45,6 +46,21 @@ is_mine(struct schedule *s, uint32_t block)
            && schedule_owner_of(s, block) == OWNER_SELF;
 }
 
+/* Of a range: the block that is under way, if it is ours; of a short one all
+ * that nobody else has or fetches, as it would come in vain. */
+static uint32_t
+kept_of(struct schedule *s, const struct work *w)
+{
+    uint32_t end = w->next + is_mine(s, w->next);
+
+    while (w->end - w->next <= SHORT && end < w->end
+           && s->blocks[end].holders == 0 && s->blocks[end].fetchers == 0)
+    {
+        end++;
+    }
+    return end;
+}
+
 void
 schedule_cdn_join(struct schedule *s)
 {
@@ -55,7 +71,7 @@ schedule_cdn_join(struct schedule *s)
         struct work *w = &s->works[i];
 
         if (w->active && s->sources[w->source].kind == SOURCE_CDN) {
-            schedule_shrink(s, w, w->next + is_mine(s, w->next));
+            schedule_shrink(s, w, kept_of(s, w));
         }
     }
 }

@@ -89,3 +89,43 @@ schedule_end_block(struct schedule *s, int source)
     }
     return schedule_begin(s, source, oldest->next, oldest->next + 1);
 }
+
+/* Is it had sooner from the stream than from who fetches it? */
+static bool
+is_passed(const struct schedule *s, const struct work *w, uint32_t block)
+{
+    double mine = schedule_time(s, w->source, 1);
+
+    if (blockmap_has(s->map, block) || !schedule_has(s, w->source, block)) {
+        return false;
+    }
+    for (int i = 0; i < s->n_works; i++) {
+        const struct work *v = &s->works[i];
+
+        if (v != w && v->active && block >= v->next && block < v->end
+            && schedule_time(s, v->source, block - v->next + 1)
+                   <= 2 * mine + GAIN_MS)
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+schedule_read_on(struct schedule *s, int work, uint32_t end)
+{
+    struct work *w = &s->works[work];
+    uint32_t block = w->end;
+
+    if (s->sources[w->source].kind != SOURCE_CDN || schedule_is_crowd(s)
+        || w->next < block || block >= end || block >= s->limit
+        || !is_passed(s, w, block))
+    {
+        return false;
+    }
+    w->end++;
+    s->blocks[block].claims++;
+    schedule_index_settle(s, block);
+    return true;
+}

@@ -251,6 +251,10 @@ void schedule_owner_changed(struct schedule *s);
 
 /* schedule_rates.c */
 
+/** schedule_known_rate(s, source): a first guess while it is not measured; 0:
+ *  nothing came. */
+double schedule_known_rate(const struct schedule *s, int source);
+
 /** schedule_rate_of(s, source): an assumption where it is unknown. */
 double schedule_rate_of(const struct schedule *s, int source);
 

@@ -15,7 +15,9 @@ enum {
     CDN_MIN_MS = 300,      /* so for a second stream from the CDN */
     SECOND_MIN = 16 << 20, /* bytes left, where no rate is known yet */
     STEAL_MIN_MS = 20,     /* less is left: let it finish */
-    LATENCIES = 3          /* a cut costs its victim that many */
+    LATENCIES = 3,         /* a cut costs its victim that many */
+    FAR_MS = 20,           /* of latency: round trips count */
+    FAR_CHUNK = 128 << 10, /* bytes; while a crowd may turn up */
 };
 
 static uint32_t
@@ -29,12 +31,34 @@ whole_blocks(const struct schedule *s, double bytes)
     return blocks > 1 ? (uint32_t) blocks : 1;
 }
 
+static bool
+has_node(const struct schedule *s)
+{
+    for (int i = 0; i < s->n_sources; i++) {
+        if (s->sources[i].kind == SOURCE_CDN && !s->sources[i].gone) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It gave nothing yet: beside a CDN node it is tried with one block. */
+static bool
+is_unproven(const struct schedule *s, int source)
+{
+    return s->sources[source].kind != SOURCE_CDN
+           && s->sources[source].rate <= 1 && has_node(s);
+}
+
 /* How many blocks one request to the source spans. */
 static uint32_t
 chunk(const struct schedule *s, int source)
 {
     double rate = s->sources[source].rate;
 
+    if (is_unproven(s, source)) {
+        return 1;
+    }
     return whole_blocks(s, rate > 0 ? rate * CHUNK_MS / 1000 : FIRST_CHUNK);
 }
 
@@ -45,19 +69,51 @@ is_awaiting(const struct schedule *s, int source)
            && s->now < s->await_until;
 }
 
+/* Each range's end is a pause of a round trip there, and where TCP begins
+ * slowly, nothing short is as fast as a client alone. */
+static bool
+is_far(const struct schedule *s, int source)
+{
+    return s->sources[source].latency >= FAR_MS;
+}
+
+static bool
+is_only_node(const struct schedule *s, int source)
+{
+    for (int i = 0; i < s->n_sources; i++) {
+        if (i != source && s->sources[i].kind == SOURCE_CDN
+            && !s->sources[i].gone) {
+            return false;
+        }
+    }
+    return s->sources[source].kind == SOURCE_CDN;
+}
+
+/* Two long ranges at one node: where a crowd may turn up the first GET is a
+ * short one, and its connection goes on beside the HEAD's. */
+static bool
+has_two_ways(const struct schedule *s, int source)
+{
+    return s->await_until > 0 && is_far(s, source) && is_only_node(s, source);
+}
+
 /* Likewise, of a CDN node. Two requests of half of what there is by now are
- * a slow start: the rate that is measured lags behind it. */
+ * a slow start: the rate that is measured lags behind it. From afar they are
+ * of twice that, as a pause of a round trip follows each. */
 static uint32_t
 cdn_chunk(const struct schedule *s, int source)
 {
     const struct source *src = &s->sources[source];
-    double half = (double) src->got / 2, most = src->rate * AWAIT_MS / 1000;
+    double some = (double) src->got / 2, most = src->rate * AWAIT_MS / 1000;
 
     if (!is_awaiting(s, source)) {
         return s->map->count;
     }
-    half = half < AWAIT_CHUNK ? half : AWAIT_CHUNK;
-    return whole_blocks(s, half > most ? half : most);
+    if (is_far(s, source)) {
+        some = 4 * some > FAR_CHUNK ? 4 * some : FAR_CHUNK;
+    }
+    some = some < AWAIT_CHUNK ? some : AWAIT_CHUNK;
+    return whole_blocks(s, some > most ? some : most);
 }
 
 /* Where a source begins to look: golden-ratio steps, so that any number of
@@ -66,7 +122,9 @@ static uint32_t
 own_place(const struct schedule *s, int source)
 {
     if (s->sources[source].kind == SOURCE_CDN) {
-        return is_awaiting(s, source) ? s->own_start : s->start;
+        return !is_awaiting(s, source) ? s->start
+               : is_far(s, source)     ? s->map->count / 4 + s->own_start / 2
+                                       : s->own_start; /* far: two halves */
     }
     return (uint32_t) ((uint64_t) s->map->count
                            * ((uint32_t) source * 2654435769u >> 16)
@@ -188,8 +246,14 @@ share(const struct schedule *s, const struct work *victim, int thief)
 {
     uint32_t left = schedule_reach(s, victim) - victim->next;
     uint32_t most = chunk(s, thief);
+
+    if (victim->source == thief) {
+        return left / 2;
+    }
     double its = schedule_rate_of(s, victim->source);
-    double mine = s->sources[thief].rate > 0 ? s->sources[thief].rate : its;
+    double mine = schedule_known_rate(s, thief);
+
+    mine = mine > 0 ? mine : its;
     double fair = left * mine / all_rates(s, thief, mine);
     double least = CHUNK_MIN_MS * mine / 1000 / (double) s->map->block_size;
     uint32_t n = (uint32_t) (fair / 2 + 0.5);
@@ -217,10 +281,13 @@ worth_it(const struct schedule *s, const struct work *victim, int thief,
     if (me->latency > 0 && left_ms < LATENCIES * me->latency) {
         return false;
     }
-    if (me->kind != SOURCE_CDN || me->rate > 0) {
+    if (me->kind != SOURCE_CDN && me->rate > 1) {
+        return schedule_time(s, thief, 1) < left_ms;
+    }
+    if (me->kind != SOURCE_CDN || schedule_known_rate(s, thief) > 0) {
         return true;
     }
-    if (v->rate <= 0) {
+    if (schedule_known_rate(s, victim->source) <= 0) {
         return s->now >= s->await_until
                && schedule_reach(s, victim) - victim->next
                       > SECOND_MIN / s->map->block_size;
@@ -237,8 +304,9 @@ find_victim(struct schedule *s, int thief, struct schedule_range *tail)
     for (int i = 0; i < s->n_works; i++) {
         struct work *w = &s->works[i];
 
-        if (!w->active || w->source == thief
-            || schedule_reach(s, w) - w->next < 2) {
+        if (!w->active || schedule_reach(s, w) - w->next < 2
+            || (w->source == thief && !has_two_ways(s, thief)))
+        {
             continue;
         }
         double ms = schedule_left_ms(s, w);
@@ -280,7 +348,10 @@ is_busy(const struct schedule *s, int source)
     const struct source *src = &s->sources[source];
     double left = 0;
 
-    if (is_awaiting(s, source)) {
+    if (is_unproven(s, source)) {
+        return src->active > 0;
+    }
+    if (has_two_ways(s, source) || is_awaiting(s, source)) {
         return src->active >= AWAIT_WAYS;
     }
     if (src->kind != SOURCE_CDN || src->active == 0) {

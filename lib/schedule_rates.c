@@ -3,6 +3,7 @@
 #include "schedule_internal.h"
 
 enum {
+    FIRST_MS = 10,        /* at least, until a first guess */
     MEASURE_MS = 300,     /* without a byte: known to be slow */
     STALL_MS = 1500,      /* without a byte, while others bring some */
     STALL_DARK_MS = 4000, /* while nobody does: it may be our own line */
@@ -27,10 +28,26 @@ schedule_rate(const struct schedule *s, int source)
     return s->sources[source].rate;
 }
 
+/* Many downloads are over before the first measurement. */
+double
+schedule_known_rate(const struct schedule *s, int source)
+{
+    const struct source *src = &s->sources[source];
+    double busy = src->busy;
+
+    if (src->rate > 0 || src->bytes == 0) {
+        return src->rate;
+    }
+    if (src->active > 0) {
+        busy += (double) (s->now - src->busy_from);
+    }
+    return (double) src->bytes * 1000 / (busy > FIRST_MS ? busy : FIRST_MS);
+}
+
 double
 schedule_rate_of(const struct schedule *s, int source)
 {
-    double rate = s->sources[source].rate;
+    double rate = schedule_known_rate(s, source);
 
     return rate > 0 ? rate : UNKNOWN_RATE;
 }

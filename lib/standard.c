@@ -614,25 +614,10 @@ may_recover(const struct source *s)
            && (is_network(s->error) || s->error == SHOAL_EHTTP);
 }
 
-static void
-revive(struct transfer *t, struct source *s)
-{
-    if (!begin_has_version(&t->resource)) {
-        fetch_disown(t, s); /* it may come back with another file */
-    }
-    reset_node(s);
-    s->node = NODE_NEW;
-    s->opened = s->asked_byte = s->by_get = s->followed = false;
-    s->failures = 0;
-    s->again_ms = s->retry_ms = 0;
-    s->deaths++;
-    explain(t, s, "asked whether it is back");
-}
-
 /* Those that were given up are asked anew after a while, as long as others
  * carry the download: a mirror that was restarted is a mirror again. */
 static void
-revive_due(struct transfer *t)
+revive(struct transfer *t)
 {
     uint64_t now = clock_ms();
 
@@ -645,7 +630,16 @@ revive_due(struct transfer *t)
         if (s->again_ms == 0) {
             s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
         } else if (now >= s->again_ms) {
-            revive(t, s);
+            if (!begin_has_version(&t->resource)) {
+                fetch_disown(t, s); /* it may come back with another file */
+            }
+            reset_node(s);
+            s->node = NODE_NEW;
+            s->opened = s->asked_byte = s->by_get = s->followed = false;
+            s->failures = 0;
+            s->again_ms = s->retry_ms = 0;
+            s->deaths++;
+            explain(t, s, "asked whether it is back");
         }
     }
 }
@@ -656,7 +650,7 @@ standard_more(struct transfer *t)
     struct tally c;
 
     if (standard_usable(t) > 0) {
-        revive_due(t);
+        revive(t);
     }
     for (size_t i = 0; i < t->n_sources; i++) {
         judge_late(t, t->sources[i]);

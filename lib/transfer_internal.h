@@ -98,13 +98,14 @@ struct source {
     bool followed, judged;  /* redirect was followed; taken or rejected */
     bool had_solo;          /* all was asked of it alone */
     unsigned hops;
-    bool was_secure;   /* it, or a redirect to it, came by https */
-    bool passing;      /* what it failed with may be over soon */
-    bool invited;      /* and it said when to come again */
-    unsigned probes;   /* requests under way */
-    uint64_t probe_ms; /* when probing began */
-    int error;         /* why it failed, enum shoal_error */
-    uint8_t *early;    /* what JOB_OPEN brought, from t->open_from on */
+    bool was_secure;        /* it, or a redirect to it, came by https */
+    bool passing;           /* what it failed with may be over soon */
+    bool invited;           /* and it said when to come again */
+    unsigned probes;        /* requests under way */
+    uint64_t probe_ms;      /* when probing began */
+    unsigned round_trip_ms; /* 0: not known, or next to nothing */
+    int error;              /* why it failed, enum shoal_error */
+    uint8_t *early;         /* what JOB_OPEN brought, from t->open_from on */
     size_t early_len, early_cap;
     size_t early_seen; /* when other answers were last looked at */
     bool early_broke;  /* its connection did */
@@ -120,7 +121,6 @@ struct source {
     uint64_t cursor;
     uint8_t *hashes; /* its own piece layer, zeros where unknown */
     bool asked_have, asked_hashes;
-    bool compared;               /* some of them, with a CDN node's block */
     uint64_t have_ms, hashes_ms; /* when to ask next */
     uint64_t have_wait;          /* between two of them, milliseconds */
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
@@ -719,10 +719,6 @@ trust_covers(const struct transfer *t)
 
 /** trust_allows(t, s): can what the source gives be checked? */
 bool trust_allows(const struct transfer *t, const struct source *s);
-
-/** trust_vouched(t, block): no layer is trusted yet, but a super peer that
- *  fills has told the block's hash. */
-bool trust_vouched(const struct transfer *t, uint32_t block);
 
 /** trust_check(t, s, block, hash): 0, or SHOAL_EVERIFY and it is noted. */
 int trust_check(struct transfer *t, struct source *s, uint32_t block,

@@ -89,6 +89,89 @@ crowd_is_awaited(void **state)
     assert_true(r.end - r.next > 50);
 }
 
+/* Where a round trip counts the short ranges are longer, and then there are
+ * two long ones, each of which can help the other in the end. */
+static void
+crowd_is_awaited_afar(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range own, r, second;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_latency(f->s, cdn, 40);
+    schedule_await(f->s, now + 60, 16);
+    int work = schedule_take(f->s, cdn, now, &own);
+    assert_in_range(own.next, 25, 75); /* a place of its own */
+    assert_int_equal(own.end - own.next, 2);
+    advance(f, work);
+    advance(f, work);
+    schedule_end(f->s, work);
+    work = schedule_take(f->s, cdn, now + 60, &r);
+    assert_int_equal(r.next, 0);
+    assert_int_equal(r.end, own.next);
+    assert_true(schedule_take(f->s, cdn, now + 60, &second) >= 0);
+    assert_int_equal(second.next, own.end);
+    assert_int_equal(second.end, 100);
+    while (schedule_left(f->s, work).next < r.end) {
+        advance(f, work);
+    }
+    schedule_end(f->s, work);
+    set_rate(f, cdn, 10 * BLOCK);
+    assert_true(schedule_take(f->s, cdn, now + 60, &r) >= 0);
+    assert_int_equal(r.next, second.end - (100 - second.next) / 2);
+    assert_int_equal(r.end, 100);
+}
+
+/* Who never gave a byte gets one block at the end; the stream reads through
+ * it when it gets there first. */
+static void
+unproven_ones_cut_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int super = schedule_add(f->s, SOURCE_SUPER);
+    int work = schedule_take(f->s, cdn, now, &r);
+
+    set_rate(f, cdn, 100 * BLOCK);
+    assert_int_equal(schedule_have(f->s, super, NULL), 0);
+    assert_true(schedule_take(f->s, super, now, &r) >= 0);
+    assert_int_equal(r.next, 99);
+    assert_int_equal(r.end, 100);
+    assert_int_equal(schedule_take(f->s, super, now, &r), SHOAL_EBUSY);
+    for (int i = 0; i < 99; i++) {
+        assert_false(schedule_read_on(f->s, work, 100));
+        advance(f, work);
+    }
+    assert_true(schedule_read_on(f->s, work, 100));
+    advance(f, work);
+    assert_false(schedule_read_on(f->s, work, 100));
+}
+
+/* One that gives it soon is left its block, and the stream is cut. */
+static void
+fast_ones_do(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+    int super = schedule_add(f->s, SOURCE_SUPER);
+    int work = schedule_take(f->s, cdn, now, &r);
+
+    set_rate(f, cdn, 100 * BLOCK);
+    set_rate(f, super, 100 * BLOCK);
+    assert_int_equal(schedule_have(f->s, super, NULL), 0);
+    assert_true(schedule_take(f->s, super, now, &r) >= 0);
+    assert_int_equal(r.next, 75); /* half of its share */
+    for (uint32_t i = 0; i < r.next; i++) {
+        advance(f, work);
+    }
+    assert_false(schedule_read_on(f->s, work, 100));
+    set_rate(f, super, 1);
+    assert_true(schedule_read_on(f->s, work, 100));
+    assert_int_equal(schedule_left(f->s, work).end, 76);
+}
+
 static void
 tail_goes_to_the_fast(void **state)
 {
@@ -145,6 +228,7 @@ only_what_it_has(void **state)
     assert_int_equal(schedule_have(f->s, peer, bits), 0);
     assert_true(schedule_has(f->s, peer, 42));
     assert_false(schedule_has(f->s, peer, 46));
+    set_rate(f, peer, 50 * BLOCK);
     int work = schedule_take(f->s, peer, now, &r);
     assert_int_equal(r.next, 42);
     assert_int_equal(r.end, 46);
@@ -367,19 +451,14 @@ none_beyond_the_limit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    WITH(none_beyond_the_limit),
-    WITH(alone_in_order),
-    WITH(starts_elsewhere),
-    WITH(crowd_is_awaited),
-    WITH(tail_goes_to_the_fast),
-    WITH(slow_one_gets_less),
-    WITH(only_what_it_has),
-    WITH(steals_from_the_middle),
-    WITH(last_blocks_are_asked_twice),
-    WITH(equals_do_not_double),
-    WITH(rarest_first),
-    WITH(reserved_for_the_cdn),
-    WITH(cdn_takes_what_nobody_has),
+    WITH(none_beyond_the_limit),  WITH(alone_in_order),
+    WITH(starts_elsewhere),       WITH(crowd_is_awaited),
+    WITH(crowd_is_awaited_afar),  WITH(unproven_ones_cut_nothing),
+    WITH(fast_ones_do),           WITH(tail_goes_to_the_fast),
+    WITH(slow_one_gets_less),     WITH(only_what_it_has),
+    WITH(steals_from_the_middle), WITH(last_blocks_are_asked_twice),
+    WITH(equals_do_not_double),   WITH(rarest_first),
+    WITH(reserved_for_the_cdn),   WITH(cdn_takes_what_nobody_has),
     WITH(everything_ends),
 };
 

@@ -1,3 +1,0 @@
-use v5.36;
-use Shoal::Unit;
-Shoal::Unit::run('sink');
