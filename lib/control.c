@@ -10,6 +10,7 @@
  */
 #include "control.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +165,17 @@ struct parsed {
     size_t n_records;
 };
 
+/* A line of nothing else. */
+static bool
+take_number(const char *text, int base, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(text, &end, base);
+    return isxdigit((unsigned char) *text) && *end == '\n' && errno == 0;
+}
+
 static int
 parse_head(const struct control_text *t, struct parsed *p)
 {
@@ -178,8 +190,8 @@ parse_head(const struct control_text *t, struct parsed *p)
     const char *size = strstr(p->head, "\nsize "),
                *log = strstr(p->head, "\nlog ");
     if (strlen(p->head) != p->len || size == NULL || log == NULL
-        || sscanf(size, "\nsize %" SCNu64, &p->size) != 1
-        || sscanf(log, "\nlog %16" SCNx64, &p->log) != 1)
+        || !take_number(size + strlen("\nsize "), 10, &p->size)
+        || !take_number(log + strlen("\nlog "), 16, &p->log))
     {
         return SHOAL_EINVAL;
     }

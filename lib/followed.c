@@ -107,17 +107,21 @@ change(struct followed *f, enum havelog_kind kind, uint32_t block)
 }
 
 static void
+apply_one(struct followed *f, struct event e, const struct followed_ops *ops)
+{
+    for (uint32_t b = e.first; b < e.end; b++) {
+        if (change(f, e.kind, b) && ops != NULL) {
+            ops->changed(ops->ctx, e.kind, b);
+        }
+    }
+}
+
+static void
 apply(struct followed *f, const uint8_t *body, size_t len,
       const struct followed_ops *ops)
 {
     for (size_t i = 0; i < len / EVENT_LEN; i++) {
-        struct event e = event_at(body, i);
-
-        for (uint32_t b = e.first; b < e.end; b++) {
-            if (change(f, e.kind, b) && ops != NULL) {
-                ops->changed(ops->ctx, e.kind, b);
-            }
-        }
+        apply_one(f, event_at(body, i), ops);
     }
 }
 
