@@ -28,9 +28,9 @@ for my $size (1000, 1 << 20) {
         $shoal = median(program('shoal'), '-q', $cdn->client_args,
             $cdn->url('f'));
         $curl = median('curl', '-sSfo', 'f', "$url/f");
-        last if $shoal < deadline(0.1) && $shoal < 8 * $curl;
+        last if $shoal < deadline(0.5) && $shoal < 8 * $curl;
     }
-    cmp_ok($shoal, '<', deadline(0.1), "$size bytes: soon");
+    cmp_ok($shoal, '<', deadline(0.5), "$size bytes: soon");
     # Sanitizers make the start of a program slow.
     cmp_ok($shoal, '<', deadline(8) * $curl, 'as others do');
     note(sprintf '%d bytes: shoal %.1f ms, curl %.1f ms', $size,

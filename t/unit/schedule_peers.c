@@ -15,6 +15,18 @@ rarest_first(void **state)
     assert_in_range(take(f, b), 0, 27);
 }
 
+/* Works until it gets no more; how many. */
+static int
+take_all(struct fixture *f, int source)
+{
+    int n = 0;
+
+    while (take(f, source) >= 0) {
+        n++;
+    }
+    return n;
+}
+
 /* m = 2 + rate x 100 ms / block, at most 12; one where many others are. */
 static void
 how_many_at_once(void **state)
@@ -28,18 +40,19 @@ how_many_at_once(void **state)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         void *own = NULL;
-        int n = 0, a = 0;
+        int n, a = 0;
 
-        assert_int_equal(setup(&own), 0);
+        if (setup(&own) != 0) {
+            fail();
+            return;
+        }
         struct fixture *f = own;
         for (int k = 0; k < cases[i].peers; k++) {
             a = peer(f, 2000 + (uint64_t) k);
         }
         schedule_gain(f->s, a, 0, 50, f->now);
         f->s->sources[a].rate = cases[i].blocks_s * BLOCK;
-        while (take(f, a) >= 0) {
-            n++;
-        }
+        n = take_all(f, a);
         assert_int_equal(n, cases[i].want);
         assert_int_equal(take(f, a), SHOAL_EBUSY);
         teardown(&own);
@@ -69,9 +82,7 @@ room_for_blocks(void **state)
             int a = peer(&f, 2000 + (uint64_t) k);
 
             schedule_gain(f.s, a, 0, 1000, f.now);
-            while (take(&f, a) >= 0) {
-                n++;
-            }
+            n += take_all(&f, a);
         }
         assert_int_equal(n, cases[i].want);
         schedule_free(f.s);
