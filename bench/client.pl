@@ -28,17 +28,7 @@ use Shoal::Bench::Loopback;
 use Shoal::Bench::Mirrors;
 use Shoal::Bench::Simulator;
 use Shoal::Bench::Wget;
-use Shoal::Env qw(is_main);
-use Shoal::Process;
-
-END {
-    if (is_main()) {
-        my $status = $?;
-        eval { Shoal::Process->stop_all; 1 } or print STDERR $@;
-        Shoal::Env::remove_tmpdir();
-        $? = $status;
-    }
-}
+use Shoal::Program;
 
 my $bench = Shoal::Bench->new('client');
 

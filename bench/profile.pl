@@ -11,18 +11,10 @@ use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 use Shoal::Bench::Announce;
 use Shoal::Bench::Peers;
 use Shoal::Bench::SuperPeer qw(bench_super throughput);
-use Shoal::Env qw(is_main tmpdir);
+use Shoal::Env qw(tmpdir);
 use Shoal::Load qw(load_text);
+use Shoal::Program;
 use Shoal::Process qw(run_cmd start_cmd);
-
-END {
-    if (is_main()) {
-        my $status = $?;
-        eval { Shoal::Process->stop_all; 1 } or print STDERR $@;
-        Shoal::Env::remove_tmpdir();
-        $? = $status;
-    }
-}
 
 my %load = (
     peers => sub { peers('/peers') },

@@ -26,17 +26,7 @@ use Shoal::Bench::FirstBlock;
 use Shoal::Bench::Prefetch;
 use Shoal::Bench::Serve;
 use Shoal::Bench::Turnover;
-use Shoal::Env qw(is_main);
-use Shoal::Process;
-
-END {
-    if (is_main()) {
-        my $status = $?;
-        eval { Shoal::Process->stop_all; 1 } or print STDERR $@;
-        Shoal::Env::remove_tmpdir();
-        $? = $status;
-    }
-}
+use Shoal::Program;
 
 my $bench = Shoal::Bench->new('superpeer');
 

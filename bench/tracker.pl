@@ -11,17 +11,7 @@ use Shoal::Bench::Announce;
 use Shoal::Bench::Memory;
 use Shoal::Bench::Parking;
 use Shoal::Bench::Peers;
-use Shoal::Env qw(is_main);
-use Shoal::Process;
-
-END {
-    if (is_main()) {
-        my $status = $?;
-        eval { Shoal::Process->stop_all; 1 } or print STDERR $@;
-        Shoal::Env::remove_tmpdir();
-        $? = $status;
-    }
-}
+use Shoal::Program;
 
 my $bench = Shoal::Bench->new('tracker');
 

@@ -10,7 +10,8 @@ use lib "$FindBin::Bin/../t/lib";
 use Shoal::Cdn qw(cdn);
 use Shoal::Client qw(shoal);
 use Shoal::Data qw(sha256_file human_size);
-use Shoal::Env qw(tmpdir is_main proxies);
+use Shoal::Env qw(tmpdir proxies);
+use Shoal::Program;
 use Shoal::Process qw(wait_for run_cmd);
 use Shoal::SuperPeer qw(superpeer);
 use Shoal::Tracker qw(tracker);
@@ -20,15 +21,6 @@ my $min   = 64 * 1048576;
 my $max   = 512 * 1048576;
 my @wrong;
 my $began = time;
-
-END {
-    if (is_main()) {
-        my $status = $?;
-        eval { Shoal::Process->stop_all; 1 } or print STDERR $@;
-        Shoal::Env::remove_tmpdir();
-        $? = $status;
-    }
-}
 
 $| = 1;
 main();

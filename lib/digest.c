@@ -1,6 +1,5 @@
 #include "digest.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,14 +140,14 @@ hex_encode(const uint8_t *in, size_t len, char *out)
     *out = '\0';
 }
 
-static int
-nibble(char c)
+int
+hex_digit(char c)
 {
-    const char *digits = "0123456789abcdef";
-    const char *at =
-        c != '\0' ? strchr(digits, tolower((unsigned char) c)) : NULL;
-
-    return at != NULL ? (int) (at - digits) : -1;
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char) (c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 int
@@ -158,12 +157,13 @@ hex_decode(const char *in, uint8_t *out, size_t len)
         return SHOAL_EINVAL;
     }
     for (size_t i = 0; i < 2 * len; i++) {
-        if (nibble(in[i]) < 0) {
+        if (hex_digit(in[i]) < 0) {
             return SHOAL_EINVAL;
         }
     }
     for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t) (nibble(in[2 * i]) * 16 + nibble(in[2 * i + 1]));
+        out[i] =
+            (uint8_t) (hex_digit(in[2 * i]) * 16 + hex_digit(in[2 * i + 1]));
     }
     return 0;
 }

@@ -38,6 +38,9 @@ bool digest_is_zero(const uint8_t hash[DIGEST_LEN]);
 /** hex_encode(in, len, out): ${out} takes 2 * len + 1 characters. */
 void hex_encode(const uint8_t *in, size_t len, char *out);
 
+/** hex_digit(c): 0 to 15, or -1. */
+int hex_digit(char c);
+
 /** hex_decode(in, out, len): SHOAL_EINVAL unless exactly 2 * len digits. */
 int hex_decode(const char *in, uint8_t *out, size_t len);
 

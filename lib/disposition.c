@@ -5,20 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "digest.h"
+
 enum {
     VALUE_MAX = 1024, /* bytes of a name as it is sent */
     ASK = 0x3f        /* a byte of a following UTF-8 part holds six bits */
 };
-
-static int
-hex(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char) (c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Length of the UTF-8 sequence at ${s}, and its character; 0: it is none. */
 static size_t
@@ -144,11 +136,11 @@ take_byte(const char **s)
         *s = text + 1;
         return (unsigned char) *text;
     }
-    if (hex(text[1]) < 0 || hex(text[2]) < 0) {
+    if (hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0) {
         return -1;
     }
     *s = text + 3;
-    return hex(text[1]) * 16 + hex(text[2]);
+    return hex_digit(text[1]) * 16 + hex_digit(text[2]);
 }
 
 /* RFC 8187: CHARSET'LANGUAGE'percent-encoded. False: it is none. */

@@ -6,19 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "digest.h"
+
 enum {
     LINKS_MAX = 40 /* as Linux's */
 };
-
-static int
-hex(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char) (c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Decoded in place; what a file name must not hold stays encoded. */
 static void
@@ -27,8 +19,8 @@ decode(char *s)
     char *out = s;
 
     for (; *s != '\0'; s++) {
-        int c = *s == '%' && hex(s[1]) >= 0 && hex(s[2]) >= 0
-                    ? hex(s[1]) * 16 + hex(s[2])
+        int c = *s == '%' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0
+                    ? hex_digit(s[1]) * 16 + hex_digit(s[2])
                     : 0;
 
         if (c >= 32 && c != 127 && c != '/') {

@@ -60,25 +60,15 @@ must_escape(unsigned char c)
     return c < '!' || c > '~' || strchr("\"<>\\^`{|}", c) != NULL;
 }
 
-static int
-hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char) (c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* %XX: its byte, or -1 where that is no escape. */
 static int
 escape_value(const char *s, const char *end)
 {
-    if (*s != '%' || end - s < 3 || hex_value(s[1]) < 0 || hex_value(s[2]) < 0)
+    if (*s != '%' || end - s < 3 || hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
     {
         return -1;
     }
-    return hex_value(s[1]) * 16 + hex_value(s[2]);
+    return hex_digit(s[1]) * 16 + hex_digit(s[2]);
 }
 
 /* Path or query in one percent-encoding (step 5 of the page). */
