@@ -28,7 +28,7 @@ our @EXPORT_OK = qw(play);
 
 my $name = 'f.bin';
 my $mtime = 1_700_000_000;
-my $patience = 60;      # seconds a client may take at most
+my $patience = 90;      # seconds a client may take at most
 
 sub play($plan) {
     my $self = bless { plan => $plan, problems => [], refused => {},
@@ -166,6 +166,7 @@ sub _args($self, $addr, @more) {
     my $plan = $self->{plan};
     my $right = $self->{content}{right};
     return ($self->{cdn}->client_args, '--bind-address', $addr,
+        '--timeout=10',
         $self->{tracker_url} ? ('--tracker', $self->{tracker_url}) : (),
         $plan->{known} eq 'checksum'
             ? ('--checksum', 'sha-256=' . sha256_file($right)) : (),
