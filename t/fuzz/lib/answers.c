@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "blockmap.h"
+#include "disposition.h"
+#include "followed.h"
 #include "fuzz.h"
+#include "link.h"
 #include "origin.h"
 #include "range.h"
 #include "resource.h"
@@ -92,6 +95,49 @@ fuzz_have(const uint8_t *data, size_t len)
         fuzz_check(blockmap_held_from(&map, 0, size) <= size, "held from");
     }
     blockmap_fini(&map);
+}
+
+/* The first three bytes say how large the file is, the fourth, whether a
+ * bitmap comes first. */
+void
+fuzz_events(const uint8_t *data, size_t len)
+{
+    struct followed f = { 0 };
+    uint32_t held = 0;
+
+    if (len < 4) {
+        return;
+    }
+    uint64_t size = (uint64_t) (data[0] | data[1] << 8 | data[2] << 16) << 8;
+    fuzz_check(followed_init(&f, size) == 0, "memory");
+    int err = data[3] % 2 == 0 ? followed_bitmap(&f, data + 4, len - 4)
+                               : followed_events(&f, data + 4, len - 4, NULL);
+    fuzz_check(err == 0 || err == SHOAL_EPROTO, "another error");
+    for (uint32_t i = 0; i < f.have.count; i++) {
+        held += blockmap_has(&f.have, i);
+    }
+    fuzz_check(held == f.have.held, "count of what is held");
+    followed_fini(&f);
+}
+
+/* The values of Link and Content-Disposition. */
+void
+fuzz_values(const uint8_t *data, size_t len)
+{
+    char *text = fuzz_text(data, len), name[256], value[64];
+    const char *at = text;
+    struct link l;
+
+    while (link_next(&at, &l)) {
+        (void) link_is(&l, "duplicate");
+        (void) link_has(&l, "pref");
+        (void) link_param(&l, "pri", value, sizeof(value));
+    }
+    disposition_name(text, name, sizeof(name));
+    fuzz_check(strchr(name, '/') == NULL && strcmp(name, "..") != 0
+                   && strlen(name) < sizeof(name),
+               "a name that leaves the folder");
+    free(text);
 }
 
 /* A URL, and on a second line what it redirects to. */

@@ -10,8 +10,10 @@
 #include "digest.h"
 #include "fuzz.h"
 #include "layer.h"
+#include "metalink.h"
 #include "resource.h"
 #include "shoal.h"
+#include "sums.h"
 #include "ticket.h"
 
 enum {
@@ -24,7 +26,6 @@ fuzz_control(const uint8_t *data, size_t len)
     struct resource r;
     struct blockmap held;
     char path[64];
-    uint8_t *layer;
     int fd = fuzz_file(data, len, path, sizeof(path));
 
     fuzz_check(resource_init(&r, "http://cdn.example.com/f.bin?t=1", SIZE,
@@ -32,11 +33,13 @@ fuzz_control(const uint8_t *data, size_t len)
                        == 0
                    && blockmap_init(&held, SIZE) == 0,
                "memory");
-    layer = calloc(held.count, DIGEST_LEN);
-    if (control_load(path, &r, &held, layer) != 0) {
+    struct control_blocks blocks = { &held, calloc(held.count, DIGEST_LEN),
+                                     calloc(held.count, DIGEST_LEN) };
+    if (control_load(path, &r, &blocks) != 0) {
         fuzz_check(held.held == 0, "something of a file that is wrong");
     }
-    free(layer);
+    free(blocks.layer);
+    free(blocks.quick);
     blockmap_fini(&held);
     resource_fini(&r);
     close(fd);
@@ -61,6 +64,46 @@ fuzz_layer(const uint8_t *data, size_t len)
                        "hashes that do not make up the root");
         }
         free(hashes);
+    }
+}
+
+void
+fuzz_metalink(const uint8_t *data, size_t len)
+{
+    struct metalink *m = NULL;
+    char why[256] = "";
+
+    if (metalink_parse((const char *) data, len, "de", &m, why, sizeof(why))
+        != 0) {
+        fuzz_check(*why != '\0', "no reason");
+        return;
+    }
+    for (size_t i = 0; i < m->n; i++) {
+        const struct metalink_file *f = &m->files[i];
+
+        fuzz_check(*f->name != '\0' && strchr(f->name, '/') == NULL
+                       && strcmp(f->name, "..") != 0,
+                   "a name that leaves the folder");
+        fuzz_check(f->n_urls <= METALINK_URLS_MAX, "too many");
+    }
+    metalink_free(m);
+}
+
+/* A name, a line feed, a list of checksums. */
+void
+fuzz_sums(const uint8_t *data, size_t len)
+{
+    const uint8_t *list = memchr(data, '\n', len);
+    struct checksum sum = { 0 };
+
+    if (list != NULL) {
+        char *name = fuzz_text(data, (size_t) (list - data));
+        size_t rest = len - (size_t) (list + 1 - data);
+
+        if (sums_find((const char *) list + 1, rest, name, &sum) == 0) {
+            fuzz_check(sum.len > 0 && sum.len <= CHECKSUM_MAX, "length");
+        }
+        free(name);
     }
 }
 

@@ -12,6 +12,8 @@ static const struct {
 } targets[] = {
     { "header", fuzz_header },     { "tracker", fuzz_tracker },
     { "have", fuzz_have },         { "url", fuzz_url },
+    { "events", fuzz_events },     { "values", fuzz_values },
+    { "metalink", fuzz_metalink }, { "sums", fuzz_sums },
     { "range", fuzz_range },       { "control", fuzz_control },
     { "layer", fuzz_layer },       { "yaml", fuzz_yaml },
     { "checksum", fuzz_checksum }, { "ticket", fuzz_ticket },

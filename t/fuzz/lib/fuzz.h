@@ -20,9 +20,11 @@ int fuzz_file(const uint8_t *data, size_t len, char *path, size_t cap);
 void fuzz_check(int ok, const char *what);
 
 /* answers.c: what servers, trackers and peers say. */
-fuzz_target fuzz_header, fuzz_tracker, fuzz_have, fuzz_url, fuzz_range;
+fuzz_target fuzz_header, fuzz_tracker, fuzz_have, fuzz_events, fuzz_values,
+    fuzz_url, fuzz_range;
 
 /* files.c: what is read from disk, or given by the user. */
-fuzz_target fuzz_control, fuzz_layer, fuzz_yaml, fuzz_checksum, fuzz_ticket;
+fuzz_target fuzz_control, fuzz_layer, fuzz_metalink, fuzz_sums, fuzz_yaml,
+    fuzz_checksum, fuzz_ticket;
 
 #endif
