@@ -11,7 +11,7 @@ my $s = stage(nodes => 1, superpeers => 0, delay => '0');
 my $path = $s->cdn->file('p.bin', $size);
 my $made = shoal('--make-layer', $path);
 is($made->{status}, 0, 'layer made');
-$s->cdn->set(limit_rate => '500k');
+$s->cdn->set(limit_rate => '40k');
 
 sub start($addr) {
     my $port = free_port($addr);
