@@ -34,9 +34,9 @@ subtest 'refused' => sub {
         $first->say('?' . id($f) . " $reason");
         $told = told($f, $first);
         is_deeply($told, [], 'not again');
-        later(29);
+        later(24);
         is_deeply(told($f, $first), [], 'nor within half a minute');
-        later(3);
+        later(8);
         is_deeply(told($f, $first), [ $first->{name} ], 'but after that');
         later(10);
         $_->told($_->poll(wait_ms => 1)) for @sp;    # commands of meanwhile
