@@ -19,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 struct once {
     char **command;
     const char *out; /* its standard output */

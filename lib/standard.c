@@ -614,6 +614,22 @@ may_recover(const struct source *s)
            && (is_network(s->error) || s->error == SHOAL_EHTTP);
 }
 
+/* It may come back with another file. */
+static void
+ask_anew(struct transfer *t, struct source *s)
+{
+    if (!begin_has_version(&t->resource)) {
+        fetch_disown(t, s);
+    }
+    reset_node(s);
+    s->node = NODE_NEW;
+    s->opened = s->asked_byte = s->by_get = s->followed = false;
+    s->failures = 0;
+    s->again_ms = s->retry_ms = 0;
+    s->deaths++;
+    explain(t, s, "asked whether it is back");
+}
+
 /* Those that were given up are asked anew after a while, as long as others
  * carry the download: a mirror that was restarted is a mirror again. */
 static void
@@ -630,16 +646,7 @@ revive(struct transfer *t)
         if (s->again_ms == 0) {
             s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
         } else if (now >= s->again_ms) {
-            if (!begin_has_version(&t->resource)) {
-                fetch_disown(t, s); /* it may come back with another file */
-            }
-            reset_node(s);
-            s->node = NODE_NEW;
-            s->opened = s->asked_byte = s->by_get = s->followed = false;
-            s->failures = 0;
-            s->again_ms = s->retry_ms = 0;
-            s->deaths++;
-            explain(t, s, "asked whether it is back");
+            ask_anew(t, s);
         }
     }
 }

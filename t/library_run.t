@@ -150,8 +150,8 @@ set -2 tries: expected a number from 0 to 1000000, or inf, got 'x'
 set -5 no-such: there is no such setting
 set -2 output-document: expected a file name, got ''
 set -2 password: expected printable text
-set 0 
-set 0 
+set 0
+set 0
 check -2 listen-port and no-upload contradict
 EOT
 $r = embed_run($driver, 'run', 'ftp://example.com/x', "$dir/x");

@@ -57,10 +57,7 @@ names_are_harmless(void **state)
     (void) state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         disposition_name(cases[i].value, name, sizeof(name));
-        if (strcmp(name, cases[i].name) != 0) {
-            fail_msg("%s: '%s', not '%s'", cases[i].value, name,
-                     cases[i].name);
-        }
+        assert_string_equal(name, cases[i].name);
     }
 }
 

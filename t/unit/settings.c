@@ -81,7 +81,7 @@ is_there(const struct settings *s, size_t i)
     case BYTES:
         return *(const uint64_t *) at == (uint64_t) good[i].number;
     case RATIO:
-        return *(const double *) at == good[i].number;
+        return memcmp(at, &good[i].number, sizeof(double)) == 0;
     case COUNT:
         return ((const struct strings *) at)->n == (size_t) good[i].number;
     case FROM:

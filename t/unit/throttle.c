@@ -47,9 +47,7 @@ rates_are_kept(void **state)
                           cases[i].bps * 10);
         double off = rate / (double) cases[i].bps - 1;
 
-        if (off > 0.05 || off < -0.05) {
-            fail_msg("%lu bytes/s: %.0f", (unsigned long) cases[i].bps, rate);
-        }
+        assert_true(off <= 0.05 && off >= -0.05);
     }
 }
 
