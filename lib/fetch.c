@@ -45,12 +45,23 @@ fetch_forget(struct transfer *t, uint32_t block)
     }
 }
 
+/* A peer gave it, and was believed for that super peer's layer. */
+static bool
+is_under(const struct transfer *t, const struct source *s, uint32_t block)
+{
+    size_t at = (size_t) block * DIGEST_LEN;
+
+    return s->hashes != NULL && t->from[block] != NO_SOURCE
+           && t->sources[t->from[block]]->kind == SOURCE_PEER
+           && memcmp(t->layer + at, s->hashes + at, DIGEST_LEN) == 0;
+}
+
 void
 fetch_disown(struct transfer *t, const struct source *s)
 {
     intake_drain(t);
     for (uint32_t i = 0; t->trusted == NULL && i < t->map.count; i++) {
-        if (t->from[i] == s->index) {
+        if (t->from[i] == s->index || is_under(t, s, i)) {
             fetch_forget(t, i);
         }
     }

@@ -133,6 +133,24 @@ struct news {
 };
 
 /* What cannot be checked yet may not be asked for: see swarm_refresh(). */
+static bool
+can_check(const struct transfer *t, const struct source *s, uint32_t block)
+{
+    return swarm_checks_all(t)
+           || (s->kind == SOURCE_PEER && trust_allows(t, s)
+               && trust_vouched(t, block));
+}
+
+/* A super peer has it, and its hash is to come: as if it was fetching it, or
+ * all would turn to the CDN meanwhile. */
+static bool
+is_to_come(const struct transfer *t, const struct source *s, uint32_t block)
+{
+    return s->kind == SOURCE_SUPER && !swarm_checks_all(t)
+           && (s->hashes == NULL
+               || digest_is_zero(s->hashes + (size_t) block * DIGEST_LEN));
+}
+
 static void
 on_event(void *ctx, enum havelog_kind kind, uint32_t block)
 {
@@ -143,11 +161,13 @@ on_event(void *ctx, enum havelog_kind kind, uint32_t block)
     n->changed = true;
     if (kind != HAVELOG_HAVE) {
         schedule_claim(s, source, block, 1, kind == HAVELOG_FETCHING, n->now);
-    } else if (swarm_checks_all(n->t)) {
+    } else if (can_check(n->t, n->source, block)) {
         schedule_gain(s, source, block, 1, n->now);
     } else {
-        schedule_claim(s, source, block, 1, false, n->now);
-        n->gained = true;
+        bool to_come = is_to_come(n->t, n->source, block);
+
+        schedule_claim(s, source, block, 1, to_come, n->now);
+        n->gained = n->gained || n->source->kind == SOURCE_SUPER;
     }
 }
 
@@ -189,7 +209,9 @@ take_bitmap(struct job *job, struct news *n)
     }
     schedule_peer(t->schedule, s->scheduled, strtoull(epoch, NULL, 16));
     for (uint32_t i = 0; i < t->map.count; i++) {
-        if (blockmap_has(&s->its.fetching, i)) {
+        if (blockmap_has(&s->its.fetching, i)
+            || (is_to_come(t, s, i) && blockmap_has(&s->its.have, i)))
+        {
             schedule_claim(t->schedule, s->scheduled, i, 1, true, n->now);
         }
     }

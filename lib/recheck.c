@@ -144,6 +144,12 @@ recheck_begin_anew(struct transfer *t)
     if (!changed || t->anew || t->o.want != NULL) {
         return false;
     }
+    if (t->ordered && t->released) {
+        transfer_fail(t, SHOAL_EVERIFY,
+                      "changed while it was fetched, and a part went out "
+                      "already");
+        return true;
+    }
     t->anew = true;
     explain(t, NULL, "the file changed: all is fetched anew");
     transfer_say(t, SHOAL_WARNING,

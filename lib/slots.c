@@ -107,9 +107,9 @@ next_one(struct slots *s)
 static void
 fill(struct slots *s, uint64_t now_ms, const struct slots_waiter *asker)
 {
-    while (s->waiting != NULL && has_room(s, now_ms)) {
-        struct slots_waiter *w = next_one(s);
+    struct slots_waiter *w;
 
+    while ((w = next_one(s)) != NULL && has_room(s, now_ms)) {
         take_out(&s->waiting, w);
         begin(s, w, now_ms);
         if (w != asker) {

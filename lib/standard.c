@@ -614,12 +614,11 @@ may_recover(const struct source *s)
            && (is_network(s->error) || s->error == SHOAL_EHTTP);
 }
 
-/* It may come back with another file. */
 static void
-ask_anew(struct transfer *t, struct source *s)
+revive(struct transfer *t, struct source *s)
 {
     if (!begin_has_version(&t->resource)) {
-        fetch_disown(t, s);
+        fetch_disown(t, s); /* it may come back with another file */
     }
     reset_node(s);
     s->node = NODE_NEW;
@@ -633,7 +632,7 @@ ask_anew(struct transfer *t, struct source *s)
 /* Those that were given up are asked anew after a while, as long as others
  * carry the download: a mirror that was restarted is a mirror again. */
 static void
-revive(struct transfer *t)
+revive_due(struct transfer *t)
 {
     uint64_t now = clock_ms();
 
@@ -646,7 +645,7 @@ revive(struct transfer *t)
         if (s->again_ms == 0) {
             s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
         } else if (now >= s->again_ms) {
-            ask_anew(t, s);
+            revive(t, s);
         }
     }
 }
@@ -657,7 +656,7 @@ standard_more(struct transfer *t)
     struct tally c;
 
     if (standard_usable(t) > 0) {
-        revive(t);
+        revive_due(t);
     }
     for (size_t i = 0; i < t->n_sources; i++) {
         judge_late(t, t->sources[i]);

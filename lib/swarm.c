@@ -9,7 +9,9 @@
 #include "transfer_internal.h"
 
 enum {
-    HASHES_MS = 500,
+    HASHES_MS = 50,     /* between two questions for hashes that are new */
+    HASHES_A_MS = 32,   /* to look at, of large files */
+    FAILED_MS = 500,    /* when it told nothing new */
     SMALL_MS = 5000,    /* hashes must come within */
     RENEW_MS = 5000,    /* a URL with a new ticket may take that long */
     OWN_TICKET_S = 300, /* for what is under way */
@@ -67,6 +69,13 @@ swarm_checks_all(const struct transfer *t)
     return t->trusted != NULL || trust_has_sum(t);
 }
 
+static bool
+knows_hash(const struct source *s, uint32_t block)
+{
+    return s->hashes != NULL
+           && !digest_is_zero(s->hashes + (size_t) block * DIGEST_LEN);
+}
+
 /* What the source can give us and we can check, for the schedule. */
 void
 swarm_refresh(struct transfer *t, struct source *s)
@@ -88,10 +97,11 @@ swarm_refresh(struct transfer *t, struct source *s)
     if (blockmap_init(&can, t->map.size) != 0) {
         return;
     }
-    bool some = s->hashes != NULL && !s->refused;
+    bool some = !s->refused && trust_allows(t, s);
     for (uint32_t i = 0; some && i < can.count; i++) {
         if ((s->complete || blockmap_has(&s->its.have, i))
-            && !digest_is_zero(s->hashes + (size_t) i * DIGEST_LEN))
+            && (s->kind == SOURCE_PEER ? trust_vouched(t, i)
+                                       : knows_hash(s, i)))
         {
             blockmap_set(&can, i);
         }
@@ -214,17 +224,41 @@ swarm_is_refusal(const struct job *job, int err)
            && job->answer.status == 403;
 }
 
+/* From the first to the last that it should know by now, and did not tell. */
+static struct schedule_range
+new_hashes(const struct transfer *t, const struct source *s)
+{
+    struct schedule_range r = { 0, 0 };
+
+    for (uint32_t i = 0; i < t->map.count; i++) {
+        if (!knows_hash(s, i)
+            && (s->complete || blockmap_has(&s->its.have, i))) {
+            r.next = r.end == 0 ? i : r.next;
+            r.end = i + 1;
+        }
+    }
+    return r;
+}
+
 static bool
 ask_hashes(struct transfer *t, struct source *s)
 {
-    char *url = swarm_url(t, s, "/hashes");
-    struct http_options o = { .url = url, .total_ms = SMALL_MS };
-    struct job *job = url != NULL ? job_start(t, JOB_HASHES, s, &o) : NULL;
+    struct schedule_range r = new_hashes(t, s);
+    char *url = swarm_url(t, s, "/hashes"), range[32];
+    struct http_options o = { .url = url,
+                              .total_ms = SMALL_MS,
+                              .range = range };
+
+    snprintf(range, sizeof(range), "%u-%u", r.next * DIGEST_LEN,
+             r.end * DIGEST_LEN - 1);
+    struct job *job =
+        url != NULL && r.end > 0 ? job_start(t, JOB_HASHES, s, &o) : NULL;
 
     free(url);
     if (job == NULL) {
         return false;
     }
+    job->pos = (uint64_t) r.next * DIGEST_LEN;
     job->body_max = (size_t) t->map.count * DIGEST_LEN;
     return true;
 }
@@ -292,7 +326,7 @@ tick_source(struct transfer *t, struct source *s)
     follow_tick(t, s, now);
     if (wants_hashes(t, s)) {
         s->asked_hashes = ask_hashes(t, s);
-        s->hashes_ms = now + HASHES_MS;
+        s->hashes_ms = now + HASHES_MS + t->map.count / HASHES_A_MS;
     }
 }
 
@@ -320,28 +354,89 @@ swarm_data(struct job *job, const uint8_t *data, size_t len)
     return job_keep(job, data, len);
 }
 
+/* Where in the layer the answer belongs; SHOAL_EPROTO. */
+static int
+hashes_at(const struct job *job, size_t *at)
+{
+    const struct answer *a = &job->answer;
+
+    *at = 0;
+    if (a->status == 200) {
+        return job->len == job->body_max ? 0 : SHOAL_EPROTO;
+    }
+    if (a->status != 206 || !a->has_range || a->first != job->pos
+        || a->range_total != job->body_max || job->len % DIGEST_LEN != 0
+        || job->len != a->last - a->first + 1)
+    {
+        return SHOAL_EPROTO;
+    }
+    *at = (size_t) job->pos;
+    return 0;
+}
+
+/* What it told once counts: whoever says something else later has lied, or
+ * has wrong blocks. */
+static bool
+take_hashes(struct source *s, const uint8_t *body, size_t at, size_t len)
+{
+    uint64_t now = clock_ms();
+    bool same = true;
+
+    for (size_t i = 0; i < len; i += DIGEST_LEN) {
+        uint8_t *mine = s->hashes + at + i;
+
+        if (digest_is_zero(body + i)) {
+            continue;
+        }
+        if (digest_is_zero(mine)) {
+            memcpy(mine, body + i, DIGEST_LEN);
+            s->hashes_held++;
+            if (s->scheduled >= 0) {
+                schedule_claim(s->t->schedule, s->scheduled,
+                               (uint32_t) ((at + i) / DIGEST_LEN), 1, false,
+                               now);
+            }
+        }
+        same = same && memcmp(mine, body + i, DIGEST_LEN) == 0;
+    }
+    return same;
+}
+
 static void
 hashes_done(struct job *job, int err)
 {
     struct source *s = job->source;
     struct transfer *t = job->t;
-    uint32_t known = 0;
+    size_t at;
 
     s->asked_hashes = false;
     if (swarm_is_refusal(job, err)) {
         swarm_refused(job);
     }
-    if (err != 0 || job->answer.status != 200 || job->len != job->body_max) {
+    if (err != 0 || hashes_at(job, &at) != 0 || s->banned) {
+        s->hashes_ms = clock_ms() + FAILED_MS;
         return;
     }
-    free(s->hashes);
-    s->hashes = job->buf;
-    job->buf = NULL;
-    job->len = job->cap = 0;
-    for (uint32_t i = 0; i < t->map.count; i++) {
-        known += !digest_is_zero(s->hashes + (size_t) i * DIGEST_LEN);
+    if (s->hashes == NULL) {
+        s->hashes = calloc(t->map.count, DIGEST_LEN);
+        s->hashes_held = 0;
     }
-    s->hashes_held = known;
+    uint32_t before = s->hashes_held;
+    if (s->hashes == NULL) {
+        return;
+    }
+    if (!take_hashes(s, job->buf, at, job->len)) {
+        s->banned = true;
+        s->blame = BLAME_WRONG;
+        node_failed(s, SHOAL_EVERIFY, "its piece layer changed");
+        fetch_disown(t, s);
+        trust_refresh(t);
+        return;
+    }
+    if (s->hashes_held == before) {
+        s->hashes_ms = clock_ms() + FAILED_MS; /* it does not tell them */
+        return;
+    }
     trust_hashes(t, s);
 }
 

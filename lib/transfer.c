@@ -593,7 +593,7 @@ transfer_trust(const struct transfer *t, unsigned *votes)
             continue;
         }
         trust = SHOAL_TRUST_COPY;
-        if (s->kind == SOURCE_PEER || s->hashes == NULL) {
+        if (s->kind == SOURCE_PEER ? trust_waived(t, s) : s->hashes == NULL) {
             return SHOAL_TRUST_NONE;
         }
     }

@@ -121,6 +121,7 @@ struct source {
     uint64_t cursor;
     uint8_t *hashes; /* its own piece layer, zeros where unknown */
     bool asked_have, asked_hashes;
+    bool compared;               /* some of them, with a CDN node's block */
     uint64_t have_ms, hashes_ms; /* when to ask next */
     uint64_t have_wait;          /* between two of them, milliseconds */
     uint32_t hashes_held;        /* blocks it had when the hashes were asked */
@@ -719,6 +720,10 @@ trust_covers(const struct transfer *t)
 
 /** trust_allows(t, s): can what the source gives be checked? */
 bool trust_allows(const struct transfer *t, const struct source *s);
+
+/** trust_vouched(t, block): no layer is trusted yet, but a super peer that
+ *  fills has told the block's hash. */
+bool trust_vouched(const struct transfer *t, uint32_t block);
 
 /** trust_check(t, s, block, hash): 0, or SHOAL_EVERIFY and it is noted. */
 int trust_check(struct transfer *t, struct source *s, uint32_t block,

@@ -28,6 +28,25 @@ trust_has_sum(const struct transfer *t)
            || (t->sum.len > 0 && t->o.checksum != NULL);
 }
 
+/* A super peer whose layer, while it fills, says what blocks must be. Whoever
+ * is gone has said so all the same; not who was found out. */
+static bool
+vouches(const struct source *s)
+{
+    return s->kind == SOURCE_SUPER && s->hashes != NULL && !s->banned;
+}
+
+static bool
+has_voucher(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (vouches(t->sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 trust_allows(const struct transfer *t, const struct source *s)
 {
@@ -44,8 +63,45 @@ trust_allows(const struct transfer *t, const struct source *s)
         return t->trusted != NULL && (t->trusted_given || t->confirmed);
     }
     return t->trusted != NULL || trust_has_sum(t) || trust_waived(t, s)
-           || (s->kind == SOURCE_SUPER && s->hashes != NULL
-               && !whole_wanted(t, t->standard));
+           || (!whole_wanted(t, t->standard)
+               && (s->kind == SOURCE_SUPER ? s->hashes != NULL
+                                           : has_voucher(t)));
+}
+
+bool
+trust_vouched(const struct transfer *t, uint32_t block)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (vouches(t->sources[i])
+            && !digest_is_zero(hash_of(t->sources[i]->hashes, block)))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A peer's block under the layers of super peers, which are bound to no root
+ * yet: one says so, and none says otherwise. */
+static int
+check_vouched(const struct transfer *t, struct source *s, uint32_t block,
+              const uint8_t hash[DIGEST_LEN])
+{
+    unsigned like = 0, unlike = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *v = t->sources[i];
+
+        if (!vouches(v) || digest_is_zero(hash_of(v->hashes, block))) {
+            continue;
+        }
+        like += equal(hash_of(v->hashes, block), hash);
+        unlike += !equal(hash_of(v->hashes, block), hash);
+    }
+    if (like == 0 && unlike > 0) {
+        trust_strike(s);
+    }
+    return like > 0 && unlike == 0 ? 0 : SHOAL_EVERIFY;
 }
 
 static void
@@ -230,16 +286,20 @@ cross_check(struct transfer *t, uint32_t block, const uint8_t hash[DIGEST_LEN])
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->hashes == NULL || s->drop
-            || digest_is_zero(hash_of(s->hashes, block))
-            || equal(hash_of(s->hashes, block), hash))
+        if (s->hashes == NULL || s->banned
+            || digest_is_zero(hash_of(s->hashes, block)))
         {
+            continue;
+        }
+        if (equal(hash_of(s->hashes, block), hash)) {
+            s->compared = true;
             continue;
         }
         s->banned = true;
         s->blame = BLAME_WRONG;
         node_failed(s, SHOAL_EVERIFY, "its piece layer contradicts the CDN");
         fetch_disown(t, s);
+        trust_refresh(t);
     }
 }
 
@@ -267,16 +327,36 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         cross_check(t, block, hash);
         return 0;
     }
-    if (s->hashes != NULL && !digest_is_zero(hash_of(s->hashes, block))) {
+    if (s->kind == SOURCE_SUPER && s->hashes != NULL
+        && !digest_is_zero(hash_of(s->hashes, block)))
+    {
         if (!equal(hash_of(s->hashes, block), hash)) {
             strike(s, "wrong blocks");
             return SHOAL_EVERIFY;
         }
         return 0;
     }
-    return (trust_has_sum(t) && !t->cdn_only) || trust_waived(t, s)
-               ? 0
+    if ((trust_has_sum(t) && !t->cdn_only) || trust_waived(t, s)) {
+        return 0;
+    }
+    return s->kind == SOURCE_PEER && trust_allows(t, s)
+               ? check_vouched(t, s, block, hash)
                : SHOAL_EVERIFY;
+}
+
+/* A peer was believed because a super peer's layer said the same. */
+static struct source *
+culprit(const struct transfer *t, struct source *s, uint32_t block,
+        const uint8_t hash[DIGEST_LEN])
+{
+    for (size_t i = 0; s->kind == SOURCE_PEER && i < t->n_sources; i++) {
+        struct source *v = t->sources[i];
+
+        if (vouches(v) && equal(hash_of(v->hashes, block), hash)) {
+            return v;
+        }
+    }
+    return s;
 }
 
 void
@@ -320,7 +400,7 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
         if (trust_origin(t->sources[from])) {
             suspect(t, t->sources[from], i, hash);
         } else {
-            strike(t->sources[from], "wrong blocks");
+            strike(culprit(t, t->sources[from], i, hash), "wrong blocks");
         }
         if (t->trusted == NULL || t->error != 0) {
             return; /* it was dropped again */
@@ -389,17 +469,21 @@ trust_hashes(struct transfer *t, struct source *s)
                     && (t->from[i] == NO_SOURCE
                         || trust_origin(t->sources[t->from[i]]));
 
-        if (mine && !digest_is_zero(hash_of(s->hashes, i))
-            && !equal(hash_of(s->hashes, i), hash_of(t->layer, i)))
-        {
+        if (!mine || digest_is_zero(hash_of(s->hashes, i))) {
+            continue;
+        }
+        if (equal(hash_of(s->hashes, i), hash_of(t->layer, i))) {
+            s->compared = s->compared || is_cdn(t, i);
+        } else {
             s->banned = true;
             s->blame = BLAME_WRONG;
             node_failed(s, SHOAL_EVERIFY,
                         "its piece layer contradicts the CDN");
-            return;
+            fetch_disown(t, s);
+            break;
         }
     }
-    swarm_refresh(t, s);
+    trust_refresh(t);
 }
 
 static bool
@@ -447,6 +531,48 @@ ask_to_confirm(struct transfer *t)
     return schedule_reserve(t->schedule, block, -1) == 0;
 }
 
+/* Likewise, blocks that a super peer's own layer alone vouches for, when none
+ * of it was compared with what a CDN node gave. */
+static bool
+is_unproven(const struct transfer *t, uint32_t block)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (vouches(s) && !s->compared
+            && equal(hash_of(s->hashes, block), hash_of(t->layer, block)))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+ask_to_compare(struct transfer *t)
+{
+    uint32_t count = t->map.count,
+             from = count > 0 ? arc4random_uniform(count) : 0;
+
+    if (t->trusted != NULL || trust_has_sum(t) || !t->hashing
+        || standard_usable(t) == 0)
+    {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t block = (from + i) % count;
+        int source = t->from[block];
+
+        if (source != NO_SOURCE && t->sources[source]->kind != SOURCE_CDN
+            && is_unproven(t, block))
+        {
+            fetch_forget(t, block);
+            return schedule_reserve(t->schedule, block, -1) == 0;
+        }
+    }
+    return false;
+}
+
 /* The hash of the whole file decides; those of its pieces tell where it is
  * wrong, and decide where there is no other. */
 static int
@@ -468,7 +594,7 @@ trust_finish(struct transfer *t)
 {
     int err;
 
-    if (ask_to_confirm(t)) {
+    if (ask_to_confirm(t) || ask_to_compare(t)) {
         return SHOAL_ENOTFOUND;
     }
     if (t->o.want != NULL && t->trusted != NULL && t->by_tracker

@@ -24,6 +24,20 @@ sub get($name, @more) {
 
 sub used() { return join ' ', map { $_->bytes > 0 ? 1 : 0 } @host }
 
+# Beside the others: the mirror that has the checksum's version does not
+# answer in time; when it turns out that nobody else has it, it is back.
+my ($late, $frozen) = map { cdn(nodes => 1, host => "late$_.example.com",
+                                limit_rate => '300k') } 0, 1;
+$late->file('late.bin', $size, 3, mtime => 1700000000);
+my $late_path = $frozen->file('late.bin', $size, 4, mtime => 1600000000);
+my @worker = $frozen->node(0)->worker_pids;
+kill STOP => @worker;
+my $thaw = now + 4;
+my $late_run = shoal_start($late->client_args, $frozen->client_args,
+    '--mirror', $frozen->url('late.bin'),
+    '--checksum', 'sha-256=' . sha256_file($late_path),
+    $late->url('late.bin'));
+
 # The same validators: all three give.
 my $path = $host[0]->file('same.bin', $size, 1);
 $host[$_]->file('same.bin', $size, 1) for 1, 2;
@@ -32,6 +46,9 @@ download_ok($r, $path, 'three alike');
 like(used(), qr{1.*1}, "several were read from");
 like($r->{stderr}, qr/m1\.example\.com:\d+ 127\S+ +CDN node/,
     'the report names the mirror');
+
+wait_for { now > $thaw } 10, 'time to give up the frozen one';
+kill CONT => @worker;
 
 # Other validators, the same bytes: only with something to check them by.
 $path = $host[0]->file('other.bin', $size, 2, mtime => 1700000000);
@@ -66,6 +83,10 @@ like($r->{stderr}, qr/wrong blocks/, 'it is found out');
 my $right = $host[1]->node(0)->path('wrong.bin');
 $r = get('wrong.bin', '--checksum', 'sha-256=' . sha256_file($right));
 download_ok($r, $right, 'the version that has the checksum, at a mirror');
+
+$r = shoal_end($late_run, 60);
+download_ok({ %$r, file => "$r->{dir}/late.bin" }, $late_path,
+    'the same, at a mirror that was away');
 
 # Another size, and one that is not there.
 $path = $host[0]->file('size.bin', $size, 5);

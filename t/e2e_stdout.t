@@ -2,6 +2,7 @@
 # sources run ahead of a slow reader no further than a window.
 
 use v5.36;
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Shoal::Env qw(san_env);
 use Shoal::Net qw(free_port);
@@ -47,14 +48,14 @@ my $want = slurp($path);
 my $plain = cdn(nodes => [ { bad => { ranges => 0, length => 'chunked',
                                       rate => $MB } } ], host => 'plain.example.com');
 $plain->file('early.bin', 2 * $MB, 1);
-for my $c ($cdn, $plain) {
-    my ($p, $in) = start_piped($c->client_args, '-nv', '-O', '-',
-        $c->url('early.bin'));
-    my $got = read_some($in, 100_000);
-    ok($p->alive, 'the first bytes come while it is under way');
-    $got .= rest_of($in);
-    is($p->wait(10), 0, 'success');
-    ok($got eq $want, 'the content');
+my @both = map { [ start_piped($_->client_args, '-nv', '-O', '-',
+    $_->url('early.bin')) ] } $cdn, $plain;
+my @got = map { read_some($_->[1], 100_000) } @both;
+ok($_->[0]->alive, 'the first bytes come while it is under way') for @both;
+for my $i (0, 1) {
+    $got[$i] .= rest_of($both[$i][1]);
+    is($both[$i][0]->wait(10), 0, 'success');
+    ok($got[$i] eq $want, 'the content');
 }
 
 # Nodes of different speed, and one that has them all.
@@ -151,6 +152,14 @@ $r = shoal($three->client_args, '-O', '-', '--checksum=sha-256=' . '0' x 64,
 is($r->{status}, 32, 'a wrong checksum');
 is($r->{stdout}, '', 'nothing went out');
 
+# So with the origin's own.
+my $said = cdn(host => 'said.example.com', nodes => 2,
+    headers => { Digest => 'SHA-256=' . encode_base64("\0" x 32, '') });
+$said->link_file($small, 'small.bin');
+$r = shoal($said->client_args, '-O', '-', $said->url('small.bin'));
+is($r->{status}, 32, "a wrong checksum of the origin's");
+is($r->{stdout}, '', 'nothing went out');
+
 # The file is replaced after a part went out: never a mixture.
 ($p, $in) = start_piped($cdn->client_args, '-nv', '-O', '-',
     $cdn->url('early.bin'));
@@ -163,5 +172,24 @@ is($p->any_status->wait(20), 32, 'another version is no success');
 like($p->stderr, qr/went out already turned out to be wrong$/m, 'says why');
 cmp_ok(length $got, '<', length $want, 'a part');
 ok($got eq substr($want, 0, length $got), 'of the first version alone');
+
+# One that is rewritten in place shows it only at the end: that is told.
+my @changed = map {
+    my $c = cdn(nodes => 1, limit_rate => '1m', server => $_,
+        host => 'c' . ++state($i) . '.example.com');
+    my $file = $c->file('place.bin', 4 * $MB, 7);
+    my ($q, $out) = start_piped($c->client_args, '-nv', '-O', '-',
+        $c->url('place.bin'));
+    read_some($out, 200_000);
+    open my $f, '+<:raw', $file or die "$file: $!";
+    print {$f} slurp($small);
+    close $f;
+    [ $q, $out ];
+} '', 'max_ranges 0;';
+for (@changed) {
+    rest_of($_->[1]);
+    is($_->[0]->any_status->wait(20), 32, 'rewritten in place');
+    like($_->[0]->stderr, qr/ out already/, 'says so');
+}
 
 finish();

@@ -292,7 +292,8 @@ cmd_set(char **argv)
     for (; argv[0] != NULL && argv[1] != NULL; argv += 2) {
         int err = shoal_set(d, argv[0], argv[1]);
 
-        printf("set %d %s\n", err, err != 0 ? shoal_error(d) : "");
+        printf("set %d%s%s\n", err, err != 0 ? " " : "",
+               err != 0 ? shoal_error(d) : "");
     }
     int err = shoal_check(d);
     printf("check %d %s\n", err, err != 0 ? shoal_error(d) : "");

@@ -59,35 +59,35 @@ how_many_at_once(void **state)
     }
 }
 
+/* So many requests at 80 peers, of a file of that size. */
+static int
+requests_for(uint64_t size)
+{
+    struct fixture f = { .now = 1000 };
+    int n = 0;
+
+    assert_int_equal(blockmap_init(&f.map, size), 0);
+    f.s = schedule_create(&f.map, 0, ME);
+    assert_non_null(f.s);
+    for (int k = 0; k < 80; k++) {
+        int a = peer(&f, 2000 + (uint64_t) k);
+
+        schedule_gain(f.s, a, 0, 1000, f.now);
+        n += take_all(&f, a);
+    }
+    schedule_free(f.s);
+    blockmap_fini(&f.map);
+    return n;
+}
+
 /* Each request gathers a block in memory: large ones, few at once. */
 static void
 room_for_blocks(void **state)
 {
-    static const struct {
-        uint64_t size;
-        int want;
-    } cases[] = { { 128ull << 30, 8 },    /* 8 MiB */
-                  { 16ull << 30, 64 },    /* 1 MiB */
-                  { 2048ull << 30, 1 } }; /* 128 MiB */
-
     (void) state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fixture f = { .now = 1000 };
-        int n = 0;
-
-        assert_int_equal(blockmap_init(&f.map, cases[i].size), 0);
-        f.s = schedule_create(&f.map, 0, ME);
-        assert_non_null(f.s);
-        for (int k = 0; k < 80; k++) {
-            int a = peer(&f, 2000 + (uint64_t) k);
-
-            schedule_gain(f.s, a, 0, 1000, f.now);
-            n += take_all(&f, a);
-        }
-        assert_int_equal(n, cases[i].want);
-        schedule_free(f.s);
-        blockmap_fini(&f.map);
-    }
+    assert_int_equal(requests_for(16ull << 30), 64);  /* of 1 MiB */
+    assert_int_equal(requests_for(128ull << 30), 8);  /* of 8 MiB */
+    assert_int_equal(requests_for(2048ull << 30), 1); /* of 128 MiB */
 }
 
 /* A slow one is asked only for what no faster one has; where all are slow,

@@ -1,0 +1,3 @@
+use v5.36;
+use Shoal::Unit;
+Shoal::Unit::run('sink');
