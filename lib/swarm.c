@@ -374,6 +374,18 @@ hashes_at(const struct job *job, size_t *at)
     return 0;
 }
 
+/* The one at that place of its layer was not known yet. */
+static void
+keep_hash(struct source *s, size_t at, const uint8_t *hash, uint64_t now)
+{
+    memcpy(s->hashes + at, hash, DIGEST_LEN);
+    s->hashes_held++;
+    if (s->scheduled >= 0) {
+        schedule_claim(s->t->schedule, s->scheduled,
+                       (uint32_t) (at / DIGEST_LEN), 1, false, now);
+    }
+}
+
 /* What it told once counts: whoever says something else later has lied, or
  * has wrong blocks. */
 static bool
@@ -389,13 +401,7 @@ take_hashes(struct source *s, const uint8_t *body, size_t at, size_t len)
             continue;
         }
         if (digest_is_zero(mine)) {
-            memcpy(mine, body + i, DIGEST_LEN);
-            s->hashes_held++;
-            if (s->scheduled >= 0) {
-                schedule_claim(s->t->schedule, s->scheduled,
-                               (uint32_t) ((at + i) / DIGEST_LEN), 1, false,
-                               now);
-            }
+            keep_hash(s, at + i, body + i, now);
         }
         same = same && memcmp(mine, body + i, DIGEST_LEN) == 0;
     }

@@ -72,6 +72,7 @@ is_there(const struct settings *s, size_t i)
 {
     const char *at = (const char *) s + good[i].at;
     const char *text;
+    double ratio;
 
     switch (good[i].type) {
     case BOOL:
@@ -81,7 +82,8 @@ is_there(const struct settings *s, size_t i)
     case BYTES:
         return *(const uint64_t *) at == (uint64_t) good[i].number;
     case RATIO:
-        return memcmp(at, &good[i].number, sizeof(double)) == 0;
+        memcpy(&ratio, at, sizeof(ratio));
+        return ratio == good[i].number;
     case COUNT:
         return ((const struct strings *) at)->n == (size_t) good[i].number;
     case FROM:
