@@ -22,6 +22,7 @@ setup(void **state)
 
     snprintf(f->dir, sizeof(f->dir), "/tmp/shoal-sink-XXXXXX");
     if (mkdtemp(f->dir) == NULL) {
+        free(f);
         return -1;
     }
     snprintf(f->path, sizeof(f->path), "%s/fifo", f->dir);
