@@ -74,9 +74,8 @@ int schedule_add(struct schedule *s, enum source_kind kind);
  *  known before anything came. */
 void schedule_latency(struct schedule *s, int source, uint64_t ms);
 
-/** schedule_drop(s, source): it gives nothing for now, and what it has and
- *  fetches does not count; its works are still to be ended. schedule_have()
- *  brings it back. */
+/** schedule_drop(s, source): it gives nothing until schedule_have(), and what it
+ *  has and fetches does not count; its works are still to be ended. */
 void schedule_drop(struct schedule *s, int source);
 
 /** schedule_have(s, source, bits): what it can give, a bitmap like the

@@ -31,7 +31,7 @@ struct block {
 
 struct source {
     enum source_kind kind;
-    bool gone;        /* gives nothing for now */
+    bool gone;        /* gives nothing: schedule_drop() */
     bool all;         /* holds everything */
     uint64_t *have;   /* words; NULL: none, or all */
     uint64_t *fetch;  /* what it is fetching from the CDN; NULL: nothing */

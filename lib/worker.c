@@ -13,8 +13,8 @@ struct worker {
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t started, finished;
-    struct list todo, done;
-    unsigned unfinished; /* in todo, or under way */
+    struct list queued, done;
+    unsigned unfinished; /* in queued, or under way */
     bool waiting;        /* its owner, until ${left} are unfinished */
     unsigned left;
     bool run, ended;
@@ -62,8 +62,8 @@ work(void *arg)
     struct worker *w = arg;
 
     pthread_mutex_lock(&w->lock);
-    while (!w->ended || w->todo.head != NULL) {
-        struct worker_task *task = w->run ? pop(&w->todo) : NULL;
+    while (!w->ended || w->queued.head != NULL) {
+        struct worker_task *task = w->run ? pop(&w->queued) : NULL;
 
         if (task != NULL) {
             run_locked(w, task);
@@ -99,7 +99,7 @@ worker_create(void)
     if (w == NULL) {
         return NULL;
     }
-    w->todo.tail = &w->todo.head;
+    w->queued.tail = &w->queued.head;
     w->done.tail = &w->done.head;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->started, NULL);
@@ -135,7 +135,7 @@ void
 worker_add(struct worker *w, struct worker_task *task)
 {
     pthread_mutex_lock(&w->lock);
-    push(&w->todo, task);
+    push(&w->queued, task);
     w->unfinished++;
     pthread_mutex_unlock(&w->lock);
 }
@@ -143,7 +143,7 @@ worker_add(struct worker *w, struct worker_task *task)
 static void
 start_locked(struct worker *w)
 {
-    if (!w->run && w->todo.head != NULL) {
+    if (!w->run && w->queued.head != NULL) {
         w->run = true;
         pthread_cond_signal(&w->started);
     }

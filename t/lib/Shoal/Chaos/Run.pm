@@ -23,11 +23,11 @@ sub seeds($text) {
 
 # jobs, cost, show as in t/chaos/chaos.pl; the results, in the seeds' order.
 sub run_seeds($seeds, %o) {
-    my @todo = map { [ $_ ], ($o{cost} ? [ $_, 'honest' ] : ()) } @$seeds;
+    my @queued = map { [ $_ ], ($o{cost} ? [ $_, 'honest' ] : ()) } @$seeds;
     my (@running, %result);
-    while (@todo || @running) {
-        while (@todo && @running < ($o{jobs} // 3)) {
-            my ($seed, @how) = @{ shift @todo };
+    while (@queued || @running) {
+        while (@queued && @running < ($o{jobs} // 3)) {
+            my ($seed, @how) = @{ shift @queued };
             push @running, [ $seed, @how ? 'honest' : 'lied', _start($seed, @how) ];
         }
         $running[0][2]->wait(0.05);
