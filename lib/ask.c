@@ -3,9 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
+#include "blame.h"
+#include "explain_transfer.h"
+#include "intake.h"
+#include "job.h"
+#include "node.h"
+#include "peers.h"
 #include "shoal.h"
+#include "swarm.h"
 #include "tracker.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     AWAIT_MS = 1000,    /* a crowd may turn up: the tracker tells, or peers */

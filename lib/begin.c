@@ -5,8 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "begin.h"
+#include "document.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "job.h"
+#include "mirror.h"
+#include "node.h"
+#include "patience.h"
 #include "shoal.h"
+#include "standard.h"
+#include "stream.h"
+#include "swarm.h"
 #include "transfer_internal.h"
+#include "trust.h"
+#include "whole.h"
 
 enum {
     OPEN_BYTES = 1 << 20 /* of the first GET, at least: what a node of another

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "blame.h"
 #include "shoal.h"
 #include "tracker.h"
 #include "transfer_internal.h"

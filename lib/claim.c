@@ -1,5 +1,6 @@
 /* claim.c - which blocks are asked of CDN nodes, told to the store's owner:
  * others need not ask for them there too. */
+#include "claim.h"
 #include "transfer_internal.h"
 
 void

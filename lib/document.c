@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "document.h"
+#include "job.h"
+#include "published.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

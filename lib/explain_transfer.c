@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explain_transfer.h"
 #include "transfer_internal.h"
 
 enum {

@@ -4,8 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blame.h"
+#include "claim.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "job.h"
+#include "node.h"
+#include "patience.h"
 #include "shoal.h"
+#include "standard.h"
+#include "stream.h"
+#include "swarm.h"
 #include "transfer_internal.h"
+#include "trust.h"
+#include "whole.h"
 
 enum {
     BUSY_MS = 50,     /* until a connection may be allowed */

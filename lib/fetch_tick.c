@@ -1,5 +1,11 @@
 /* fetch_tick.c - sources while they are read from: rates, and those that stand
  * still. */
+#include "blame.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "job.h"
+#include "node.h"
+#include "patience.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

@@ -5,8 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blame.h"
+#include "follow.h"
+#include "job.h"
+#include "node.h"
 #include "shoal.h"
+#include "swarm.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     WAIT_MS = 25000,  /* that an answer may be held */

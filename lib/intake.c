@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_transfer.h"
+#include "intake.h"
 #include "shoal.h"
 #include "transfer_internal.h"
+#include "trust.h"
 #include "worker.h"
 
 enum {

@@ -2,7 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claim.h"
+#include "fetch.h"
+#include "job.h"
+#include "mirror.h"
+#include "node.h"
+#include "patience.h"
+#include "recheck.h"
 #include "shoal.h"
+#include "stream.h"
+#include "swarm.h"
 #include "transfer_internal.h"
 
 enum {

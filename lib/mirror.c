@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirror.h"
+#include "node.h"
+#include "search.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

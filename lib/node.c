@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_transfer.h"
+#include "job.h"
+#include "node.h"
+#include "patience.h"
 #include "shoal.h"
+#include "stream.h"
 #include "transfer_internal.h"
 
 enum {

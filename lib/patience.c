@@ -1,5 +1,6 @@
 /* patience.c - how long something may take, and how often it is tried, where
  * nobody else can be turned to. */
+#include "patience.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

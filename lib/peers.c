@@ -4,8 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "callers.h"
+#include "explain_transfer.h"
+#include "follow.h"
 #include "neighbours.h"
+#include "node.h"
+#include "peers.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

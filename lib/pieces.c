@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "pieces.h"
 #include "shoal.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     STRONG = 20, /* bytes; SHA-1 at least */

@@ -4,13 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "document.h"
+#include "explain_transfer.h"
 #include "layer.h"
 #include "metalink.h"
+#include "mirror.h"
 #include "name.h"
+#include "pieces.h"
+#include "published.h"
 #include "settings.h"
 #include "shoal.h"
 #include "sums.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     SUM_MAX = 1 << 20, /* bytes of URL.sha256 */

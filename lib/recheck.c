@@ -5,8 +5,15 @@
  * begins anew, once. */
 #include <stdlib.h>
 
+#include "begin.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "job.h"
+#include "node.h"
+#include "recheck.h"
 #include "shoal.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     LONG_MS = 1000, /* what it gave since its last answer began in less is

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_transfer.h"
+#include "node.h"
+#include "search.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 

@@ -1,8 +1,12 @@
 /* solo.c - the file does not have its checksum, and nobody but CDN nodes gave
  * it: one of them holds other bytes under the same validators. Which one
  * cannot be told from a whole file's checksum, so each is read alone. */
+#include "solo.h"
+#include "fetch.h"
+#include "node.h"
 #include "shoal.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 bool
 solo_allows(const struct transfer *t, const struct source *s)

@@ -5,8 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "begin.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "mirror.h"
+#include "node.h"
+#include "patience.h"
+#include "published.h"
+#include "recheck.h"
+#include "search.h"
 #include "shoal.h"
+#include "standard.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     DECIDE_MS = 1500, /* then those that answered decide */

@@ -2,7 +2,13 @@
  * pace: what may be handed to him, and how far sources run ahead of him. */
 #include <string.h>
 
+#include "document.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "node.h"
 #include "shoal.h"
+#include "stream.h"
 #include "transfer_internal.h"
 
 enum {

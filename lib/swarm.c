@@ -4,9 +4,20 @@
 #include <string.h>
 #include <time.h>
 
+#include "ask.h"
+#include "document.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "follow.h"
+#include "job.h"
+#include "node.h"
+#include "peers.h"
+#include "published.h"
 #include "shoal.h"
+#include "swarm.h"
 #include "ticket.h"
 #include "transfer_internal.h"
+#include "trust.h"
 
 enum {
     HASHES_MS = 50,     /* between two questions for hashes that are new */

@@ -6,11 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
+#include "begin.h"
 #include "callers.h"
+#include "document.h"
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "job.h"
+#include "mirror.h"
 #include "neighbours.h"
+#include "node.h"
+#include "pieces.h"
+#include "published.h"
+#include "recheck.h"
+#include "search.h"
 #include "shoal.h"
+#include "standard.h"
+#include "stream.h"
+#include "swarm.h"
 #include "transfer_internal.h"
-
+#include "trust.h"
+#include "whole.h"
 enum {
     TICK_MS = 100 /* rates, deadlines, progress */
 };

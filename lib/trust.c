@@ -2,8 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "node.h"
+#include "pieces.h"
 #include "shoal.h"
+#include "solo.h"
+#include "standard.h"
+#include "stream.h"
+#include "swarm.h"
 #include "transfer_internal.h"
+#include "trust.h"
+#include "whole.h"
 
 enum {
     TRIES_MAX = 3 /* a block that comes out wrong differently each time */

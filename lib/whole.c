@@ -4,8 +4,14 @@
  * begins anew when that breaks off. */
 #include <limits.h>
 
+#include "explain_transfer.h"
+#include "fetch.h"
+#include "intake.h"
+#include "patience.h"
 #include "shoal.h"
 #include "transfer_internal.h"
+#include "trust.h"
+#include "whole.h"
 
 enum {
     BEGUN_MAX = 6 /* how often, unless the user says */

@@ -1,0 +1,14 @@
+/* solo.h - one CDN node after the other is read alone. */
+#ifndef SOLO_H
+#define SOLO_H
+
+#include "transfer_internal.h"
+
+/** solo_next(t): forget all, and ask the next CDN node alone for it. False:
+ *  there is none that had not its turn. */
+bool solo_next(struct transfer *t);
+
+/** solo_allows(t, s): is it this node's turn, or anybody's? */
+bool solo_allows(const struct transfer *t, const struct source *s);
+
+#endif
