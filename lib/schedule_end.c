@@ -5,8 +5,7 @@
 
 enum {
     GAIN_MS = 50,    /* that makes a copy worth it */
-    END_BLOCKS = 32, /* that are missing: the end game */
-    OVERDUE = 4,     /* service times; at another peer */
+    END_BLOCKS = 64, /* that are missing: the end game */
     OVERDUE_CDN = 8, /* at the CDN: others' blocks are dearer there */
     LATE_MS = 3000,  /* there, of who leaves the CDN to others */
     SERVICE_MIN_MS = 10
@@ -48,23 +47,49 @@ schedule_end_range(struct schedule *s, int source)
     return schedule_begin(s, source, next, end);
 }
 
-/* By how many of its source's service times a request is old. */
 static double
-overdue(const struct schedule *s, const struct work *w)
+service_of(const struct schedule *s, int source)
 {
-    double service = schedule_service(s, w->source);
+    double service = schedule_service(s, source);
 
-    service = service > SERVICE_MIN_MS ? service : SERVICE_MIN_MS;
-    return (double) (s->now - w->begun) / service;
+    return service > SERVICE_MIN_MS ? service : SERVICE_MIN_MS;
+}
+
+/* Until its block is expected: one that is late will need half as long as it
+ * took already. What comes from the CDN is not fetched twice before that. */
+static double
+expected_ms(const struct schedule *s, const struct work *w)
+{
+    double age = (double) (s->now - w->begun);
+    double left = service_of(s, w->source) - age;
+    bool cdn = s->sources[w->source].kind == SOURCE_CDN;
+
+    return cdn || left < age / 2 ? age / 2 : left;
+}
+
+/* How much better the block is had from that source; 0: it is not. Others'
+ * blocks are dear at the CDN. */
+static double
+gain_of(const struct schedule *s, const struct work *w, int source)
+{
+    double mine = schedule_service(s, source), left = expected_ms(s, w);
+
+    if (s->sources[source].kind == SOURCE_CDN) {
+        double age = (double) (s->now - w->begun);
+
+        return age > OVERDUE_CDN * service_of(s, w->source) ? age : 0;
+    }
+    mine = mine > 0 ? mine : service_of(s, w->source);
+    return left > 2 * mine + GAIN_MS ? left : 0;
 }
 
 int
 schedule_end_block(struct schedule *s, int source)
 {
     bool cdn = s->sources[source].kind == SOURCE_CDN;
-    double most = cdn ? OVERDUE_CDN : OVERDUE;
     uint64_t age = cdn && !schedule_owner_is_one(s) ? LATE_MS : 0;
-    const struct work *oldest = NULL;
+    const struct work *best = NULL;
+    double most = 0;
 
     if (schedule_missing(s) >= END_BLOCKS) {
         return SHOAL_ENOTFOUND;
@@ -78,16 +103,16 @@ schedule_end_block(struct schedule *s, int source)
         {
             continue;
         }
-        double n = overdue(s, w);
-        if (n > most) {
-            oldest = w;
-            most = n;
+        double gain = gain_of(s, w, source);
+        if (gain > most) {
+            best = w;
+            most = gain;
         }
     }
-    if (oldest == NULL) {
+    if (best == NULL) {
         return SHOAL_ENOTFOUND;
     }
-    return schedule_begin(s, source, oldest->next, oldest->next + 1);
+    return schedule_begin(s, source, best->next, best->next + 1);
 }
 
 /* Is it had sooner from the stream than from who fetches it? */

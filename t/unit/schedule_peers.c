@@ -118,8 +118,8 @@ slow_ones(void **state)
     assert_in_range(take(f, s[3]), 0, 19);
 }
 
-/* In the end game what is four service times old is asked again, once; at the
- * CDN when it is older. */
+/* In the end game what is late is asked again, once; at the CDN when it is
+ * later. */
 static void
 overdue_is_asked_again(void **state)
 {
@@ -133,7 +133,7 @@ overdue_is_asked_again(void **state)
     schedule_gain(f->s, c, 99, 1, f->now);
     f->s->sources[a].service = 100;
     assert_int_equal(take(f, a), 99);
-    f->now += 399;
+    f->now += 499;
     assert_int_equal(take(f, b), SHOAL_ENOTFOUND);
     f->now += 2;
     assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
@@ -141,6 +141,29 @@ overdue_is_asked_again(void **state)
     assert_int_equal(take(f, c), SHOAL_ENOTFOUND); /* at most doubled */
     f->now += 1000;
     assert_int_equal(take(f, cdn), SHOAL_ENOTFOUND);
+}
+
+/* What waits at a slow peer need not be late first; what comes from the CDN
+ * has to be. */
+static void
+sooner_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    int slow = peer(f, 2000), fast = peer(f, 3000);
+    int cdn = schedule_add(f->s, SOURCE_CDN);
+
+    hold(f, 0, 98);
+    f->s->sources[slow].service = f->s->sources[cdn].service = 1000;
+    f->s->sources[fast].service = 100;
+    schedule_gain(f->s, slow, 98, 1, f->now);
+    assert_int_equal(take(f, slow), 98);
+    assert_int_equal(take(f, cdn), 99);
+    schedule_gain(f->s, fast, 99, 1, f->now);
+    assert_int_equal(take(f, fast), SHOAL_ENOTFOUND);
+    schedule_gain(f->s, fast, 98, 1, f->now);
+    assert_int_equal(take(f, fast), 98);
+    f->now += 600;
+    assert_int_equal(take(f, fast), 99);
 }
 
 static void
@@ -277,6 +300,7 @@ static const struct CMUnitTest tests[] = {
     WITH(room_for_blocks),
     WITH(slow_ones),
     WITH(overdue_is_asked_again),
+    WITH(sooner_elsewhere),
     WITH(no_end_game_before),
     WITH(stalls),
     WITH(stalls_in_parts),
