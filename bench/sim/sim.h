@@ -145,7 +145,8 @@ struct sim_options {
     bool depart;    /* who is complete leaves */
     double node_rates[NODES_MAX]; /* bits a second; 0: `cdn` each */
     double delay_ms;              /* one way */
-    double join_s;                /* they come over so long */
+    double join_s;                /* they come over so long ... */
+    bool even;                    /* ... at equal distances, not by chance */
     double leave_s;
     uint32_t leave;   /* so many, at leave_s */
     uint32_t stall;   /* likewise */

@@ -45,6 +45,18 @@ up_of(const struct sim_options *o, uint32_t i)
     return o->up_odd > 0 && i % 2 == 1 ? o->up_odd : o->up;
 }
 
+static sim_time
+join_time(struct sim *s, uint32_t i)
+{
+    const struct sim_options *o = &s->o;
+    uint32_t n = i - (s->n_clients - o->clients), last = o->clients - 1;
+
+    if (o->even && last > 0) {
+        return (sim_time) (o->join_s * US * n / last);
+    }
+    return sim_random(&s->random) % ((sim_time) (o->join_s * US) + ODD_US);
+}
+
 /* Super peers come first, then seeds, then those who lie. */
 static void
 init_client(struct sim *s, uint32_t i)
@@ -72,10 +84,7 @@ init_client(struct sim *s, uint32_t i)
         return;
     }
     c->schedule = schedule_create(&c->map, 0, sim_random(&id) | 1);
-    sim_time at = c->super ? 0
-                           : sim_random(&s->random)
-                                 % ((sim_time) (o->join_s * US) + ODD_US);
-    sim_later(s, at, EVENT_JOIN, i, 0, 0);
+    sim_later(s, c->super ? 0 : join_time(s, i), EVENT_JOIN, i, 0, 0);
     s->n_expected += !c->super;
 }
 
