@@ -226,10 +226,12 @@ $(FUZZ_SO): $(NGX_SRC) $(wildcard t/fuzz/*.[ch]) t/fuzz/config \
 	    bash ngx_tracker_module/build.sh
 	$(Q)cp $(@D)/nginx/$(@F) $@
 
-# The library's parsers under libFuzzer (t/fuzz/lib.sh).
+# The parsers of library, client and super peer under libFuzzer
+# (t/fuzz/lib.sh).
 FUZZ_LIB_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FUZZ_LIB_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(LIB_SRC) \
-                $(wildcard superpeer/config*.c superpeer/guard*.c) \
+                $(filter-out superpeer/main.c,$(wildcard superpeer/*.c)) \
+                $(filter-out client/main.c,$(wildcard client/*.c)) \
                 $(wildcard t/fuzz/lib/*.c))
 
 $(BUILD)/fuzz/obj/%.o: %.c

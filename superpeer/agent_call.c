@@ -167,16 +167,16 @@ is_epoch(const char *s)
     return strlen(s) == 16 && strspn(s, "0123456789abcdefABCDEF") == 16;
 }
 
-static int
-parse_reply(struct tracker_link *l, const struct call_answer *answer,
-            struct reply *out)
+int
+link_parse(struct tracker_link *l, const char *body, size_t len,
+           struct reply *out)
 {
     const char *epoch = NULL;
     json_int_t cursor = 0;
     json_t *prepare = NULL, *root;
     int lost = 0;
 
-    root = json_loadb(answer->body, answer->len, JSON_REJECT_DUPLICATES, NULL);
+    root = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
     if (root == NULL
         || json_unpack(root, "{s:s, s:I, s?b, s?o}", "epoch", &epoch, "cursor",
                        &cursor, "lost", &lost, "prepare", &prepare)
@@ -271,7 +271,7 @@ link_call(struct tracker_link *l, bool poll, const struct question *question,
         return answer.status == 400 || answer.status == 413 ? SHOAL_EINVAL
                                                             : SHOAL_EHTTP;
     }
-    err = parse_reply(l, &answer, out);
+    err = link_parse(l, answer.body, answer.len, out);
     note_state(l, poll, err == 0 ? NULL : "an answer that makes no sense");
     return err;
 }

@@ -191,6 +191,11 @@ int link_call(struct tracker_link *l, bool poll,
               const struct question *question, const char *body,
               struct reply *out);
 
+/** link_parse(l, body, len, out): an answer's body, whose commands are carried
+ *  out. SHOAL_EPROTO: it makes no sense. */
+int link_parse(struct tracker_link *l, const char *body, size_t len,
+               struct reply *out);
+
 /** link_take_epoch_locked(l, r, first): ${first}: ${r} is the answer to the
  *  beginning of a full announcement. */
 void link_take_epoch_locked(struct tracker_link *l, const struct reply *r,

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The library's parsers under libFuzzer, each target by its name (lib/fuzz.c).
+# Library, client and super peer under libFuzzer, a target a name (lib/fuzz.c).
 # usage: lib.sh run PROGRAM SECONDS [TARGET...] | replay PROGRAM [TARGET...]
 #        | merge PROGRAM
 #

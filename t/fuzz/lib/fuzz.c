@@ -17,6 +17,10 @@ static const struct {
     { "range", fuzz_range },       { "control", fuzz_control },
     { "layer", fuzz_layer },       { "yaml", fuzz_yaml },
     { "checksum", fuzz_checksum }, { "ticket", fuzz_ticket },
+    { "rcfile", fuzz_rcfile },     { "input", fuzz_input },
+    { "prepare", fuzz_prepare },   { "admin", fuzz_admin },
+    { "cache", fuzz_cache },       { "record", fuzz_record },
+    { "request", fuzz_request },
 };
 
 static fuzz_target *target;

@@ -1,5 +1,5 @@
-/* fuzz.h - the library's parsers under libFuzzer: one program, the target is
- * the name it is called by (t/fuzz/lib.sh). */
+/* fuzz.h - the parsers of library, client and super peer under libFuzzer: one
+ * program, the target is the name it is called by (t/fuzz/lib.sh). */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -26,5 +26,15 @@ fuzz_target fuzz_header, fuzz_tracker, fuzz_have, fuzz_events, fuzz_values,
 /* files.c: what is read from disk, or given by the user. */
 fuzz_target fuzz_control, fuzz_layer, fuzz_metalink, fuzz_sums, fuzz_yaml,
     fuzz_checksum, fuzz_ticket;
+
+/* client.c: what shoal itself reads. */
+fuzz_target fuzz_rcfile, fuzz_input;
+
+/* superpeer.c: what the super peer hears of trackers and of its operator, and
+ * finds in its cache. */
+fuzz_target fuzz_prepare, fuzz_admin, fuzz_cache, fuzz_record;
+
+/* request.c: what somebody sends to the block server. */
+fuzz_target fuzz_request;
 
 #endif
