@@ -79,10 +79,14 @@ havelog_fetching(struct havelog *l, uint64_t size, uint32_t first, uint32_t n)
     {
         return;
     }
+    bool any = false;
     for (uint32_t i = first; i < first + n && i < l->fetching.count; i++) {
+        any = any || !blockmap_has(&l->fetching, i);
         blockmap_set(&l->fetching, i);
     }
-    add(l, havelog_event(HAVELOG_FETCHING, first, n));
+    if (any) {
+        add(l, havelog_event(HAVELOG_FETCHING, first, n));
+    }
 }
 
 void

@@ -130,7 +130,8 @@ int cache_read(struct cache *c, struct cache_set *set, uint64_t off, void *buf,
 void cache_drop(struct cache *c, struct cache_set *set, uint32_t block);
 
 /** cache_fetching(c, set, first, n, on): these blocks were asked of a CDN
- *  node; or that is over, whether they came or not. */
+ *  node, or will be; or that is over, whether they came or not, as it is for
+ *  all of them after cache_fill_end(). */
 void cache_fetching(struct cache *c, struct cache_set *set, uint32_t first,
                     uint32_t n, bool on);
 

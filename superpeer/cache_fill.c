@@ -107,6 +107,7 @@ cache_fill_end(struct cache *c, struct cache_set *set)
     pthread_mutex_lock(&c->lock);
     queue_wait_locked(c, set);
     sets_mark(&c->sets, set, set->complete, false);
+    havelog_unfetch(&set->log, 0, set->map.count);
     havelog_forget(&set->log); /* who follows it gets the last bitmap */
     cache_unuse_locked(c, set);
     pthread_mutex_unlock(&c->lock);

@@ -134,6 +134,23 @@ look_at_held(struct prefetch *p, const struct resource *r, bool *usable)
     return held;
 }
 
+/* Whatever is not held yet comes from here, in whichever order: those who wait
+ * for it leave the CDN to this one. */
+static void
+claim_missing(struct fill *f, const struct blockmap *held)
+{
+    for (uint32_t i = 0; i < held->count; i++) {
+        uint32_t first = i;
+
+        while (i < held->count && !blockmap_has(held, i)) {
+            i++;
+        }
+        if (i > first) {
+            cache_fetching(f->prefetch->cache, f->set, first, i - first, true);
+        }
+    }
+}
+
 /* A node agrees: only now may another version of the URL go. */
 static int
 on_begin(void *ctx, const struct resource *r, struct blockmap *held,
@@ -165,6 +182,7 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
     }
     store->ops = &store_ops;
     store->ctx = f;
+    claim_missing(f, held);
     report_filling(f);
     return 0;
 }
@@ -174,7 +192,9 @@ on_fetching(void *ctx, uint32_t first, uint32_t n, bool on)
 {
     struct fill *f = ctx;
 
-    cache_fetching(f->prefetch->cache, f->set, first, n, on);
+    if (on) { /* again, if it was lost; else it stays so to the end */
+        cache_fetching(f->prefetch->cache, f->set, first, n, true);
+    }
 }
 
 static void

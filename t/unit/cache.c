@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "../../superpeer/db.h"
+#include "havelog.h"
 #include "holder.h"
 
 static void
@@ -98,6 +99,44 @@ serves_no_doubtful_copy(void **state)
     assert_int_equal(cache_finish(c, set, root, true), 0);
     cache_fill_end(c, set);
     assert_int_equal(try_open(c, &r), 0);
+    cache_close(c);
+    resource_fini(&r);
+}
+
+/* How many blocks of the set are said to be fetched, as one range at most. */
+static uint32_t
+claimed(struct cache *c, const struct resource *r)
+{
+    struct serve_set s;
+    uint32_t event = 0;
+    size_t n = 0;
+
+    assert_int_equal(cache_serve_ops.open(c, r->id, NULL, &s), 0);
+    struct havelog *log = cache_serve_ops.log(c, &s);
+    if (log != NULL) {
+        n = havelog_claims(log, &event, 1);
+        cache_serve_ops.unlog(c, &s);
+    }
+    cache_serve_ops.close(c, &s);
+    return n > 0 ? (event >> 16 & 0x3fff) + 1 : 0;
+}
+
+static void
+claims_end_with_the_fill(void **state)
+{
+    struct cache *c = open_cache(64 * MIB);
+    struct cache_set *set;
+    struct resource r;
+
+    (void) state;
+    make_resource(&r, 1, 10 * BLOCK);
+    assert_int_equal(cache_fill(c, &r, &set), 0);
+    cache_fetching(c, set, 0, 10, true);
+    assert_int_equal(claimed(c, &r), 10);
+    assert_int_equal(write_block(c, set, &r, 0), 0);
+    assert_int_equal(claimed(c, &r), 9);
+    cache_fill_end(c, set);
+    assert_int_equal(claimed(c, &r), 0);
     cache_close(c);
     resource_fini(&r);
 }

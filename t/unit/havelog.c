@@ -45,6 +45,11 @@ events(void **state)
     assert_int_equal(got[0], 0x80000000 | 14 << 16 | 4);
     havelog_unfetch(&l, 4, 15); /* not being fetched any more: no event */
     assert_int_equal(l.end, 5003);
+    havelog_fetching(&l, FILE_SIZE, 50, 10);
+    havelog_fetching(&l, FILE_SIZE, 52, 8); /* has been said */
+    assert_int_equal(l.end, 5004);
+    havelog_fetching(&l, FILE_SIZE, 59, 2);
+    assert_int_equal(l.end, 5005);
     assert_int_equal(havelog_event(HAVELOG_UNFETCH, 0, 16384), 0xbfff0000);
     assert_int_equal(havelog_event(HAVELOG_HAVE, 16383, 1), 16383);
     havelog_fini(&l);
