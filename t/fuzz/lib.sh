@@ -39,7 +39,8 @@ one() {
             | tr -dc 0-9) runs, clean"
         ;;
     replay)
-        "$dir/../$name" "${limits[@]}" -runs=0 "$here/corpus/$name" 2>&1
+        "$dir/../$name" "${limits[@]}" -runs=0 -artifact_prefix="$dir/../$name-" \
+            "$here/corpus/$name" 2>&1
         ;;
     merge)
         rm -rf "$dir/merged"
