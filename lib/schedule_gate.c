@@ -15,8 +15,9 @@ enum {
     ALONE_MS = 4000,   /* for so long; doubled at each */
     TICK_MAX_MS = 500, /* that count of a longer one: we were held up */
     FIRST_LOOK_MS = 20,
-    LEARN_MS = 250, /* alone, until it is known what the CDN gives */
-    END_MS = 1000   /* less is left: no trial */
+    LEARN_MS = 250,  /* alone, until it is known what the CDN gives */
+    BURST_MS = 1000, /* of a crowd: its rate says little */
+    END_MS = 1000    /* less is left: no trial */
 };
 
 #define SMOOTHING 0.1
@@ -25,6 +26,8 @@ enum {
 #define LACKS     0.9     /* likewise: waiting for others has no sense */
 #define WORTH     0.05    /* of the total rate, at least */
 #define FADE_MS   10000.0 /* what the CDN gave long ago says little */
+
+#define BEST_FADE_MS 60000.0 /* what came in then is our own line's rate */
 
 static void
 set_gate(struct schedule *s, bool open, uint64_t for_ms)
@@ -98,14 +101,35 @@ schedule_gate_lacks(const struct schedule *s)
     return s->total < LACKS * s->cdn_alone;
 }
 
-/* Only where the crowd gives less than the CDN once did, and time is left in
- * which it would help. */
+/* All that only the CDN has is on its way, and less comes in than once did:
+ * the others' uplinks are the bottleneck, and the CDN's is idle. */
+static bool
+is_uplink_bound(const struct schedule *s)
+{
+    return s->n_open[0] == 0 && s->cdn_active == 0
+           && s->total < LACKS * s->crowd_best;
+}
+
+/* Only where the crowd gives less than it, or the CDN, once did, and time is
+ * left in which it would help. */
 static bool
 may_try(const struct schedule *s)
 {
     double left = (double) schedule_missing(s) * (double) s->map->block_size;
 
-    return s->total < cdn_known(s) && left * 1000 > s->total * END_MS;
+    return (s->total < cdn_known(s) || is_uplink_bound(s))
+           && left * 1000 > s->total * END_MS;
+}
+
+/* The first bytes of a line come in a burst. */
+static void
+learn_best(struct schedule *s, double elapsed)
+{
+    s->crowd_ms += elapsed;
+    s->crowd_best -= s->crowd_best * elapsed / BEST_FADE_MS;
+    if (s->crowd_ms >= BURST_MS && s->total > s->crowd_best) {
+        s->crowd_best = s->total;
+    }
 }
 
 static void
@@ -193,6 +217,7 @@ schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
     s->total = s->total > 0 ? s->total + weight * (rate - s->total) : rate;
     watch_crowd(s, elapsed < TICK_MAX_MS ? elapsed : TICK_MAX_MS);
     if (schedule_is_crowd(s)) {
+        learn_best(s, elapsed);
         step_gate(s, bytes, cdn);
     }
 }

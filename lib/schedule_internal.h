@@ -119,6 +119,8 @@ struct schedule {
     double cdn_first;     /* what the CDN gave in the first moments */
     double alone_ms;      /* for so long there has been nothing else */
     double cdn_alone;     /* the CDN's rate when it was all there was */
+    double crowd_best;    /* the most that came in in a crowd; fades */
+    double crowd_ms;      /* for so long there has been one */
     bool in_crowd;        /* as of the last decision */
     uint64_t alone_until; /* the crowd is too slow: as if alone until then */
     unsigned starved;     /* milliseconds in a row */

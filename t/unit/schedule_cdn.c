@@ -317,6 +317,40 @@ gate_opens_where_it_helps(void **state)
     }
 }
 
+/* So much comes from the peer for so long; was the gate opened? */
+static bool
+opens_at(struct fixture *f, int source, double rate, unsigned ms)
+{
+    bool opened = false;
+
+    for (unsigned k = 0; k < ms / 100; k++) {
+        f->now += 100;
+        f->s->sources[source].bytes = (uint64_t) (0.1 * rate);
+        schedule_tick(f->s, f->now);
+        f->s->sources[source].bytes = 0;
+        opened = opened || f->s->gate.open;
+    }
+    return opened;
+}
+
+/* Who takes all that its own line carries needs no second source; nor does a
+ * crowd that still has to get blocks from the CDN. */
+static void
+gate_opens_where_uplinks_lack(void **state)
+{
+    struct fixture *f = *state;
+    int a = peer(f, 2000), b = peer(f, 3000);
+
+    schedule_add(f->s, SOURCE_CDN);
+    schedule_gain(f->s, a, 0, BLOCKS / 2, f->now);
+    assert_false(opens_at(f, a, 3e6, 3000));
+    assert_false(opens_at(f, a, 2.4e6, 1500));
+    assert_false(opens_at(f, a, 3e6, 3000));
+    schedule_gain(f->s, b, BLOCKS / 2, BLOCKS / 2, f->now);
+    assert_false(opens_at(f, a, 3e6, 5000));
+    assert_true(opens_at(f, a, 2.4e6, 1500));
+}
+
 static const struct CMUnitTest tests[] = {
     WITH(one_block_a_request),
     WITH(owners_agree),
@@ -332,6 +366,7 @@ static const struct CMUnitTest tests[] = {
     WITH(juniors_wait),
     WITH(slow_crowd_is_left),
     WITH(gate_opens_where_it_helps),
+    WITH(gate_opens_where_uplinks_lack),
 };
 
 UNIT_MAIN(tests)
