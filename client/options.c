@@ -209,7 +209,8 @@ wrong_with_several(const struct options *o)
     const char *layer = options_text(o, "layer");
 
     if (output != NULL && !takes_several(output)) {
-        return "-O with several URLs";
+        return "-O FILE with several URLs: a file is written in any order, "
+               "and named when it is right; -O - gives them in a row";
     }
     if (checksum != NULL && *checksum != '@' && strcmp(checksum, "auto") != 0)
     {

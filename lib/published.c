@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "document.h"
 #include "explain_transfer.h"
@@ -145,31 +146,63 @@ wants_sum(const struct transfer *t)
            && t->o.settings->checksum.from == CHECKSUM_AUTO;
 }
 
-/* Mirrors that the origin's headers name: those with the same validators
- * first, then by priority; the list is short. */
+/* A mirror that an answer names: a line of answer.duplicates. */
+struct duplicate {
+    unsigned long priority;
+    bool near; /* in the country that the user prefers */
+    const char *url;
+};
+
+static bool
+parse_duplicate(const struct transfer *t, const char *line,
+                struct duplicate *out)
+{
+    const struct settings *s = t->o.settings;
+    const char *country = s != NULL ? s->preferred_location : NULL;
+    char *geo;
+
+    out->priority = strtoul(line, &geo, 10);
+    if (geo == line || strlen(geo) < 4) {
+        return false;
+    }
+    out->url = geo + 4; /* behind " CC " */
+    out->near = country != NULL && strlen(country) == 2
+                && strncasecmp(geo + 1, country, 2) == 0;
+    return true;
+}
+
+static bool
+is_better(const struct duplicate *a, const struct duplicate *b)
+{
+    return a->priority != b->priority ? a->priority < b->priority
+                                      : a->near && !b->near;
+}
+
+/* Mirrors that the origin's headers name, as those of a Metalink: those with
+ * the same validators first, then by priority, then by country; the list is
+ * short. */
 static void
 add_duplicates(struct transfer *t, const struct source *s)
 {
-    char text[sizeof(s->answer.duplicates)], *lines[LINKS_MAX], *rest = text;
+    char text[sizeof(s->answer.duplicates)], *rest = text, *line;
+    struct duplicate list[LINKS_MAX], d;
     size_t n = 0;
 
     memcpy(text, s->answer.duplicates, sizeof(text));
-    for (char *line; n < LINKS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
+    while (n < LINKS_MAX && (line = strsep(&rest, "\n")) != NULL) {
         size_t i = n;
 
-        if (*line == '\0') {
+        if (!parse_duplicate(t, line, &d)) {
             continue;
         }
-        unsigned long priority = strtoul(line, NULL, 10);
-        for (; i > 0 && strtoul(lines[i - 1], NULL, 10) > priority; i--) {
-            lines[i] = lines[i - 1];
+        for (; i > 0 && is_better(&d, &list[i - 1]); i--) {
+            list[i] = list[i - 1];
         }
-        lines[i] = line;
+        list[i] = d;
         n++;
     }
     for (size_t i = 0; i < n; i++) {
-        const char *geo = strchr(lines[i], ' ');
-        char *url = geo != NULL ? url_join(s->url, geo + 4) : NULL;
+        char *url = url_join(s->url, list[i].url);
 
         if (url != NULL && mirror_add(t, url) == 0) {
             explain(t, s, "names a mirror: %.*s", (int) strcspn(url, "?#"),

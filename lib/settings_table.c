@@ -243,7 +243,7 @@ static const struct shoal_setting rows[] = {
     { .name = "preferred-location",
       .argument = "CC",
       .group = SOURCE_GROUP,
-      .help = "of a Metalink's mirrors, first those in this country",
+      .help = "of mirrors that are named, first those in this country",
       READ(.kind = SETTING_TEXT, .offset = AT(preferred_location),
            .expected = "a country code such as de") },
     { .name = "select-file",

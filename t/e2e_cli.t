@@ -144,9 +144,11 @@ for my $case ([ '--tries=x', qr/--tries: expected .* got 'x'/ ],
     my ($arg, $why, $last) = @$case;
     fails($arg, 2, qr/^shoal: $why/m, {}, $last ? ($url, $arg) : ($arg, $url));
 }
+my $several = '-O FILE with several URLs: a file is written in any order, '
+    . 'and named when it is right; -O - gives them in a row';
 for my $case ([ [], 'missing URL' ],
-    [ [ '-O', 'x', $url, $url ], '-O with several URLs' ],
-    [ [ '-O', 'x', '-i', '/dev/null' ], '-O with several URLs' ],
+    [ [ '-O', 'x', $url, $url ], $several ],
+    [ [ '-O', 'x', '-i', '/dev/null' ], $several ],
     [ [ '--checksum=md5=' . 'a' x 32, $url, $url ],
       '--checksum=ALG=HEX with several URLs' ],
     [ [ '--mirror', $url, $url, $url ], '--mirror with several URLs' ],

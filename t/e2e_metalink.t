@@ -112,6 +112,18 @@ like($r->{stderr}, qr/h1\.example\.com\S* 127\S+ +CDN node +[1-9]/,
     'the mirror gave some');
 like($r->{stderr}, qr/h2\.example\.com/, 'and the Metalink was read');
 
+# Of one priority, first those in the country that is preferred.
+$host[0]->set(headers => { Digest => "SHA-256=$digest", Link => join ', ',
+    map { my ($n, $more) = @$_; '<' . $host[1]->url("$n.bin") . ">; rel=duplicate; $more" }
+        [ a => 'pri=2; geo=de; depth=1' ], [ b => 'pri=1; geo=fr' ],
+        [ c => 'pri=1; geo=DE' ], [ d => 'geo=de' ], [ e => 'pri=9; pref' ] });
+for my $case ([ 'e b c a d' ], [ 'e c b a d', '--preferred-location=de' ]) {
+    my ($order, @more) = @$case;
+    $r = shoal(@args, '--explain', @more, $host[0]->url('l.bin'));
+    is(join(' ', $r->{stderr} =~ m{names a mirror: \S+/(\w)\.bin}g), $order,
+        "Link: the order of mirrors @more");
+}
+
 # Lists of checksums.
 $host[0]->set(limit_rate => undef, headers => {});
 spew("$dir/SUMS", "# list\n$sha *./x/a.bin\n" . 'cd' x 32 . "  b.bin\n");
