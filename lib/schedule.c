@@ -46,6 +46,7 @@ schedule_free(struct schedule *s)
         free(s->sources[i].fetch);
     }
     schedule_index_fini(s);
+    schedule_fill_fini(s);
     free(s->reserved);
     free(s->owner);
     free(s->fast);
@@ -207,6 +208,9 @@ count_holder(struct schedule *s, int source, uint32_t block, int step)
     s->blocks[block].holders = (uint16_t) (s->blocks[block].holders + step);
     if (step > 0 && s->sources[source].kind == SOURCE_PEER) {
         schedule_cdn_spread(s, block);
+    }
+    if (step > 0) {
+        schedule_fill_gained(s, source, block);
     }
     schedule_index_settle(s, block);
 }

@@ -3,7 +3,8 @@
  * schedule_ranges.c (long ranges), schedule_peers.c (single blocks of peers),
  * schedule_cdn.c (the CDN in a crowd), schedule_owner.c (whose blocks they
  * are), schedule_end.c (end game), schedule_rates.c (rates, stalls),
- * schedule_gate.c (when the CDN helps although others have the blocks). */
+ * schedule_gate.c (when the CDN helps although others have the blocks),
+ * schedule_fill.c (what super peers that fill have just got). */
 #ifndef SCHEDULE_INTERNAL_H
 #define SCHEDULE_INTERNAL_H
 
@@ -112,6 +113,13 @@ struct schedule {
     uint64_t owner_max;  /* the largest id of one */
     int16_t *owner;      /* a block's rendezvous owner: source, OWNER_SELF;
                             NULL: to be found out */
+
+    uint64_t *turns;    /* of fresh blocks: from when on they may be asked of
+                           super peers that fill; NULL */
+    uint64_t *left;     /* bits: those for which that is to come */
+    uint64_t *masked;   /* room for a set of bits */
+    uint32_t n_left;    /* in `left` */
+    uint64_t left_seen; /* when it was looked at */
 
     double fast_ms; /* service time of the third that is fastest; 0 */
     uint64_t *fast; /* blocks that sources have who are not slow; NULL */
@@ -241,6 +249,11 @@ void schedule_cdn_spread(struct schedule *s, uint32_t block);
  *  the owner did not fetch it. */
 unsigned schedule_owner_rank(const struct schedule *s, uint32_t block);
 
+/** schedule_owner_turn(s, block): how many other clients that are followed
+ *  come before this one where all want the same block of one; who serves
+ *  nobody comes last. */
+unsigned schedule_owner_turn(const struct schedule *s, uint32_t block);
+
 /** schedule_owner_of(s, block): the live incomplete client to which it falls
  *  by rendezvous: a source, OWNER_SELF or OWNER_NONE. */
 int schedule_owner_of(struct schedule *s, uint32_t block);
@@ -273,6 +286,18 @@ double schedule_service(const struct schedule *s, int source);
 void schedule_rates_begun(struct schedule *s, int source);
 void schedule_rates_ended(struct schedule *s, int source);
 void schedule_rates_block(struct schedule *s, struct work *w);
+
+/* schedule_fill.c */
+void schedule_fill_fini(struct schedule *s);
+
+/** schedule_fill_gained(s, source, block): it has the block. */
+void schedule_fill_gained(struct schedule *s, int source, uint32_t block);
+
+/** schedule_fill_mask(s, source, mask): blocks that are not asked of it now:
+ *  those in ${mask} (NULL: none), and of a super peer that fills those that are
+ *  others' turn. Good until the next call. */
+const uint64_t *schedule_fill_mask(struct schedule *s, int source,
+                                   const uint64_t *mask);
 
 /* schedule_gate.c */
 

@@ -116,6 +116,21 @@ schedule_owner_rank(const struct schedule *s, uint32_t block)
     return rank;
 }
 
+unsigned
+schedule_owner_turn(const struct schedule *s, uint32_t block)
+{
+    uint64_t mine = s->client != 0 ? weight(s->client, block) : 0;
+    unsigned turn = 0;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        const struct source *src = &s->sources[i];
+
+        turn += src->kind == SOURCE_PEER && takes_part(src)
+                && weight(src->id, block) > mine;
+    }
+    return turn;
+}
+
 /* Who the owners are may have changed with it. */
 void
 schedule_owner_changed(struct schedule *s)

@@ -115,7 +115,9 @@ schedule_peers_is_slow(const struct schedule *s, int source)
 static bool
 find_unique(struct schedule *s, int source, uint32_t *out)
 {
-    return gather(s) && schedule_index_rarest(s, source, s->fast, out);
+    return gather(s)
+           && schedule_index_rarest(
+               s, source, schedule_fill_mask(s, source, s->fast), out);
 }
 
 int
@@ -132,7 +134,8 @@ schedule_peers_take(struct schedule *s, int source)
     }
     bool slow = schedule_peers_is_slow(s, source);
     if (slow ? find_unique(s, source, &block)
-             : schedule_index_rarest(s, source, NULL, &block))
+             : schedule_index_rarest(
+                 s, source, schedule_fill_mask(s, source, NULL), &block))
     {
         return schedule_begin(s, source, block, block + 1);
     }

@@ -554,6 +554,7 @@ run(void)
         TEST(keeps_sets),
         TEST(serves_no_doubtful_copy),
         TEST(empty_file),
+        TEST(claims_end_with_the_fill),
         TEST(goes_on),
         TEST(reads_what_is_queued),
         TEST(serves_what_is_queued),

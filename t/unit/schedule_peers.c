@@ -294,8 +294,90 @@ rates(void **state)
                     11 * BLOCK);
 }
 
+static int
+filling(struct fixture *f, uint64_t id)
+{
+    int source = schedule_add(f->s, SOURCE_SUPER);
+
+    assert_int_equal(schedule_peer(f->s, source, id), 0);
+    f->s->sources[source].rate = 1e9; /* many requests at a time */
+    return source;
+}
+
+/* Takes and delivers ${n} blocks of the source, all of that turn; then there is
+ * none. */
+static void
+take_turn(struct fixture *f, int source, unsigned turn, unsigned n)
+{
+    while (n-- > 0) {
+        int block = take(f, source);
+
+        assert_true(block >= 0);
+        assert_int_equal(schedule_owner_turn(f->s, (uint32_t) block), turn);
+        deliver(f, (uint32_t) block);
+    }
+    assert_int_equal(take(f, source), SHOAL_ENOTFOUND);
+}
+
+/* Of what a super peer that fills has just got, one client of four may take a
+ * quarter at once, the others one after the other; of a peer at any time. */
+static void
+fresh_blocks_in_turn(void **state)
+{
+    struct fixture *f = *state;
+    int super = filling(f, 9000), a = peer(f, 2000);
+    unsigned turns[4] = { 0 };
+    uint32_t theirs = 0;
+
+    peer(f, 3000);
+    peer(f, 4000);
+    schedule_gain(f->s, super, 0, BLOCKS - 1, f->now);
+    for (uint32_t i = 0; i < BLOCKS - 1; i++) {
+        unsigned turn = schedule_owner_turn(f->s, i);
+
+        assert_in_range(turn, 0, 3);
+        turns[turn]++;
+        theirs = turn == 3 ? i : theirs;
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_in_range(turns[i], 10, 40);
+    }
+    take_turn(f, super, 0, turns[0]);
+    schedule_gain(f->s, a, theirs, 1, f->now);
+    assert_int_equal(take(f, a), theirs);
+    f->now += 49;
+    assert_int_equal(take(f, super), SHOAL_ENOTFOUND);
+    f->now += 1;
+    take_turn(f, super, 1, turns[1]);
+
+    /* Nobody waits for others at one that has all. */
+    schedule_gain(f->s, super, BLOCKS - 1, 1, f->now);
+    assert_true(take(f, super) >= 0);
+}
+
+/* Who passes nothing on comes last; who is alone does not wait. */
+static void
+turn_of_who_serves_nobody(void **state)
+{
+    struct fixture *f = *state;
+    int super = filling(f, 9000);
+
+    f->s->client = 0;
+    schedule_gain(f->s, super, 0, 1, f->now);
+    assert_int_equal(take(f, super), 0);
+    peer(f, 2000);
+    peer(f, 3000);
+    schedule_gain(f->s, super, 1, 1, f->now);
+    f->now += 99;
+    assert_int_equal(take(f, super), SHOAL_ENOTFOUND);
+    f->now += 1;
+    assert_int_equal(take(f, super), 1);
+}
+
 static const struct CMUnitTest tests[] = {
     WITH(rarest_first),
+    WITH(fresh_blocks_in_turn),
+    WITH(turn_of_who_serves_nobody),
     WITH(how_many_at_once),
     WITH(room_for_blocks),
     WITH(slow_ones),
