@@ -11,7 +11,7 @@ use v5.36;
 use Digest::SHA qw(sha256);
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(plan plan_text liars_removed);
+our @EXPORT_OK = qw(plan plan_text liars_removed faults kinds);
 
 # What a node does. bad: options of Shoal::BadNode; content: which bytes it
 # holds (Shoal::Chaos::Play). says 1: it claims the right version, -1: it
@@ -55,12 +55,38 @@ my %node = (
 my @lies = qw(random shifted zeroed short old repeated hashes claims fickle
     range total endless stalls refuses busy);
 
-my @events = ('client killed', 'super peer killed', 'super peer restarted',
-    'tracker reloaded', 'tracker killed', 'node killed', 'file replaced',
-    'disk full');
+# What happens meanwhile, and what has to be there for it.
+my %event = (
+    'client killed'          => sub ($p) { 1 },
+    'client stopped'         => sub ($p) { 1 },
+    'disk full'              => sub ($p) { 1 },
+    'file replaced'          => sub ($p) { 1 },
+    'node killed'            => sub ($p) { @{ $p->{nodes} } > 1 },
+    'node restarted'         => sub ($p) { 1 },
+    'node reloaded'          => sub ($p) { 1 },
+    'peer killed'            => sub ($p) { $p->{peers} },
+    'tracker reloaded'       => sub ($p) { $p->{tracker} eq 'good' },
+    'tracker restarted'      => sub ($p) { $p->{tracker} eq 'good' },
+    'tracker killed'         => sub ($p) { $p->{tracker} eq 'good' },
+    'super peer killed'      => sub ($p) { $p->{supers} },
+    'super peer crashed'     => sub ($p) { $p->{supers} },
+    'super peer restarted'   => sub ($p) { $p->{supers} },
+    'super peer reloaded'    => sub ($p) { $p->{supers} },
+    'super peer\'s disk full' => sub ($p) { $p->{supers} },
+    'ticket keys changed'    => sub ($p) { $p->{tickets} eq 'good' },
+);
 
-my @sizes = (0, 1, 5_000, 65_536, 65_537, 400_000, (1_500_000) x 2,
-    (3_000_000) x 3, (5_000_000) x 2);
+# Who may have the file. private: the CDN says so; user: the client shows a
+# name and password; token: the URL has one, which the tracker was told to
+# let in, or (refused) was not.
+my @secrets = (('none') x 7, qw(private user token refused));
+
+# Tickets of super peers; short: for a second or two; foreign: of a key that
+# super peers do not have.
+my @tickets = (('none') x 4, qw(good good short foreign));
+
+my @sizes = (0, 1, 5_000, 65_536, 65_537, (400_000) x 2, (1_500_000) x 4,
+    (3_000_000) x 7);
 
 # A generator of our own: the same numbers everywhere.
 sub generator($seed) {
@@ -80,10 +106,15 @@ sub plan($seed) {
         published digest));
     $p{known} = 'checksum' if $p{size} == 0 && $p{known} =~ /layer|published/;
     $p{nodes} = [ _nodes($r, \%p) ];
-    $p{tracker} = _pick($r, ('good') x 6, qw(dead hangs rubbish none));
+    $p{tracker} = _pick($r, ('good') x 12, qw(dead hangs rubbish none));
     my $good = $p{tracker} eq 'good' && $p{size} > 0;
-    $p{supers} = $good ? $r->(3) : 0;
-    $p{peers}  = $good ? $r->(3) : 0;
+    $p{supers}  = $good ? _pick($r, 0, 1, 1, 2, 2, 3) : 0;
+    $p{peers}   = $good ? _pick($r, 0, 0, 1, 1, 2, 3) : 0;
+    $p{warm}    = $p{supers} && $r->(2) ? 1 : 0;
+    $p{tickets} = $p{supers} ? _pick($r, @tickets) : 'none';
+    $p{secret}  = _pick($r, @secrets);
+    $p{tls}     = { map { $r->(4) == 0 ? ($_ => 1) : () } 'CDN',
+        $good ? 'tracker' : (), $p{supers} ? 'super peers' : () };
     $p{$_} = [ map { _pick($r, @lies) } 1 .. ($good ? $r->(3) : 0) ]
         for qw(false_supers false_peers);
     $p{events} = [ _events($r, \%p) ];
@@ -107,12 +138,11 @@ sub _nodes($r, $p) {
 }
 
 sub _events($r, $p) {
-    my @can = grep {
-        /super/ ? $p->{supers} : /tracker/ ? $p->{tracker} eq 'good'
-            : /node/ ? @{ $p->{nodes} } > 1 : 1
-    } @events;
+    my @can = grep { $event{$_}->($p) } sort keys %event;
+    # those that need most are rarest
+    @can = (@can, (grep { /super|ticket/ } @can) x 2, (grep { /ticket/ } @can) x 4);
     my %seen;
-    return grep { !$seen{$_}++ } map { _pick($r, @can) } 1 .. $r->(3);
+    return grep { !$seen{$_}++ } map { _pick($r, @can) } 1 .. $r->(4);
 }
 
 # A right source can be reached, and it can be told that it is right: so the
@@ -146,9 +176,12 @@ sub plan_text($p) {
     return join "\n", "seed $p->{seed}: $p->{size} bytes, known: $p->{known}, "
         . ($p->{must} ? 'has to succeed' : 'may fail with a reason'),
         '  nodes: ' . $some->(map { $_->{name} } @{ $p->{nodes} }),
-        "  tracker: $p->{tracker}; super peers: $p->{supers}, false: "
+        "  tracker: $p->{tracker}; super peers: $p->{supers}"
+        . ($p->{warm} ? ' (warm)' : '') . ', false: '
         . $some->(@{ $p->{false_supers} }),
         "  peers: $p->{peers}, false: " . $some->(@{ $p->{false_peers} }),
+        "  tickets: $p->{tickets}, secret: $p->{secret}, TLS: "
+        . $some->(sort keys %{ $p->{tls} }),
         sprintf('  after %.2f s: ', $p->{moment}) . $some->(@{ $p->{events} });
 }
 
@@ -160,7 +193,21 @@ sub faults($p) {
         (map { "peer: $_" } @{ $p->{false_peers} }),
         ($p->{tracker} =~ /^(?:dead|hangs|rubbish)$/
             ? "tracker: $p->{tracker}" : ()),
+        ($p->{tickets} ne 'none' ? "tickets: $p->{tickets}" : ()),
+        ($p->{secret} ne 'none' ? "secret: $p->{secret}" : ()),
+        (map { "TLS: $_" } sort keys %{ $p->{tls} }),
         map { "event: $_" } @{ $p->{events} });
+}
+
+# Every kind that there is.
+sub kinds() {
+    return sort((map { "node: $_" } grep { $_ ne 'good' } keys %node),
+        (map { ("super peer: $_", "peer: $_") } @lies),
+        (map { "tracker: $_" } qw(dead hangs rubbish)),
+        (map { "tickets: $_" } qw(good short foreign)),
+        (map { "secret: $_" } qw(private user token refused)),
+        (map { "TLS: $_" } 'CDN', 'tracker', 'super peers'),
+        map { "event: $_" } keys %event);
 }
 
 1;

@@ -81,35 +81,49 @@ sub _median(@v) {
     return @v ? $v[@v / 2] : undef;
 }
 
+# Seconds that lies cost, and times what it takes without: each with and
+# without, where both ended well.
+sub _cost($all) {
+    my @pairs = grep { my ($l, $h) = @$_; $h && $h->{seconds}
+        && ($l->{status} // '') eq '0' && $h->{status} eq '0' }
+        map { [ @$_{qw(lied honest)} ] } @$all;
+    return { lied_to => scalar @pairs,
+        median_cost_s => _median(map { $_->[0]{seconds} - $_->[1]{seconds} }
+            @pairs),
+        median_cost_times => _median(map { $_->[0]{seconds} / $_->[1]{seconds} }
+            @pairs) };
+}
+
 # Prints and returns the figures.
 sub report($all) {
     my @r = map { $_->{lied} } @$all;
-    my (%faults, %refused);
+    my (%faults, %refused, %looked_at);
     for my $r (@r) {
         $faults{$_}++ for @{ $r->{faults} };
-        $refused{$_} += $r->{refused}{$_} for keys %{ $r->{refused} // {} };
+        $looked_at{$_} += $r->{looked_at}{$_}
+            for keys %{ $r->{looked_at} // {} };
+        for my $kind (keys %{ $r->{refused} // {} }) {
+            $refused{$kind}{$_} += $r->{refused}{$kind}{$_}
+                for qw(bytes blocks banned);
+        }
     }
-    my @cost = map {
-        my ($lied, $honest) = @$_{qw(lied honest)};
-        $honest && defined $honest->{seconds} && ($lied->{status} // '') eq '0'
-            && $honest->{status} eq '0' ? $lied->{seconds} - $honest->{seconds}
-                                        : ();
-    } @$all;
     my %f = (scenarios => scalar @r, faults => \%faults,
-        refused_bytes => \%refused,
+        refused => \%refused, looked_at => \%looked_at,
         wrong_files => sum0(map { $_->{wrong} // 0 } @r),
         needless_errors => sum0(map { $_->{failed} // 0 } @r),
         went_wrong => scalar(grep { @{ $_->{problems} } } @r),
-        lied_to => scalar @cost, median_cost_s => _median(@cost));
+        downloads_ended_well => scalar(grep { ($_->{status} // '') eq '0' } @r),
+        %{ _cost($all) });
     printf "%d scenarios, %d faults:\n", $f{scenarios}, sum0(values %faults);
     printf "  %-30s %d\n", $_, $faults{$_} for sort keys %faults;
-    printf "thrown away, bytes from %-12s %d\n", $_, $refused{$_}
-        for sort keys %refused;
-    printf "wrong files: %d\nerrors although a right source could be reached: "
-        . "%d\nscenarios that went wrong: %d\n",
-        @f{qw(wrong_files needless_errors went_wrong)};
-    printf "being lied to costs %.2f s (median of %d)\n", $f{median_cost_s},
-        $f{lied_to} if @cost;
+    printf "%-10s  refused: %d blocks; thrown away: %d bytes; banned: %d\n",
+        $_, @{ $refused{$_} }{qw(blocks bytes banned)} for sort keys %refused;
+    printf "looked at: %d %s\n", $looked_at{$_}, $_ for sort keys %looked_at;
+    printf "downloads that ended well: %d\nwrong files: %d\nerrors although a "
+        . "right source could be reached: %d\nscenarios that went wrong: %d\n",
+        @f{qw(downloads_ended_well wrong_files needless_errors went_wrong)};
+    printf "being lied to costs %.2f s, %.2f times as long (medians of %d)\n",
+        @f{qw(median_cost_s median_cost_times lied_to)} if $f{lied_to};
     my @bad = map { $_->{seed} } grep { @{ $_->{problems} } } @r;
     say 'again: make chaos SEEDS=' . join ',', @bad if @bad;
     return \%f;
