@@ -271,7 +271,7 @@ test: deps
 SEEDS ?= 1..300
 chaos: deps
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)SHOAL_BUILD='$(abspath $(BUILD))' perl -It/lib t/chaos/chaos.pl $(SEEDS)
+	$(Q)SHOAL_SAN='$(SAN)' SHOAL_BUILD='$(abspath $(BUILD))' perl -It/lib t/chaos/chaos.pl $(SEEDS)
 
 asan: deps
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=1 \

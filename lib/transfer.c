@@ -27,6 +27,7 @@
 #include "swarm.h"
 #include "transfer_internal.h"
 #include "trust.h"
+#include "url.h"
 #include "whole.h"
 enum {
     TICK_MS = 100 /* rates, deadlines, progress */
@@ -570,6 +571,21 @@ transfer_only_cdn(const struct transfer *t)
         }
     }
     return true;
+}
+
+bool
+transfer_by_http(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && (s->error == 0 || s->used > 0)
+            && !s->followed && !url_is_secure(s->url))
+        {
+            return true;
+        }
+    }
+    return false;
 }
 
 const uint8_t *

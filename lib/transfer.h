@@ -257,6 +257,10 @@ bool transfer_private(const struct transfer *t);
 /** transfer_only_cdn(t): every byte that this run took came from CDN nodes. */
 bool transfer_only_cdn(const struct transfer *t);
 
+/** transfer_by_http(t): a CDN node that it takes bytes from, or may yet, is
+ *  asked by http, by its URL or by a redirect. */
+bool transfer_by_http(const struct transfer *t);
+
 /** transfer_trust(t, votes): what bears out the bytes, as far as is known;
  *  for a tracker's root how many super peers say so. */
 enum shoal_trust transfer_trust(const struct transfer *t, unsigned *votes);

@@ -2,6 +2,7 @@
 #include "ngx_http_tracker_ask.h"
 #include "ngx_http_tracker_slots.h"
 #include "ngx_http_tracker_stripe.h"
+#include "ngx_http_tracker_url.h"
 
 
 /* An IPv6 host has all of its /64. */
@@ -84,6 +85,8 @@ ngx_http_tracker_ask(ngx_http_tracker_ask_t *ask,
 
     rc = ngx_http_tracker_swarm_look(ask->zone, &ask->res, peer, view, pick);
 
+    view->secure = ngx_http_tracker_url_secure(ask->res.url.data);
+
     wish.n = ask->conf->per_file;
     wish.budget = ask->conf->prepare_budget;
 
@@ -124,6 +127,8 @@ ngx_http_tracker_ask_again(ngx_http_tracker_ask_t *ask,
 
     (void) ngx_http_tracker_swarm_look(ask->zone, &ask->res, NULL,
                                        &found->view, &found->pick);
+
+    found->view.secure = ngx_http_tracker_url_secure(ask->res.url.data);
 
     ngx_http_tracker_roster_judge(ask->zone, ask->res.id, &ask->place,
                                   &found->view);

@@ -52,7 +52,6 @@ ngx_http_tracker_choose_judge_locked(ngx_http_tracker_roster_t *roster,
 
         h->valid = 0;
         h->avoid = 0;
-        h->outvoted = 0;
         h->reported = 0;
         h->chosen = 0;
         h->fresh = 0;

@@ -7,6 +7,8 @@ static ngx_int_t ngx_http_tracker_lines_take(ngx_http_tracker_lines_t *lines,
     ngx_http_tracker_refusal_t *refusal);
 static const char *ngx_http_tracker_line_parse(u_char *p, u_char *end,
     u_char *id, ngx_http_tracker_said_t *said);
+static u_char *ngx_http_tracker_line_plain(u_char *p, u_char *end,
+    ngx_http_tracker_said_t *said);
 static const char *ngx_http_tracker_line_complete(u_char *p, u_char *end,
     ngx_http_tracker_said_t *said);
 static const char *ngx_http_tracker_line_refused(u_char *p, u_char *end,
@@ -174,6 +176,7 @@ ngx_http_tracker_line_parse(u_char *p, u_char *end, u_char *id,
 
     case '~':
         said->state = NGX_HTTP_TRACKER_FILLING;
+        end = ngx_http_tracker_line_plain(p, end, said);
 
         if (ngx_http_tracker_number(p, end - p, NGX_HTTP_TRACKER_INT64_MAX,
                                     &held)
@@ -186,12 +189,28 @@ ngx_http_tracker_line_parse(u_char *p, u_char *end, u_char *id,
 
     case '+':
         said->state = NGX_HTTP_TRACKER_COMPLETE;
+        end = ngx_http_tracker_line_plain(p, end, said);
         return ngx_http_tracker_line_complete(p, end, said);
 
     default: /* '?' */
         said->state = NGX_HTTP_TRACKER_REFUSED;
         return ngx_http_tracker_line_refused(p, end, said);
     }
+}
+
+
+/* What is left of the line without " http" at its end. */
+static u_char *
+ngx_http_tracker_line_plain(u_char *p, u_char *end,
+    ngx_http_tracker_said_t *said)
+{
+    if (end - p < 5 || ngx_memcmp(end - 5, " http", 5) != 0) {
+        return end;
+    }
+
+    said->plain = 1;
+
+    return end - 5;
 }
 
 

@@ -16,7 +16,7 @@
 
 enum {
     NGX_HTTP_TRACKER_LINES_MAX = 8192,
-    NGX_HTTP_TRACKER_LINE_MAX = 128     /* "+ID ROOT copy" has 111 */
+    NGX_HTTP_TRACKER_LINE_MAX = 128     /* "+ID ROOT copy http": 116 */
 };
 
 

@@ -3,6 +3,7 @@
 #include "ngx_http_tracker_answer.h"
 #include "ngx_http_tracker_swarm.h"
 #include "ngx_http_tracker_ticket.h"
+#include "ngx_http_tracker_url.h"
 
 
 #define NGX_HTTP_TRACKER_OTHERS_MAX  4      /* other holders in a prepare */
@@ -126,6 +127,8 @@ ngx_http_tracker_prepare_one(ngx_http_tracker_zone_t *zone,
                                   text.provider_len);
 
     ngx_http_tracker_body_wrote(body, p);
+
+    view.secure = ngx_http_tracker_url_secure(text.data);
 
     ngx_http_tracker_roster_judge(zone, id, place, &view);
 

@@ -313,6 +313,7 @@ ngx_http_tracker_swarm_copy_locked(ngx_http_tracker_section_t *s,
 
     view->nholders = 0;
     view->nbad = 0;
+    view->secure = 0;
 
     if (s->swarm == NULL) {
         return;

@@ -46,7 +46,8 @@ typedef struct {
     uint32_t                      super;       /* index in the roster */
     uint32_t                      gen;         /* of the announcement */
     uint32_t                      at;          /* ngx_http_tracker_now() */
-    uint8_t                       state;
+    uint8_t                       state:7;
+    uint8_t                       plain:1;     /* not all of it by https */
     uint8_t                       rooted;      /* has a root */
     uint8_t                       vote;        /* all bytes from CDN nodes */
     uint8_t                       reason;      /* of a refusal, see lines */
@@ -94,6 +95,7 @@ typedef struct {
     ngx_uint_t                    votes;       /* for it */
     ngx_uint_t                    voters;
     unsigned                      split:1;     /* voters, none has its way */
+    unsigned                      secure:1;    /* for who wants https */
     ngx_uint_t                    nbad;        /* reported enough */
     ngx_http_tracker_bad_t        bad[NGX_HTTP_TRACKER_BAD_MAX];
 } ngx_http_tracker_view_t;

@@ -11,6 +11,11 @@
 #include "ngx_http_tracker.h"
 
 
+/* Is it https? For the URL of a resource, which has its scheme. */
+
+#define ngx_http_tracker_url_secure(url)  ((url)[4] == 's')
+
+
 /* A URL taken apart; canonical is [HOST][:PORT]/PATH[?QUERY]. */
 
 typedef struct {

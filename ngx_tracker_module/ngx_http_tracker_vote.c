@@ -2,6 +2,7 @@
 /*
  * Roots: super peers that took every byte from CDN nodes vote. More than half
  * of them decide; else no root is told, and nobody who told one is listed.
+ * Who asks for an https URL hears nothing of what came by http.
  */
 
 
@@ -9,7 +10,8 @@
 
 
 #define ngx_http_tracker_vote_counts(h)                                       \
-    ((h)->valid && (h)->alive && (h)->said.vote && (h)->said.rooted)
+    ((h)->valid && (h)->alive && (h)->said.vote && (h)->said.rooted           \
+     && !(h)->outvoted)
 
 
 static ngx_uint_t
@@ -67,6 +69,11 @@ ngx_http_tracker_vote(ngx_http_tracker_view_t *view)
     view->voters = 0;
     view->split = 0;
 
+    for (i = 0; i < view->nholders; i++) {
+        view->holders[i].outvoted = view->secure
+                                    && view->holders[i].said.plain;
+    }
+
     root = ngx_http_tracker_vote_candidate(view);
 
     if (root == NULL) {
@@ -76,10 +83,13 @@ ngx_http_tracker_vote(ngx_http_tracker_view_t *view)
     for (i = 0; i < view->nholders; i++) {
         h = &view->holders[i];
 
-        h->outvoted = h->said.rooted
-                      && !ngx_http_tracker_vote_same(root, h->said.root);
+        if (h->said.rooted
+            && !ngx_http_tracker_vote_same(root, h->said.root))
+        {
+            h->outvoted = 1;
+        }
 
-        if (!h->outvoted && ngx_http_tracker_vote_counts(h)) {
+        if (ngx_http_tracker_vote_counts(h)) {
             view->votes++;
         }
     }
@@ -93,6 +103,6 @@ ngx_http_tracker_vote(ngx_http_tracker_view_t *view)
     view->split = 1;
 
     for (i = 0; i < view->nholders; i++) {
-        view->holders[i].outvoted = view->holders[i].said.rooted;
+        view->holders[i].outvoted |= view->holders[i].said.rooted;
     }
 }

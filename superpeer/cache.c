@@ -64,6 +64,7 @@ cache_record_locked(const struct cache_set *set, enum db_state state)
         .last_use_us = set->last_use_us,
         .state = state,
         .copy = set->copy,
+        .plain = set->plain,
         .probation = set->probation,
     };
 
@@ -100,6 +101,7 @@ load_set(const struct db_record *rec, const uint8_t *bits, size_t len,
     }
     set->last_use_us = rec->last_use_us;
     set->copy = rec->copy;
+    set->plain = rec->plain;
     set->probation = rec->probation;
     set->complete = rec->state == DB_COMPLETE && blockmap_complete(&set->map);
     memcpy(set->root, rec->root, DIGEST_LEN);

@@ -135,6 +135,9 @@ void cache_drop(struct cache *c, struct cache_set *set, uint32_t block);
 void cache_fetching(struct cache *c, struct cache_set *set, uint32_t first,
                     uint32_t n, bool on);
 
+/** cache_is_plain(c, set): was it marked so, by this run or an earlier one? */
+bool cache_is_plain(struct cache *c, struct cache_set *set);
+
 /** cache_held(c, set): blocks that can be served. */
 uint32_t cache_held(struct cache *c, struct cache_set *set);
 
@@ -142,6 +145,11 @@ uint32_t cache_held(struct cache *c, struct cache_set *set);
  *  to be written; its root is no vote, also when another run ends it.
  *  SHOAL_EFULL, SHOAL_EIO. */
 int cache_mark_copy(struct cache *c, struct cache_set *set);
+
+/** cache_mark_plain(c, set): blocks that came by http are about to be written,
+ *  or were: who wants https is not sent here, also after a restart.
+ *  SHOAL_EFULL, SHOAL_EIO. */
+int cache_mark_plain(struct cache *c, struct cache_set *set);
 
 /**
  * cache_finish(c, set, root, copy):
@@ -209,6 +217,7 @@ struct cache_info {
     uint32_t blocks, held;
     bool complete;
     bool copy;
+    bool plain; /* CDN nodes gave some of it by http */
     bool filling;
     bool probation; /* not yet read from two addresses */
     char *url, *provider, *version;

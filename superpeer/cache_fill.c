@@ -113,14 +113,35 @@ cache_fill_end(struct cache *c, struct cache_set *set)
     pthread_mutex_unlock(&c->lock);
 }
 
+static int
+mark(struct cache *c, struct cache_set *set, bool *mark)
+{
+    pthread_mutex_lock(&c->lock);
+    bool was = *mark;
+    *mark = true;
+    pthread_mutex_unlock(&c->lock);
+    return was ? 0 : store_record(c, set, DB_FILLING, NULL);
+}
+
 int
 cache_mark_copy(struct cache *c, struct cache_set *set)
 {
+    return mark(c, set, &set->copy);
+}
+
+bool
+cache_is_plain(struct cache *c, struct cache_set *set)
+{
     pthread_mutex_lock(&c->lock);
-    bool was = set->copy;
-    set->copy = true;
+    bool plain = set->plain;
     pthread_mutex_unlock(&c->lock);
-    return was ? 0 : store_record(c, set, DB_FILLING, NULL);
+    return plain;
+}
+
+int
+cache_mark_plain(struct cache *c, struct cache_set *set)
+{
+    return mark(c, set, &set->plain);
 }
 
 int

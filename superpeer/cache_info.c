@@ -21,6 +21,7 @@ cache_info_locked(const struct cache_set *set, struct cache_info *out)
     out->held = set->map.held;
     out->complete = set->complete;
     out->copy = set->copy;
+    out->plain = set->plain;
     out->probation = set->probation;
     out->room = set->footprint;
     out->filling = set->filling;

@@ -40,6 +40,7 @@ struct db_record {
     uint64_t last_use_us; /* since 1970 */
     enum db_state state;
     bool copy;
+    bool plain;
     bool probation;
     uint8_t root[DIGEST_LEN];
 };

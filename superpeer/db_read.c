@@ -70,6 +70,7 @@ parse_record(const MDB_val *key, const MDB_val *data, struct db_record *rec)
     rec->last_use_us = s.last_use_us;
     rec->state = (enum db_state) s.state;
     rec->copy = (s.flags & STORED_COPY) != 0;
+    rec->plain = (s.flags & STORED_PLAIN) != 0;
     rec->probation = (s.flags & STORED_PROBATION) != 0;
     memcpy(rec->root, s.root, DIGEST_LEN);
     return 0;

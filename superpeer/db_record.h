@@ -7,8 +7,9 @@
 #include "digest.h"
 
 enum stored_flag {
-    STORED_COPY = 1,     /* not every byte came from CDN nodes */
-    STORED_PROBATION = 2 /* not yet read from two addresses */
+    STORED_COPY = 1,      /* not every byte came from CDN nodes */
+    STORED_PROBATION = 2, /* not yet read from two addresses */
+    STORED_PLAIN = 4      /* CDN nodes gave some of it by http */
 };
 
 enum {

@@ -69,7 +69,7 @@ db_put_record(struct db_txn *t, const struct db_record *rec)
     s.size = rec->size;
     s.last_use_us = rec->last_use_us;
     s.state = rec->state;
-    s.flags = (rec->copy ? STORED_COPY : 0u)
+    s.flags = (rec->copy ? STORED_COPY : 0u) | (rec->plain ? STORED_PLAIN : 0u)
               | (rec->probation ? STORED_PROBATION : 0u);
     memcpy(s.root, rec->root, DIGEST_LEN);
     int rc = mdb_put(t->txn, t->db->table[SETS], &key, &data, MDB_RESERVE);

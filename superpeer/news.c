@@ -109,19 +109,20 @@ static size_t
 print(const struct news_item *i, char *out, size_t cap)
 {
     char id[RESOURCE_ID_HEX], root[DIGEST_HEX] = "-";
+    const char *plain = i->plain ? " http" : "";
     int n = 0;
 
     resource_id_hex(i->id, id);
     switch (i->kind) {
     case NEWS_FILLING:
-        n = snprintf(out, cap, "~%s %" PRIu32 "\n", id, i->held);
+        n = snprintf(out, cap, "~%s %" PRIu32 "%s\n", id, i->held, plain);
         break;
     case NEWS_HELD:
         if (!i->empty) {
             hex_encode(i->root, DIGEST_LEN, root);
         }
-        n = snprintf(out, cap, "+%s %s %s\n", id, root,
-                     i->copy ? "copy" : "cdn");
+        n = snprintf(out, cap, "+%s %s %s%s\n", id, root,
+                     i->copy ? "copy" : "cdn", plain);
         break;
     case NEWS_GONE:
         n = snprintf(out, cap, "-%s\n", id);

@@ -13,8 +13,8 @@ enum {
 };
 
 enum news_kind {
-    NEWS_FILLING, /* ~ID HELD */
-    NEWS_HELD,    /* +ID ROOT cdn|copy */
+    NEWS_FILLING, /* ~ID HELD [http] */
+    NEWS_HELD,    /* +ID ROOT cdn|copy [http] */
     NEWS_GONE,    /* -ID */
     NEWS_REFUSED  /* ?ID REASON */
 };
@@ -25,6 +25,7 @@ struct news_item {
     uint32_t held;      /* filling: blocks that can be served */
     bool empty;         /* held: there is no root */
     bool copy;          /* held: not every byte came from CDN nodes */
+    bool plain;         /* both: CDN nodes gave some of it by http */
     uint8_t root[32];   /* held */
     const char *reason; /* refused: one of the protocol's, static */
 };

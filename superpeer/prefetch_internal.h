@@ -82,6 +82,11 @@ void prefetch_settings_free(struct prefetch_settings *s);
 void prefetch_settings_origin(const struct prefetch_settings *s,
                               const char *url, char key[ORIGINS_KEY_MAX]);
 
+/** prefetch_settings_raise(s, url): is it an http URL that is fetched by https
+ *  instead? */
+bool prefetch_settings_raise(const struct prefetch_settings *s,
+                             const char *url);
+
 /** prefetch_settings_allow(s, url): may it be fetched, perhaps with https instead? */
 bool prefetch_settings_allow(const struct prefetch_settings *s,
                              const char *url);

@@ -33,6 +33,7 @@ struct fill {
     struct counted counted;
     uint64_t reported_ms;
     uint32_t reported;
+    bool plain; /* the set is marked so */
 };
 
 struct outcome {
@@ -46,9 +47,21 @@ report_filling(struct fill *f)
 {
     struct news_item item = { .kind = NEWS_FILLING };
 
+    item.plain = f->plain;
     item.held = f->reported = cache_held(f->prefetch->cache, f->set);
     f->reported_ms = clock_ms();
     report_item(f->prefetch, f->resource->id, &item);
+}
+
+/* Before anything of it is said or written. */
+static int
+note_plain(struct fill *f)
+{
+    if (f->plain || !transfer_by_http(f->transfer)) {
+        return 0;
+    }
+    f->plain = true;
+    return cache_mark_plain(f->prefetch->cache, f->set);
 }
 
 static enum prefetch_reason
@@ -78,7 +91,10 @@ store_write(void *ctx, uint32_t block, const void *data, size_t len,
 {
     struct fill *f = ctx;
 
-    int err = cache_write(f->prefetch->cache, f->set, block, data, len, hash);
+    int err = note_plain(f);
+    if (err == 0) {
+        err = cache_write(f->prefetch->cache, f->set, block, data, len, hash);
+    }
     if (err == 0 && f->reported == 0) {
         report_filling(f); /* the first one that can be served */
     }
@@ -171,6 +187,10 @@ on_begin(void *ctx, const struct resource *r, struct blockmap *held,
     }
     if (err == 0) {
         err = cache_load(c, f->set, held, layer);
+    }
+    if (err == 0) {
+        f->plain = cache_is_plain(c, f->set);
+        err = note_plain(f);
     }
     if (err != 0) {
         return err;
@@ -292,7 +312,12 @@ run_transfer(struct prefetch *p, struct fill *f, const struct job *job,
         .ctx = f,
     };
 
-    memcpy(supers, others->urls, others->n * sizeof(supers[0]));
+    if (prefetch_settings_raise(s, r->url)) {
+        /* what others hold of an http URL may have come by http */
+        o.root = NULL;
+    } else {
+        memcpy(supers, others->urls, others->n * sizeof(supers[0]));
+    }
     f->transfer = transfer_create(&o);
     if (f->transfer == NULL) {
         *out = (struct outcome){ .err = SHOAL_ENOMEM, .why = "out of memory" };

@@ -29,6 +29,7 @@ report_complete(struct prefetch *p, const uint8_t id[20])
     }
     item.empty = info.blocks == 0;
     item.copy = info.copy;
+    item.plain = info.plain;
     memcpy(item.root, info.root, sizeof(item.root));
     cache_info_fini(&info);
     report_item(p, id, &item);

@@ -7,6 +7,7 @@
 #include "prefetch_internal.h"
 #include "resolve.h"
 #include "ticket.h"
+#include "url.h"
 
 static bool
 copy_text(const char *text, char **out)
@@ -69,6 +70,16 @@ prefetch_settings_allow(const struct prefetch_settings *s, const char *url)
 
     free(best);
     return allowed;
+}
+
+bool
+prefetch_settings_raise(const struct prefetch_settings *s, const char *url)
+{
+    char *best = guard_best(s->guard, url);
+    bool raised = best != NULL && !url_is_secure(url) && url_is_secure(best);
+
+    free(best);
+    return raised;
 }
 
 void

@@ -35,6 +35,7 @@ struct cache_set {
     uint8_t root[DIGEST_LEN];
     bool complete;
     bool copy;       /* not every byte came from CDN nodes */
+    bool plain;      /* these gave some of it by http */
     bool finished;   /* its record is, or is about to be: complete follows */
     bool filling;    /* by its prefetch */
     bool gone;       /* out of the tables; freed with its last reference */

@@ -114,6 +114,7 @@ announce_one(struct news *some, const struct cache_info *set)
     item.held = set->held;
     item.empty = set->blocks == 0;
     item.copy = set->copy;
+    item.plain = set->plain;
     return news_put(some, &item);
 }
 

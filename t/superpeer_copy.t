@@ -43,7 +43,7 @@ sub play($name, %o) {
 }
 
 my ($line, $fake, $got) = play('true');
-like($line, qr/^\+\S+ \S+ copy$/, 'ready, and no vote');
+like($line, qr/^\+\S+ \S+ copy http$/, 'ready, and no vote');
 # which is no fast one: a test's own
 cmp_ok($got->{super}, '>', $size / 8, 'a good part of it from the super peer');
 cmp_ok($got->{cdn}, '>', 0, 'some of it from the CDN');
@@ -51,7 +51,7 @@ wait_for { grep { $_->{args}{got} =~ /^[1-9]\d*,0,[1-9]/ } $t->calls } 10,
     'the tracker to be told bytes by source';
 
 ($line, $fake, $got) = play('noroot', root => undef);
-like($line, qr/^\+\S+ \S+ cdn$/, 'no root: a vote');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'no root: a vote');
 is(scalar $fake->requests, 0, 'nobody but CDN nodes was asked');
 
 ($line, $fake, $got) = play('blocks', content => $wrong);
@@ -65,7 +65,7 @@ like(http(GET => $sp->status_url('/metrics'))->{body},
 
 ($line, $fake, $got) = play('layer', layer => $wrong_layer,
     content => $wrong, told => layer_for($cdn->file('layer', $size, 'layer')));
-like($line, qr/^\+\S+ \S+ cdn$/, 'a layer of another root: a vote');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'a layer of another root: a vote');
 is($got->{super}, 0, 'nothing is taken');
 
 ($line, $fake, $got) = play('lie', layer => $wrong_layer, content => $wrong);
@@ -73,24 +73,24 @@ like($line, qr/^\+/, 'root, layer and blocks of other bytes: ready');
 cmp_ok($got->{cdn}, '>=', $size, 'the CDN wins');
 
 ($line, $fake, $got) = play('hangs', bad => { hang => 1 });
-like($line, qr/^\+\S+ \S+ cdn$/, 'one that hangs holds nothing up');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'one that hangs holds nothing up');
 
 ($line, $fake, $got) = play('user',
     url => "http://user:secret\@127.0.0.25:1");
-like($line, qr/^\+\S+ \S+ cdn$/, 'a URL with a user is none');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'a URL with a user is none');
 
 # Redirects of super peers are not followed, and their addresses are checked.
 my $secret = cdn(nodes => [ { addr => '127.0.0.9' } ]);
 ($line, $fake) = play('redirect', bad => { handler => undef, redirect =>
     'http://127.0.0.9:' . $secret->port . '/x' });
-like($line, qr/^\+\S+ \S+ cdn$/, 'one that redirects');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'one that redirects');
 is(scalar $secret->node(0)->requests, 0, 'is not followed');
 $sp->{settings}{allow_addresses} = ['127.0.0.8/29'];
 $sp->write_conf;
 $sp->process->signal('HUP');
 wait_for { $sp->stderr =~ /reload: done/ } 5, 'the reload';
 ($line, $fake) = play('guard');
-like($line, qr/^\+\S+ \S+ cdn$/, 'one at an address that is not allowed');
+like($line, qr/^\+\S+ \S+ cdn http$/, 'one at an address that is not allowed');
 is(scalar $fake->requests, 0, 'is not connected to');
 
 # What others gave, and no CDN node bore out before the end, is not gone on
@@ -117,7 +117,7 @@ $t->forget_commands->clear;
 spew($slow, '');
 $sp->start;
 my $root = (layer_of(layer_for($path)))[0];
-is($t->wait_line(qr/^[+?]$id /, 40), "+$id $root cdn",
+is($t->wait_line(qr/^[+?]$id /, 40), "+$id $root cdn http",
     'ended from the CDN after a crash: the true root, a vote');
 ok(http(GET => $sp->base . "/blocks/$id")->{body} eq slurp($path),
     'and not one wrong byte');

@@ -35,7 +35,7 @@ is($got, substr($data, 19 * 65536, length $got), 'no wrong byte is served');
 cmp_ok(length $got, '<=', 65536, 'nothing of the damaged block');
 wait_for { $sp->stderr =~ / $id cache: block 20 is damaged/ } 10,
     'the log to say so';
-$t->wait_line(qr/^~$id 63$/);
+$t->wait_line(qr/^~$id 63 http$/);
 wait_for { $sp->holds('a.bin') } 10, 'the block to be fetched again';
 ok(http(GET => $sp->base . "/blocks/$id")->{body} eq $data, 'all is right');
 my @got = grep { $_->{method} eq 'GET' && $_->{bytes} > 1 }

@@ -30,7 +30,7 @@ my $two = $t->prepare($url, 700_000);
 $t->wait_line(qr/^\+$two /);
 is_deeply(held(), { $two => 'complete' }, 'another size: replaced');
 my @lines = grep { /^[-+](?:$one|$two)/ } $t->lines;
-like("@lines", qr/^\+$one \S+ cdn -$one \+$two \S+ cdn$/,
+like("@lines", qr/^\+$one \S+ cdn http -$one \+$two \S+ cdn http$/,
      'first gone, then ready');
 is(http(GET => $sp->base . "/blocks/$one/have")->{status}, 404, 'old: 404');
 ok(http(GET => $sp->base . "/blocks/$two")->{body} eq slurp($path),

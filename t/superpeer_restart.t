@@ -19,7 +19,7 @@ $sp->kill9;
 $cdn->set(limit_rate => '100m');
 $t->clear;
 $sp->start;
-$t->wait_line(qr/^\+$id \S+ cdn$/, 20);
+$t->wait_line(qr/^\+$id \S+ cdn http$/, 20);
 pass('it goes on by itself');
 like($sp->stderr, qr/ $id prefetch: goes on with \d+ of 512 blocks/,
      'where it was');
@@ -36,7 +36,7 @@ $sp->kill9;
 $cdn->clear_logs;
 $t->clear;
 $sp->start;
-$t->wait_line(qr/^\+$id \S+ cdn$/);
+$t->wait_line(qr/^\+$id \S+ cdn http$/);
 my ($call) = grep { @{ $_->{lines} } } $t->calls;
 is($call->{args}{full}, 'first', 'announced in full');
 wait_for { grep { ($_->{args}{full} // '') eq 'last' } $t->calls } 5, 'last';
@@ -53,7 +53,7 @@ $t->clear;
 $t->new_epoch;
 $t->stop;
 $t->start;
-$t->wait_line(qr/^\+$id \S+ cdn$/, 15);
+$t->wait_line(qr/^\+$id \S+ cdn http$/, 15);
 pass('a new epoch: all is announced again');
 wait_for { grep { ($_->{args}{full} // '') eq 'last' } $t->calls } 5, 'last';
 my @full = map { $_->{args}{full} // () } $t->calls;
@@ -69,7 +69,7 @@ for my $how (qw(rubbish down late)) {
     $t->start;
     select undef, undef, undef, 0.5 if $how ne 'late';
     $t->misbehave('') if $how ne 'late';
-    $t->wait_line(qr/^\+$new \S+ cdn$/, 20);
+    $t->wait_line(qr/^\+$new \S+ cdn http$/, 20);
     pass("$how: told in the end");
 }
 ok($sp->alive, 'still there');

@@ -62,7 +62,7 @@ is($filling->{blocks}, 41, 'status: blocks');
 # Complete.
 $cdn->set(limit_rate => '100m');
 my $line = $t->wait_line(qr/^\+$id /, 20);
-like($line, qr/^\+$id [0-9a-f]{64} cdn$/, 'ready, with its root');
+like($line, qr/^\+$id [0-9a-f]{64} cdn http$/, 'ready, with its root');
 $r = get();
 is($r->{status}, 200, 'without a range: 200');
 ok($r->{body} eq $data, 'all of it');
@@ -108,7 +108,7 @@ cmp_ok($s->{serve}{bytes}, '>', $size, 'status: bytes served');
 # The empty file has no root.
 $cdn->file('empty', 0);
 $id = $t->prepare($cdn->url('empty'), 0);
-is($t->wait_line(qr/^\+$id /), "+$id - cdn", 'an empty file');
+is($t->wait_line(qr/^\+$id /), "+$id - cdn http", 'an empty file');
 is(http(GET => $sp->base . "/blocks/$id")->{status}, 200, 'is served');
 
 finish();

@@ -20,7 +20,7 @@ sub some($what) {
 
 sub whole($path, $what) {
     $cdn->set(limit_rate => '100m');
-    $t->wait_line(qr/^\+$id \S+ cdn$/, 20);
+    $t->wait_line(qr/^\+$id \S+ cdn http$/, 20);
     ok(http(GET => $sp->base . "/blocks/$id")->{body} eq slurp($path), $what);
 }
 

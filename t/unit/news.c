@@ -59,6 +59,12 @@ lines(void **state)
     assert_int_equal(news_put(n, &i), 0);
     put(n, NEWS_GONE, 1);
     expect(n, "+" ID2 " - cdn\n-" ID1 "\n");
+    i.plain = true;
+    assert_int_equal(news_put(n, &i), 0);
+    i = item(NEWS_FILLING, 1);
+    i.plain = true;
+    assert_int_equal(news_put(n, &i), 0);
+    expect(n, "+" ID2 " - cdn http\n~" ID1 " 7 http\n");
     put(n, NEWS_REFUSED, 1);
     expect(n, "?" ID1 " noagree\n");
     expect(n, "");
