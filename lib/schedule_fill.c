@@ -41,13 +41,28 @@ turn_ms(const struct schedule *s, int source)
     return (uint64_t) (ms > TURN_MIN_MS ? ms : TURN_MIN_MS);
 }
 
+static bool
+fills(const struct source *src)
+{
+    return src->kind == SOURCE_SUPER && src->id != 0 && !src->all
+           && !src->gone;
+}
+
+bool
+schedule_fill_is_on(const struct schedule *s)
+{
+    for (int i = 0; i < s->n_sources; i++) {
+        if (fills(&s->sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 schedule_fill_gained(struct schedule *s, int source, uint32_t block)
 {
-    const struct source *src = &s->sources[source];
-
-    if (src->kind != SOURCE_SUPER || src->all || src->id == 0
-        || !need_memory(s) || s->turns[block] != 0)
+    if (!fills(&s->sources[source]) || !need_memory(s) || s->turns[block] != 0)
     {
         return;
     }

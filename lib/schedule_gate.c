@@ -17,6 +17,7 @@ enum {
     FIRST_LOOK_MS = 20,
     LEARN_MS = 250,  /* alone, until it is known what the CDN gives */
     BURST_MS = 1000, /* of a crowd: its rate says little */
+    FED_MS = 1000,   /* blocks of so long may wait to be asked for */
     END_MS = 1000    /* less is left: no trial */
 };
 
@@ -110,6 +111,21 @@ is_uplink_bound(const struct schedule *s)
            && s->total < LACKS * s->crowd_best;
 }
 
+/* A super peer fills, and what it has got is had soon: there is no more to get,
+ * and what the CDN gave us would be taken from it, and come twice. */
+static bool
+is_fed(const struct schedule *s)
+{
+    uint32_t blocks = 0;
+
+    for (int level = 1; level < LEVELS; level++) {
+        blocks += s->n_open[level];
+    }
+    return schedule_fill_is_on(s)
+           && (double) blocks * (double) s->map->block_size * 1000
+                  < s->total * FED_MS;
+}
+
 /* Only where the crowd gives less than it, or the CDN, once did, and time is
  * left in which it would help. */
 static bool
@@ -117,7 +133,7 @@ may_try(const struct schedule *s)
 {
     double left = (double) schedule_missing(s) * (double) s->map->block_size;
 
-    return (s->total < cdn_known(s) || is_uplink_bound(s))
+    return (s->total < cdn_known(s) || is_uplink_bound(s)) && !is_fed(s)
            && left * 1000 > s->total * END_MS;
 }
 

@@ -293,6 +293,9 @@ void schedule_fill_fini(struct schedule *s);
 /** schedule_fill_gained(s, source, block): it has the block. */
 void schedule_fill_gained(struct schedule *s, int source, uint32_t block);
 
+/** schedule_fill_is_on(s): is a super peer followed that fills? */
+bool schedule_fill_is_on(const struct schedule *s);
+
 /** schedule_fill_mask(s, source, mask): blocks that are not asked of it now:
  *  those in ${mask} (NULL: none), and of a super peer that fills those that are
  *  others' turn. Good until the next call. */

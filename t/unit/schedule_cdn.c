@@ -351,6 +351,22 @@ gate_opens_where_uplinks_lack(void **state)
     assert_true(opens_at(f, a, 2.4e6, 1500));
 }
 
+/* What a super peer that fills has got comes in at once: the CDN is its. */
+static void
+gate_leaves_the_cdn_to_who_fills(void **state)
+{
+    struct fixture *f = *state;
+    int a = schedule_add(f->s, SOURCE_SUPER);
+
+    f->s->cdn_alone = 4e6;
+    schedule_peer(f->s, a, 9000);
+    schedule_gain(f->s, a, 0, 20, f->now);
+    assert_false(opens_at(f, a, 3e6, 2000));
+    f->s->cdn_alone = 4e6;
+    schedule_gain(f->s, a, 20, 40, f->now); /* it cannot give it all */
+    assert_true(opens_at(f, a, 3e6, 2000));
+}
+
 static const struct CMUnitTest tests[] = {
     WITH(one_block_a_request),
     WITH(owners_agree),
@@ -367,6 +383,7 @@ static const struct CMUnitTest tests[] = {
     WITH(slow_crowd_is_left),
     WITH(gate_opens_where_it_helps),
     WITH(gate_opens_where_uplinks_lack),
+    WITH(gate_leaves_the_cdn_to_who_fills),
 };
 
 UNIT_MAIN(tests)
