@@ -104,12 +104,21 @@ typedef struct ngx_http_tracker_role_s    ngx_http_tracker_role_t;
 typedef struct ngx_http_tracker_hashes_s  ngx_http_tracker_hashes_t;
 
 
+/* Whether answers come before the delay is over. */
+
+typedef enum {
+    NGX_HTTP_TRACKER_EARLY_OFF = 0,
+    NGX_HTTP_TRACKER_EARLY_ON,          /* all are ready, or have refused */
+    NGX_HTTP_TRACKER_EARLY_FILLING      /* or fill, and are listed */
+} ngx_http_tracker_early_e;
+
+
 typedef struct {
     ngx_http_tracker_role_t      *role;        /* NULL: none */
     ngx_http_tracker_zone_t      *zone;
 
     ngx_msec_t                    delay;
-    ngx_flag_t                    early;
+    ngx_uint_t                    early;       /* ngx_http_tracker_early_e */
     ngx_flag_t                    list_filling;
     ngx_flag_t                    self_register;
     ngx_http_complex_value_t     *control_name;    /* NULL: any */

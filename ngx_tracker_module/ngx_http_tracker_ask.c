@@ -21,6 +21,8 @@ ngx_http_tracker_ask_commit(ngx_http_tracker_ask_t *ask,
     ngx_http_tracker_commit_t  commit;
 
     commit.bit = ask->conf->early ? ngx_http_tracker_slots_bit() : 0;
+    commit.filling = ask->conf->early == NGX_HTTP_TRACKER_EARLY_FILLING
+                     && ask->conf->list_filling;
     commit.until = ngx_http_tracker_now() + ask->conf->delay / 1000 + 1;
     commit.after = ask->conf->prepare_after;
     commit.asker = ngx_http_tracker_ask_hash(&ask->place.addr);

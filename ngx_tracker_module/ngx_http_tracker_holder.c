@@ -172,7 +172,8 @@ ngx_http_tracker_swarm_commit(ngx_http_tracker_zone_t *zone,
         }
 
         if (h->chosen && (node->said.state == NGX_HTTP_TRACKER_PREPARING
-                          || node->said.state == NGX_HTTP_TRACKER_FILLING))
+                          || (node->said.state == NGX_HTTP_TRACKER_FILLING
+                              && !commit->filling)))
         {
             commit->pending++;
         }
@@ -283,6 +284,7 @@ ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_view_t *view)
 {
     ngx_int_t                    rc;
+    ngx_uint_t                   again;
     ngx_http_tracker_node_t     *node;
     ngx_http_tracker_section_t   s;
 
@@ -293,6 +295,9 @@ ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
     ngx_http_tracker_swarm_open(zone, id, &s);
 
     node = ngx_http_tracker_swarm_find_locked(&s, said->super);
+
+    again = (said->state == NGX_HTTP_TRACKER_FILLING && node
+             && node->said.state == NGX_HTTP_TRACKER_FILLING);
 
     if (said->state == NGX_HTTP_TRACKER_GONE) {
         if (node) {
@@ -310,7 +315,7 @@ ngx_http_tracker_swarm_say(ngx_http_tracker_zone_t *zone, u_char *id,
 
 done:
 
-    if (s.swarm && said->state != NGX_HTTP_TRACKER_FILLING) {
+    if (s.swarm && !again) {
         *wake = s.swarm->mask;
         s.swarm->mask = 0;
     }

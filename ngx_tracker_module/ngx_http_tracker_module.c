@@ -36,6 +36,14 @@ static ngx_conf_num_bounds_t  ngx_http_tracker_interval_bounds = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_tracker_early[] = {
+    { ngx_string("off"), NGX_HTTP_TRACKER_EARLY_OFF },
+    { ngx_string("on"), NGX_HTTP_TRACKER_EARLY_ON },
+    { ngx_string("filling"), NGX_HTTP_TRACKER_EARLY_FILLING },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_tracker_commands[] = {
 
     { ngx_string("tracker_zone"),
@@ -130,11 +138,11 @@ static ngx_command_t  ngx_http_tracker_commands[] = {
       NULL },
 
     { ngx_string("tracker_early"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_tracker_loc_conf_t, early),
-      NULL },
+      &ngx_http_tracker_early },
 
     { ngx_string("tracker_list_filling"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -304,7 +312,7 @@ ngx_http_tracker_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->delay = NGX_CONF_UNSET_MSEC;
-    conf->early = NGX_CONF_UNSET;
+    conf->early = NGX_CONF_UNSET_UINT;
     conf->list_filling = NGX_CONF_UNSET;
     conf->self_register = NGX_CONF_UNSET;
     conf->per_file = NGX_CONF_UNSET_UINT;
@@ -326,7 +334,8 @@ ngx_http_tracker_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_tracker_loc_conf_t *conf = child;
 
     ngx_conf_merge_msec_value(conf->delay, prev->delay, 300);
-    ngx_conf_merge_value(conf->early, prev->early, 1);
+    ngx_conf_merge_uint_value(conf->early, prev->early,
+                              NGX_HTTP_TRACKER_EARLY_ON);
     ngx_conf_merge_value(conf->list_filling, prev->list_filling, 1);
     ngx_conf_merge_value(conf->self_register, prev->self_register, 0);
     ngx_conf_merge_uint_value(conf->per_file, prev->per_file, 2);

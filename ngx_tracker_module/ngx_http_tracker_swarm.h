@@ -135,6 +135,7 @@ typedef struct {
     uint32_t                      until;       /* at most */
     uint32_t                      asker;       /* hash of its address */
     ngx_uint_t                    after;       /* tracker_prepare_after */
+    ngx_uint_t                    filling;     /* to fill is an answer */
     ngx_uint_t                    pending;     /* gets who did not answer */
 } ngx_http_tracker_commit_t;
 

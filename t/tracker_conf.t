@@ -90,7 +90,8 @@ for my $one (@handlers) {
 bad('delay', 'tracker_delay soon;', '"tracker_delay" directive invalid value');
 bad('delay twice', 'tracker_delay 1s; tracker_delay 2s;', '"tracker_delay" directive is duplicate');
 bad("$_", "$_ maybe;", "invalid value \"maybe\" in \"$_\" directive, it must be \"on\" or \"off\"")
-    for qw(tracker_early tracker_list_filling tracker_register);
+    for qw(tracker_list_filling tracker_register);
+bad('early', 'tracker_early maybe;', 'invalid value "maybe"');
 bad('per file', 'tracker_superpeers_per_file 9;', 'value must be between 0 and 8');
 bad('interval', 'tracker_interval 0;', 'value must be between 1 and 86400');
 

@@ -49,6 +49,7 @@ sub swarm(%o) {
     $self->{cdn_host} = $cdn;
     $self->{tracker} = Shoal::Tracker::tracker(addr => $tracker->addr,
         port => 8080, wrap => [ $tracker->wrap ], origin => $host,
+        peers => 'tracker_early filling;',
         server => 'location = /announce { tracker_announce swarm; }');
     $self->_superpeer(@rtt) if $self->{superpeer};
     return $self;
