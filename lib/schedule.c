@@ -190,14 +190,17 @@ static void
 count_part(struct schedule *s, int source, bool was)
 {
     bool is = takes_part(&s->sources[source]);
+    int peer = s->sources[source].kind == SOURCE_PEER;
 
     if (is && !was) {
         if (s->n_followed++ == 0) {
             s->idle_from = s->now;
         }
+        s->n_trading += peer;
         schedule_owner_changed(s);
     } else if (!is && was) {
         s->n_followed--;
+        s->n_trading -= peer;
         schedule_owner_changed(s);
     }
 }
@@ -474,7 +477,7 @@ schedule_shrink(struct schedule *s, struct work *w, uint32_t end)
 bool
 schedule_is_crowd(const struct schedule *s)
 {
-    return s->n_followed > 0 && s->now >= s->alone_until;
+    return s->n_trading > 0 && s->now >= s->alone_until;
 }
 
 /* Ranges are for those who have long runs of blocks, and where nobody waits

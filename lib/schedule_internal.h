@@ -103,6 +103,7 @@ struct schedule {
     struct source *sources;
     int n_sources;
     int n_followed; /* sources with an id that are not complete */
+    int n_trading;  /* of these, clients */
     struct work *works;
     int n_works, free_work;
     unsigned cdn_active; /* works at CDN nodes */

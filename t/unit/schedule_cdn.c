@@ -351,6 +351,27 @@ gate_opens_where_uplinks_lack(void **state)
     assert_true(opens_at(f, a, 2.4e6, 1500));
 }
 
+/* Beside a super peer that fills alone, who is slow perhaps, a client reads
+ * from the CDN as if there was nobody. */
+static void
+no_crowd_without_clients(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int cdn = schedule_add(f->s, SOURCE_CDN),
+        a = schedule_add(f->s, SOURCE_SUPER);
+
+    schedule_peer(f->s, a, 9000);
+    schedule_claim(f->s, a, 0, BLOCKS, true, f->now);
+    assert_false(schedule_is_crowd(f->s));
+    assert_true(schedule_take(f->s, cdn, f->now, &r) >= 0);
+    assert_int_equal(r.end - r.next, BLOCKS);
+    int b = peer(f, 2000);
+    assert_true(schedule_is_crowd(f->s));
+    schedule_drop(f->s, b);
+    assert_false(schedule_is_crowd(f->s));
+}
+
 /* What a super peer that fills has got comes in at once: the CDN is its. */
 static void
 gate_leaves_the_cdn_to_who_fills(void **state)
@@ -358,6 +379,7 @@ gate_leaves_the_cdn_to_who_fills(void **state)
     struct fixture *f = *state;
     int a = schedule_add(f->s, SOURCE_SUPER);
 
+    peer(f, 2000);
     f->s->cdn_alone = 4e6;
     schedule_peer(f->s, a, 9000);
     schedule_gain(f->s, a, 0, 20, f->now);
@@ -384,6 +406,7 @@ static const struct CMUnitTest tests[] = {
     WITH(gate_opens_where_it_helps),
     WITH(gate_opens_where_uplinks_lack),
     WITH(gate_leaves_the_cdn_to_who_fills),
+    WITH(no_crowd_without_clients),
 };
 
 UNIT_MAIN(tests)
