@@ -465,12 +465,20 @@ answer_agrees(const struct answer *a, uint64_t size, const char *version)
 }
 
 bool
+answer_contradicts(const struct answer *a, const struct answer *b)
+{
+    return a->digest.len > 0 && a->digest.len == b->digest.len
+           && strcmp(a->digest.algorithm, b->digest.algorithm) == 0
+           && memcmp(a->digest.value, b->digest.value, a->digest.len) != 0;
+}
+
+bool
 answer_same_version(const struct answer *a, const struct answer *b)
 {
     bool etags = a->etag[0] != '\0' && b->etag[0] != '\0';
     bool mtimes = a->mtime >= 0 && b->mtime >= 0;
 
-    if (answer_size(a) != answer_size(b)) {
+    if (answer_size(a) != answer_size(b) || answer_contradicts(a, b)) {
         return false;
     }
     if (etags && strcmp(a->etag, b->etag) == 0) {
@@ -527,6 +535,22 @@ origin_standard(const struct answer *const *answers, size_t n)
         }
     }
     return best;
+}
+
+bool
+origin_tied(const struct answer *const *answers, size_t n, size_t standard)
+{
+    size_t best = votes(answers, n, standard);
+
+    for (size_t i = 0; i < n; i++) {
+        if (votes(answers, n, i) == best
+            && answers[i]->mtime == answers[standard]->mtime
+            && !answer_same_version(answers[i], answers[standard]))
+        {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool

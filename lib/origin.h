@@ -70,9 +70,14 @@ bool answer_agrees(const struct answer *a, uint64_t size, const char *version);
 /**
  * answer_same_version(a, b):
  * The same size, and the same strong ETag or Last-Modified where both have
- * one; without any common validator the size alone decides.
+ * one; without any common validator the size alone decides. Digests that
+ * contradict tell two versions in any case.
  */
 bool answer_same_version(const struct answer *a, const struct answer *b);
+
+/** answer_contradicts(a, b): both tell a digest of the whole file, by the same
+ *  algorithm, and not the same. */
+bool answer_contradicts(const struct answer *a, const struct answer *b);
 
 /** answer_comparable(a, b): do both have a strong ETag, or Last-Modified? */
 bool answer_comparable(const struct answer *a, const struct answer *b);
@@ -90,6 +95,11 @@ bool answer_unchanged(const struct answer *a, const struct answer *earlier);
  * the newest Last-Modified. ${n} at least 1.
  */
 size_t origin_standard(const struct answer *const *answers, size_t n);
+
+/** origin_tied(answers, n, standard): another version is held by as many, and
+ *  no Last-Modified tells which is the newer. */
+bool origin_tied(const struct answer *const *answers, size_t n,
+                 size_t standard);
 
 /** origin_majority(answers, n, pending): would ${pending} more answers,
  *  whatever they show, leave the standard as it is? */

@@ -325,6 +325,50 @@ unchanged(void **state)
     }
 }
 
+/* Whether nothing tells which of them is the standard. */
+static void
+ties(void **state)
+{
+    static const char *const old = "ETag: \"o\"\nLast-Modified: Tue, 14 Nov "
+                                   "2023 22:13:20 GMT\n";
+    static const char *const new = "ETag: \"n\"\nLast-Modified: Wed, 15 Nov "
+                                   "2023 22:13:20 GMT\n";
+    static const char *const x =
+        "Repr-Digest: sha-256=:"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:\n";
+    static const char *const y =
+        "Repr-Digest: sha-256=:"
+        "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:\n";
+    const struct {
+        const char *answers[3];
+        bool tied;
+    } cases[] = {
+        { { old, new }, false },
+        { { "ETag: \"a\"\n", "ETag: \"b\"\n" }, true },
+        { { "ETag: \"a\"\n", "ETag: \"b\"\n", "ETag: \"b\"\n" }, false },
+        { { "ETag: \"a\"\n", "ETag: \"a\"\n" }, false },
+        { { x, y }, true },
+        { { x, y, y }, false },
+        { { x, x }, false },
+        { { x }, false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct answer made[3];
+        const struct answer *list[3];
+        size_t n = 0;
+
+        for (; n < 3 && cases[i].answers[n] != NULL; n++) {
+            made[n] = make(cases[i].answers[n]);
+            list[n] = &made[n];
+        }
+        unit_expect(origin_tied(list, n, origin_standard(list, n))
+                        == cases[i].tied,
+                    cases[i].answers[n - 1]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(plain_answer),
     cmocka_unit_test(retries),
@@ -338,6 +382,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(versions),
     cmocka_unit_test(wished),
     cmocka_unit_test(unchanged),
+    cmocka_unit_test(ties),
 };
 
 UNIT_MAIN(tests)
