@@ -60,6 +60,58 @@ open_store(struct transfer *t)
     return t->schedule != NULL ? 0 : SHOAL_ENOMEM;
 }
 
+/* The origin says two things of one file. */
+static bool
+publishes_other(const struct transfer *t, const struct source *s)
+{
+    struct answer said;
+
+    answer_reset(&said);
+    said.digest = t->sum;
+    return t->o.checksum == NULL && answer_contradicts(&s->answer, &said);
+}
+
+static unsigned
+count_digests(const struct transfer *t, const struct answer *of)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        n += s->kind == SOURCE_CDN && s->node == NODE_KNOWN
+             && s->answer.digest.len == of->digest.len
+             && s->mirror == t->standard->mirror
+             && answer_same_version(&s->answer, of);
+    }
+    return n;
+}
+
+/* What the origin publishes, at whichever node of the standard's version; what
+ * most of them say. */
+static void
+take_digest(struct transfer *t)
+{
+    unsigned best = 0;
+
+    if (t->standard == NULL || t->sum.len > 0) {
+        return;
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+        bool tells = s->kind == SOURCE_CDN && s->node == NODE_KNOWN
+                     && s->answer.digest.len > 0
+                     && s->mirror == t->standard->mirror
+                     && answer_same_version(&s->answer, &t->standard->answer);
+        unsigned n = tells ? count_digests(t, &s->answer) : 0;
+
+        if (n > best) {
+            best = n;
+            t->sum = s->answer.digest;
+        }
+    }
+}
+
 static void
 reject(struct source *s, const struct resource *r)
 {
@@ -71,6 +123,8 @@ reject(struct source *s, const struct resource *r)
         node_failed(s, SHOAL_ENOAGREE, "other size: %" PRIu64, size);
     } else if (s->no_ranges) {
         node_failed(s, SHOAL_ENOAGREE, "no ranges");
+    } else if (publishes_other(s->t, s)) {
+        node_failed(s, SHOAL_ENOAGREE, "publishes another digest");
     } else {
         node_failed(s, SHOAL_ENOAGREE, "other version: %s mtime %" PRId64,
                     s->answer.etag, s->answer.mtime);
@@ -205,7 +259,7 @@ begin_judge(struct transfer *t, struct source *s, const struct resource *r)
         return;
     }
     bool agrees = answer_agrees(&s->answer, r->size, r->version)
-                  && (!s->no_ranges || r->size == 0);
+                  && (!s->no_ranges || r->size == 0) && !publishes_other(t, s);
 
     if (!agrees && !s->by_get) {
         if (s->probes == 0 && !s->asked_byte) {
@@ -253,7 +307,8 @@ adopt_stream(struct transfer *t, struct source *s, bool longest)
 {
     struct job *job = standard_open_job(t, s);
 
-    bool part = t->open_end < t->map.size && whole_wanted(t, s);
+    bool part =
+        (t->open_from > 0 || t->open_end < t->map.size) && whole_wanted(t, s);
     bool fits = (t->o.want != NULL || t->o.start_permille == 0) && !part;
 
     if (longest && t->map.held == 0 && fits) {
@@ -382,6 +437,7 @@ begin_blocks(struct transfer *t, const char *url, uint64_t size,
         transfer_fail(t, err, "cannot begin: %s", shoal_strerror(err));
         return;
     }
+    take_digest(t);
     take_nodes(t, true); /* where one node alone is taken, not in vain */
     take_nodes(t, false);
     t->phase = PHASE_RUN;
@@ -523,6 +579,7 @@ begin_forget(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         t->sources[i]->scheduled = -1;
         t->sources[i]->foreign = false;
+        memset(t->sources[i]->samples, 0, sizeof(t->sources[i]->samples));
     }
     blockmap_fini(&t->map);
     resource_fini(&t->resource);
@@ -536,7 +593,9 @@ begin_forget(struct transfer *t)
     t->suspects = NULL;
     t->n_suspects = 0;
     t->standard = NULL;
+    t->some_chosen = t->sampled = t->fits_root = false;
     t->solo = NULL;
+    t->doubted = false;
     t->cdn_only = true;
     t->o.unshared = true;
     for (size_t i = 0; i < t->n_trackers; i++) {

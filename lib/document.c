@@ -15,6 +15,7 @@
 enum {
     WAIT_MS = 5000,   /* it must come within */
     NAMED_MS = 60000, /* where the user named it */
+    LATE_MS = 1000,   /* after the last block, where the origin names it */
     HOPS = 5          /* redirects */
 };
 
@@ -29,10 +30,12 @@ document_set(struct transfer *t, enum document_kind kind, char *url,
 bool
 document_awaited(const struct transfer *t)
 {
+    bool late = clock_ms() - t->progress_ms > LATE_MS;
+
     for (size_t i = 0; i < DOCUMENTS; i++) {
         const struct document *d = &t->documents[i];
 
-        if (d->named && d->url != NULL && !d->done) {
+        if (d->url != NULL && !d->done && (d->named || !late)) {
             return true;
         }
     }
@@ -97,6 +100,15 @@ end(struct transfer *t, enum document_kind kind, int err, const char *why)
     published_missing(t, kind, err, why);
 }
 
+/* A super peer fetches from its own list of origins alone. */
+static bool
+is_denied(const struct transfer *t, const struct document *d)
+{
+    const struct transfer_guard *guard = t->o.guard;
+
+    return guard != NULL && guard->url(guard->ctx, d->url) != 0;
+}
+
 static void
 ask(struct transfer *t, enum document_kind kind)
 {
@@ -107,7 +119,7 @@ ask(struct transfer *t, enum document_kind kind)
                               .total_ms = d->named ? NAMED_MS : WAIT_MS };
     struct job *job = NULL;
 
-    int err = locate(t, d, &addr);
+    int err = is_denied(t, d) ? SHOAL_EDENIED : locate(t, d, &addr);
     if (err == LOOKUP_PENDING) {
         return;
     }

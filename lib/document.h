@@ -11,7 +11,8 @@ void document_set(struct transfer *t, enum document_kind kind, char *url,
 void document_tick(struct transfer *t);
 void document_done(struct job *job, int err, const char *why);
 
-/** document_awaited(t): one that the user named is to come yet. */
+/** document_awaited(t): one is to come yet that the user named; or, for a
+ *  second after the last block, the origin. */
 bool document_awaited(const struct transfer *t);
 void document_forget(struct transfer *t);
 

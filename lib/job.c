@@ -9,6 +9,7 @@
 #include "node.h"
 #include "patience.h"
 #include "recheck.h"
+#include "sample.h"
 #include "shoal.h"
 #include "stream.h"
 #include "swarm.h"
@@ -41,6 +42,8 @@ on_headers(void *ctx, const struct answer *a)
         return node_headers(job);
     case JOB_RECHECK:
         return recheck_headers(job);
+    case JOB_SAMPLE:
+        return sample_headers(job);
     case JOB_DATA:
         return fetch_headers(job);
     default:
@@ -65,6 +68,8 @@ on_data(void *ctx, const uint8_t *data, size_t len)
         return node_data(job, data, len);
     case JOB_RECHECK:
         return 0;
+    case JOB_SAMPLE:
+        return sample_data(job, data, len);
     case JOB_DATA:
         return fetch_data(job, data, len);
     default:
@@ -87,6 +92,9 @@ on_done(void *ctx, int err, const char *why)
         break;
     case JOB_RECHECK:
         recheck_done(job);
+        break;
+    case JOB_SAMPLE:
+        sample_done(job, err);
         break;
     case JOB_DATA:
         fetch_done(job, err, why);

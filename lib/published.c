@@ -139,8 +139,8 @@ start_layer(struct transfer *t)
     document_set(t, DOCUMENT_LAYER, url, published_layer_named(t));
 }
 
-static bool
-wants_sum(const struct transfer *t)
+bool
+published_sum_wanted(const struct transfer *t)
 {
     return t->o.settings != NULL
            && t->o.settings->checksum.from == CHECKSUM_AUTO;
@@ -235,7 +235,7 @@ published_start(struct transfer *t)
         return;
     }
     start_layer(t);
-    if (wants_sum(t)) {
+    if (published_sum_wanted(t)) {
         document_set(t, DOCUMENT_SUM, beside(t->o.url, ".sha256"), true);
     }
     start_links(t);

@@ -12,6 +12,9 @@ void published_size(struct transfer *t);
  *  right. */
 bool published_layer_named(const struct transfer *t);
 
+/** published_sum_wanted(t): the user wants it checked against URL.sha256. */
+bool published_sum_wanted(const struct transfer *t);
+
 /** published_most(kind): bytes of such a document. */
 size_t published_most(enum document_kind kind);
 

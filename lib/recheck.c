@@ -56,7 +56,7 @@ recheck_passed(struct transfer *t)
         return true;
     }
     t->rechecked = true;
-    if (t->o.want != NULL || trust_covers(t)) {
+    if (trust_covers(t)) {
         return true;
     }
     for (size_t i = 0; i < t->n_sources; i++) {

@@ -40,7 +40,7 @@ struct shoal {
 
     enum stage stage;
     int result; /* SHOAL_EAGAIN until it is known */
-    char why[512];
+    char why[2048];
 
     /* The run: download.c. */
     char *clean;                /* URL, encoded */

@@ -26,6 +26,27 @@ giver(const struct transfer *t)
     return t->map.count > 0 ? t->sources[t->from[0]] : NULL;
 }
 
+/* Nobody knows yet what it has. */
+static bool
+is_open(const struct transfer *t, const struct source *s)
+{
+    return s->kind == SOURCE_CDN && !s->drop && t->standard != NULL
+           && s->mirror == t->standard->mirror
+           && (s->node == NODE_NEW || s->node == NODE_PROBING
+               || (s->node == NODE_KNOWN && !s->judged));
+}
+
+static bool
+any_open(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        if (is_open(t, t->sources[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 solo_next(struct transfer *t)
 {
@@ -48,8 +69,9 @@ solo_next(struct transfer *t)
         }
     }
     t->solo = next;
+    t->doubted = true;
     if (next != NULL) {
         next->had_solo = true;
     }
-    return next != NULL;
+    return next != NULL || any_open(t);
 }

@@ -5,7 +5,7 @@
 #include "transfer_internal.h"
 
 /** solo_next(t): forget all, and ask the next CDN node alone for it. False:
- *  there is none that had not its turn. */
+ *  there is none that had not its turn, nor one that was not asked yet. */
 bool solo_next(struct transfer *t);
 
 /** solo_allows(t, s): is it this node's turn, or anybody's? */

@@ -347,6 +347,46 @@ ask_mirrors(struct transfer *t, const struct tally *own, bool waited)
     }
 }
 
+/* What comes from outside, and later than this, decides alone. */
+static bool
+decides_outside(const struct transfer *t)
+{
+    return t->o.checksum != NULL || t->o.pieces != NULL
+           || published_layer_named(t) || published_sum_wanted(t)
+           || t->o.size != 0;
+}
+
+/* Some HEADs lie: where one counts, a GET of one byte decides. */
+static bool
+ask_by_get(struct transfer *t, const struct tally *c)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < c->n; i++) {
+        struct source *s = c->sources[i];
+
+        if (!s->by_get && !s->opened && !s->asked_byte && s->probes == 0) {
+            node_ask_byte(t, s);
+        }
+        any = any || (!s->by_get && s->probes > 0);
+    }
+    return any;
+}
+
+static void
+settle_most(struct transfer *t, const struct tally *c)
+{
+    size_t standard = origin_standard(c->answers, c->n);
+
+    if (!origin_tied(c->answers, c->n, standard) || decides_outside(t)) {
+        settle(t, c, standard);
+    } else if (c->pending == 0 && !ask_by_get(t, c)) {
+        transfer_fail(t, SHOAL_ENOAGREE,
+                      "CDN nodes hold versions of which none is held by most, "
+                      "nor is newer");
+    }
+}
+
 static void
 find_standard(struct transfer *t)
 {
@@ -358,7 +398,7 @@ find_standard(struct transfer *t)
     bool waited = clock_ms() - t->start_ms > DECIDE_MS;
 
     if (has_decided(&c, waited)) {
-        settle(t, &c, origin_standard(c.answers, c.n));
+        settle_most(t, &c);
     } else if (c.n == 0 && c.sizeless != NULL) {
         if ((c.pending == 0 || waited) && !is_metalink(t, c.sizeless)) {
             begin_plain(t, c.sizeless);
@@ -410,6 +450,19 @@ may_ask_another(const struct transfer *t, const struct tally *c)
                || (t->o.want != NULL && clock_ms() - t->asked_ms >= ASIDE_MS));
 }
 
+static struct source *
+first_usable(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->usable && trust_allows(t, s)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
 /* One node after the other, until one agrees with what is wanted. */
 static void
 find_agreeing(struct transfer *t)
@@ -429,7 +482,8 @@ find_agreeing(struct transfer *t)
     if (t->error != 0) {
         return;
     }
-    if (standard_usable(t) > 0) {
+    t->standard = first_usable(t);
+    if (t->standard != NULL) {
         begin_blocks(t, r->url, r->size, r->version);
         return;
     }
@@ -603,7 +657,7 @@ nobody_left(struct transfer *t, const struct tally *c)
 {
     struct tally mirrors;
 
-    if (t->trusted_given && standard_others(t)) {
+    if ((t->trusted_given || t->doubted) && standard_others(t)) {
         return; /* what the user gave decides which version it is */
     }
     if (recheck_begin_anew(t)) {
@@ -637,6 +691,7 @@ revive(struct transfer *t, struct source *s)
     s->failures = 0;
     s->again_ms = s->retry_ms = 0;
     s->deaths++;
+    memset(s->samples, 0, sizeof(s->samples));
     explain(t, s, "asked whether it is back");
 }
 

@@ -62,9 +62,6 @@ swarm_start(struct transfer *t)
         explain(t, NULL,
                 "not shared: the origin forbids it, or knows its user");
     }
-    if (t->standard != NULL && t->sum.len == 0) {
-        t->sum = t->standard->answer.digest;
-    }
     published_start(t);
     peers_start(t);
     if (!t->o.unshared && !t->no_share && t->o.want == NULL

@@ -9,6 +9,7 @@
 #include "ask.h"
 #include "begin.h"
 #include "callers.h"
+#include "disagree.h"
 #include "document.h"
 #include "explain_transfer.h"
 #include "fetch.h"
@@ -20,6 +21,7 @@
 #include "pieces.h"
 #include "published.h"
 #include "recheck.h"
+#include "sample.h"
 #include "search.h"
 #include "shoal.h"
 #include "standard.h"
@@ -49,6 +51,9 @@ transfer_fail(struct transfer *t, int err, const char *format, ...)
     va_start(args, format);
     vsnprintf(t->why + len, sizeof(t->why) - len, format, args);
     va_end(args);
+    if (err == SHOAL_ENOAGREE || err == SHOAL_EVERIFY) {
+        disagree_list(t, t->why, sizeof(t->why));
+    }
     explain(t, NULL, "ends: %s", t->why + len);
 }
 
@@ -363,11 +368,14 @@ run_blocks(struct transfer *t)
         return;
     }
     standard_more(t);
+    if (t->error == 0 && t->phase == PHASE_RUN) {
+        sample_step(t);
+    }
     if (t->error != 0 || t->phase != PHASE_RUN) {
         return;
     }
     if (blockmap_complete(&t->map) && !document_awaited(t)
-        && !node_head_awaited(t) && !whole_mixed(t))
+        && !node_head_awaited(t) && !sample_awaited(t) && !whole_mixed(t))
     {
         finish(t);
     }
@@ -612,7 +620,7 @@ transfer_trust(const struct transfer *t, unsigned *votes)
     if (t->sum.len > 0) {
         return SHOAL_TRUST_CHECKSUM;
     }
-    if (t->trusted != NULL && t->by_tracker) {
+    if ((t->trusted != NULL && t->by_tracker) || t->fits_root) {
         *votes = t->votes;
         return SHOAL_TRUST_TRACKER;
     }

@@ -47,6 +47,24 @@ enum blame {
     BLAME_WRONG /* gave what failed a check */
 };
 
+/** What a CDN node has at a place where others were asked as well. */
+enum sample_part {
+    SAMPLE_TAIL, /* the end of the file */
+    SAMPLE_SOME, /* transfer->some_off */
+    SAMPLES
+};
+
+struct sample {
+    enum {
+        SAMPLE_NONE,
+        SAMPLE_ASKED,
+        SAMPLE_KNOWN,
+        SAMPLE_FAILED
+    } state;
+    uint64_t again_ms; /* not before this time */
+    uint8_t hash[DIGEST_LEN];
+};
+
 struct source {
     struct transfer *t; /* whose it is */
     enum source_kind kind;
@@ -108,6 +126,7 @@ struct source {
     bool headless;     /* does not answer HEAD */
     uint64_t seen_ms;  /* when it last showed its version, by a GET */
     bool changed;      /* it shows another version than it did */
+    struct sample samples[SAMPLES];
 
     /* super peers and peers */
     struct lookup *lookup; /* of its host, until it is there */
@@ -141,6 +160,7 @@ enum job_kind {
     JOB_HEAD,
     JOB_FIRST_BYTE, /* GET bytes=0-0 where HEAD does not help */
     JOB_RECHECK,    /* is it still the same version? */
+    JOB_SAMPLE,     /* has it the same bytes as others? */
     JOB_TRACKER,
     JOB_HAVE,
     JOB_HASHES,
@@ -189,6 +209,7 @@ struct job {
     size_t body_max;
     unsigned tracker; /* JOB_TRACKER: which */
     bool by_head;     /* JOB_RECHECK: else by GET */
+    unsigned sample;  /* JOB_SAMPLE: which, from pos to end */
     char *said;       /* its answer's header, for --server-response */
     size_t said_len;
     enum document_kind document; /* JOB_DOCUMENT: which */
@@ -238,7 +259,7 @@ struct transfer {
     bool begun, ended; /* transfer_step() */
     bool seeding;      /* transfer_seed() */
     int error;         /* that ends it */
-    char why[512];
+    char why[2048];
     char shown[256];   /* the URL in words: without its query, which holds
                         tokens */
     uint64_t begin_ms; /* when it began */
@@ -280,12 +301,18 @@ struct transfer {
     bool rechecked;   /* whether the version is still the same was asked */
     bool anew;        /* it was not, and all was begun anew */
 
+    /* sample.c */
+    uint64_t some_off, some_len;
+    bool some_chosen;
+    bool sampled; /* there is news */
+
     /* trust.c */
     uint8_t *trusted; /* piece layer that is believed, or NULL */
     uint8_t trusted_root[DIGEST_LEN];
     bool trusted_given; /* by the user: never dropped */
     bool by_tracker;    /* the tracker's root, nobody else's */
     bool confirmed;     /* a CDN node gave a block that fits */
+    bool fits_root;     /* the whole fits the tracker's root */
     uint8_t tracker_root[DIGEST_LEN];
     bool has_tracker_root;
     unsigned votes; /* for it */
@@ -296,6 +323,7 @@ struct transfer {
     struct checksum sum; /* len 0: none */
     bool cdn_only;       /* nothing from others any more */
     struct source *solo; /* the one CDN node that is read from; NULL: all */
+    bool doubted;        /* what CDN nodes gave failed the checksum */
     bool copied;         /* the store knows that others gave something */
 
     struct neighbours *neighbours; /* peers.c */

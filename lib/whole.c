@@ -33,8 +33,7 @@ is_waived(const struct transfer *t)
 bool
 whole_wanted(const struct transfer *t, const struct source *s)
 {
-    return t->o.want == NULL && t->standard != NULL && !trust_covers(t)
-           && !is_waived(t)
+    return t->standard != NULL && !trust_covers(t) && !is_waived(t)
            && (is_bare(&s->answer) || is_bare(&t->standard->answer));
 }
 

@@ -106,7 +106,7 @@ struct prefetch_refusal {
     uint8_t id[20];
     const char *reason;
     char url[PREFETCH_URL_MAX]; /* without its query */
-    char why[200];
+    char why[1024];
     uint64_t when;    /* seconds since 1970 */
     uint64_t until;   /* remembered until then, by clock_ms(); 0: not */
     uint64_t repeats; /* asked for since, and answered from memory */

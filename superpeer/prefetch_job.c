@@ -38,7 +38,7 @@ struct fill {
 
 struct outcome {
     int err;
-    char why[512];
+    char why[2048];
     uint64_t took_ms;
 };
 
