@@ -51,7 +51,7 @@ my ($id, $line) = fetch('old.bin', 100_001);
 is($line, "?$id noagree", 'all nodes stale: noagree');
 my ($refusal) = grep { $_->{id} eq $id } @{ $sp->status->{refusals} };
 is($refusal->{reason}, 'noagree', 'status: reason');
-like($refusal->{why}, qr/ other size: 100000$/, 'status: why');
+like($refusal->{why}, qr/ other size: 100000; nodes: .*100000 bytes/, 'status: why');
 is(scalar(grep { $_->{id} eq $id } @{ $sp->status->{sets} }), 0,
    'no set is left');
 
