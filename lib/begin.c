@@ -605,6 +605,7 @@ begin_forget(struct transfer *t)
     memset(t->trackers, 0, sizeof(t->trackers));
     t->n_trackers = 0;
     t->has_id = t->has_tracker_root = t->has_dropped_root = false;
+    t->has_doubted_root = false;
     document_forget(t);
     memset(&t->sum, 0, sizeof(t->sum)); /* the origin's was that version's */
     if (t->o.checksum != NULL) {

@@ -35,7 +35,7 @@ document_awaited(const struct transfer *t)
     for (size_t i = 0; i < DOCUMENTS; i++) {
         const struct document *d = &t->documents[i];
 
-        if (d->url != NULL && !d->done && (d->named || !late)) {
+        if (d->url != NULL && !d->done && (d->named || d->again || !late)) {
             return true;
         }
     }
@@ -67,6 +67,29 @@ is_beside(const struct transfer *t, const char *url)
            && strcmp(host, node_host) == 0 && port == node_port;
 }
 
+bool
+document_again(struct transfer *t, enum document_kind kind)
+{
+    struct document *d = &t->documents[kind];
+
+    if (d->url == NULL || d->again || d->hops > 0 || !is_beside(t, d->url)) {
+        return false;
+    }
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->usable && s->pinned && s != t->standard
+            && s->mirror == t->standard->mirror)
+        {
+            d->node = s;
+            d->asked = d->done = false;
+            d->again = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where to fetch it; of its own CDN from a node that is not stale. */
 static int
 locate(struct transfer *t, struct document *d, struct node_addr *addr)
@@ -75,7 +98,7 @@ locate(struct transfer *t, struct document *d, struct node_addr *addr)
     size_t n;
 
     if (is_beside(t, d->url)) {
-        *addr = t->standard->addr;
+        *addr = d->node != NULL ? d->node->addr : t->standard->addr;
         return 0;
     }
     if (d->lookup == NULL) {

@@ -20,11 +20,14 @@
 enum {
     TAIL_MAX = 64 << 10, /* bytes; a block of most files */
     TAIL_MIN = 1 << 10,
-    TAIL_SHARE = 64, /* else that part of the file */
+    TAIL_SHARE = 256, /* else that part of the file */
     SOME_MAX = 4 << 10,
+    SOME_SHARE = 512,
     ANSWER_MS = 3000,
-    BUSY_MS = 100, /* until a connection may be allowed */
-    LATE_MS = 500  /* after the last block */
+    BUSY_MS = 100,       /* until a connection may be allowed */
+    LATE_MS = 500,       /* after the last block */
+    WANT_LATE_MS = 2000, /* likewise, where nobody sits and waits */
+    COMPARED = 3 /* nodes that a super peer asks; others read from them */
 };
 
 static uint64_t
@@ -88,7 +91,10 @@ choose(struct transfer *t)
         return;
     }
     t->some_chosen = true;
-    t->some_len = rest < SOME_MAX ? rest : SOME_MAX;
+    t->some_len = t->map.size / SOME_SHARE;
+    t->some_len = t->some_len > SOME_MAX ? SOME_MAX : t->some_len;
+    t->some_len = t->some_len > TAIL_MIN ? t->some_len : TAIL_MIN;
+    t->some_len = t->some_len < rest ? t->some_len : rest;
     if (t->some_len < rest) {
         uint64_t n = ((uint64_t) arc4random() << 32) | arc4random();
 
@@ -117,20 +123,23 @@ candidates(const struct transfer *t, struct source *list[SOURCES_MAX])
 }
 
 static void
+ask_if_due(struct transfer *t, struct source *s, enum sample_part part)
+{
+    const struct sample *x = &s->samples[part];
+
+    if (x->state == SAMPLE_NONE && clock_ms() >= x->again_ms) {
+        ask(t, s, part);
+    }
+}
+
+static void
 ask_all(struct transfer *t, struct source *const *list, size_t n)
 {
-    uint64_t now = clock_ms();
-
     choose(t);
     for (size_t i = 0; i < n; i++) {
-        for (unsigned part = 0; part < SAMPLES; part++) {
-            const struct sample *x = &list[i]->samples[part];
-
-            if (x->state == SAMPLE_NONE && now >= x->again_ms
-                && (part == SAMPLE_TAIL || t->some_len > 0))
-            {
-                ask(t, list[i], part);
-            }
+        ask_if_due(t, list[i], SAMPLE_TAIL);
+        if (t->some_len > 0) {
+            ask_if_due(t, list[i], SAMPLE_SOME);
         }
     }
 }
@@ -257,6 +266,27 @@ any_asked(const struct transfer *t)
     return false;
 }
 
+/* A client has asked enough of them for their version. */
+static void
+probe_more(struct transfer *t)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        n += s->kind == SOURCE_CDN && !s->drop && s->node != NODE_NEW;
+    }
+    for (size_t i = 0; n < COMPARED && i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->node == NODE_NEW && !s->drop) {
+            node_probe(t, s);
+            n++;
+        }
+    }
+}
+
 void
 sample_step(struct transfer *t)
 {
@@ -264,6 +294,9 @@ sample_step(struct transfer *t)
 
     if (!is_wanted(t) || is_early(t)) {
         return;
+    }
+    if (t->o.want != NULL) {
+        probe_more(t);
     }
     size_t n = candidates(t, list);
     if (n < 2) {
@@ -276,11 +309,26 @@ sample_step(struct transfer *t)
     }
 }
 
+static bool
+any_probing(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->n_sources; i++) {
+        const struct source *s = t->sources[i];
+
+        if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !s->drop) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 sample_awaited(const struct transfer *t)
 {
-    return is_wanted(t) && any_asked(t)
-           && clock_ms() - t->progress_ms < LATE_MS;
+    uint64_t late = t->o.want != NULL ? WANT_LATE_MS : LATE_MS;
+
+    return is_wanted(t) && clock_ms() - t->progress_ms < late
+           && (any_asked(t) || (t->o.want != NULL && any_probing(t)));
 }
 
 int

@@ -36,8 +36,8 @@ is_open(const struct transfer *t, const struct source *s)
                || (s->node == NODE_KNOWN && !s->judged));
 }
 
-static bool
-any_open(const struct transfer *t)
+bool
+solo_any_open(const struct transfer *t)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
         if (is_open(t, t->sources[i])) {
@@ -73,5 +73,5 @@ solo_next(struct transfer *t)
     if (next != NULL) {
         next->had_solo = true;
     }
-    return next != NULL || any_open(t);
+    return next != NULL || solo_any_open(t);
 }

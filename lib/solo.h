@@ -8,6 +8,9 @@
  *  there is none that had not its turn, nor one that was not asked yet. */
 bool solo_next(struct transfer *t);
 
+/** solo_any_open(t): of some CDN node nobody knows yet what it has. */
+bool solo_any_open(const struct transfer *t);
+
 /** solo_allows(t, s): is it this node's turn, or anybody's? */
 bool solo_allows(const struct transfer *t, const struct source *s);
 

@@ -179,7 +179,9 @@ struct document {
     char *url;  /* NULL: none */
     bool named; /* by the user: the file is not whole before it came */
     bool asked, done;
-    unsigned hops; /* redirects */
+    bool again; /* it was contradicted, and comes from another node */
+    const struct source *node; /* that is asked for it; NULL: the standard */
+    unsigned hops;             /* redirects */
     struct lookup *lookup;
 };
 
@@ -318,6 +320,8 @@ struct transfer {
     unsigned votes; /* for it */
     uint8_t dropped_root[DIGEST_LEN];
     bool has_dropped_root;
+    uint8_t doubted_root[DIGEST_LEN]; /* published; CDN nodes contradict it */
+    bool has_doubted_root;
     struct suspect *suspects; /* NULL, or one a block */
     size_t n_suspects;
     struct checksum sum; /* len 0: none */

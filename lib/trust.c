@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "document.h"
 #include "explain_transfer.h"
 #include "fetch.h"
 #include "intake.h"
@@ -117,20 +118,26 @@ check_vouched(const struct transfer *t, struct source *s, uint32_t block,
 }
 
 static void
-strike(struct source *s, const char *why)
+ban(struct source *s)
 {
-    explain(s->t, s, "%s", why);
+    s->banned = true;
+    s->blame = BLAME_WRONG;
+    node_failed(s, SHOAL_EVERIFY, "%s", "wrong blocks");
+}
+
+static void
+strike(struct source *s)
+{
+    explain(s->t, s, "a wrong block");
     if (++s->strikes >= STRIKES_MAX) {
-        s->banned = true;
-        s->blame = BLAME_WRONG;
-        node_failed(s, SHOAL_EVERIFY, "%s", why);
+        ban(s);
     }
 }
 
 void
 trust_strike(struct source *s)
 {
-    strike(s, "wrong blocks");
+    strike(s);
 }
 
 void
@@ -182,6 +189,20 @@ clear_suspect(struct transfer *t, uint32_t block)
     }
 }
 
+/* One node's layer may be as wrong as its bytes; what another node, or the one
+ * place where it is, says again is the origin's word, and above CDN nodes'. */
+static void
+doubt_published(struct transfer *t)
+{
+    memcpy(t->doubted_root, t->trusted_root, DIGEST_LEN);
+    t->has_doubted_root = true;
+    if (!document_again(t, DOCUMENT_LAYER)) {
+        transfer_fail(t, SHOAL_EVERIFY,
+                      "what CDN nodes gave contradicts the piece layer that "
+                      "the origin publishes");
+    }
+}
+
 /* Two CDN nodes alike, or the only one twice, contradict the layer: it is
  * wrong, and so may be what its holders gave. */
 static void
@@ -204,6 +225,9 @@ drop_layer(struct transfer *t)
             s->banned = true;
             node_failed(s, SHOAL_EVERIFY, "CDN nodes contradict its root");
         }
+    }
+    if (!t->by_tracker) {
+        doubt_published(t);
     }
 }
 
@@ -237,7 +261,7 @@ suspect(struct transfer *t, struct source *s, uint32_t block,
     bool alone = standard_usable(t) < 2;
 
     if (t->trusted_given) {
-        strike(s, "wrong blocks");
+        strike(s);
         return;
     }
     if (alloc_suspects(t) != 0
@@ -251,14 +275,18 @@ suspect(struct transfer *t, struct source *s, uint32_t block,
     if (x->source != NO_SOURCE && equal(x->hash, hash)
         && (x->source != s->index || alone))
     {
-        drop_layer(t);
+        if (x->source == s->index && !t->by_tracker && solo_any_open(t)) {
+            ban(s); /* what it publishes, others may have */
+        } else {
+            drop_layer(t);
+        }
         return;
     }
     t->n_suspects += x->source == NO_SOURCE;
     x->source = (int16_t) s->index;
     memcpy(x->hash, hash, DIGEST_LEN);
     if (++x->tries > TRIES_MAX) {
-        strike(s, "wrong blocks");
+        strike(s);
     }
 }
 
@@ -282,7 +310,7 @@ convict(struct transfer *t, uint32_t block)
     struct source *s = t->sources[t->suspects[block].source];
 
     clear_suspect(t, block);
-    strike(s, "wrong blocks");
+    strike(s);
     for (uint32_t i = 0; s->banned && i < t->map.count; i++) {
         if (t->suspects[i].source == s->index) {
             clear_suspect(t, i);
@@ -331,7 +359,7 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         if (trust_origin(s)) {
             suspect(t, s, block, hash);
         } else {
-            strike(s, "wrong blocks");
+            strike(s);
         }
         return SHOAL_EVERIFY;
     }
@@ -343,7 +371,7 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         && !digest_is_zero(hash_of(s->hashes, block)))
     {
         if (!equal(hash_of(s->hashes, block), hash)) {
-            strike(s, "wrong blocks");
+            strike(s);
             return SHOAL_EVERIFY;
         }
         return 0;
@@ -371,9 +399,10 @@ culprit(const struct transfer *t, struct source *s, uint32_t block,
     return s;
 }
 
-void
-trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
-            bool given)
+/* ${by_tracker}: nobody but a tracker says so; ${given}: the user does. */
+static void
+adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
+      bool given, bool by_tracker)
 {
     if (intake_need_hashes(t) != 0) {
         free(layer);
@@ -389,7 +418,8 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
     free(t->trusted);
     t->trusted = layer;
     t->trusted_given = given;
-    t->by_tracker = t->confirmed = false;
+    t->by_tracker = by_tracker;
+    t->confirmed = false;
     memcpy(t->trusted_root, root, DIGEST_LEN);
 
     for (uint32_t i = 0; i < t->map.count; i++) {
@@ -412,13 +442,29 @@ trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
         if (trust_origin(t->sources[from])) {
             suspect(t, t->sources[from], i, hash);
         } else {
-            strike(culprit(t, t->sources[from], i, hash), "wrong blocks");
+            strike(culprit(t, t->sources[from], i, hash));
         }
         if (t->trusted == NULL || t->error != 0) {
             return; /* it was dropped again */
         }
     }
     trust_refresh(t);
+}
+
+void
+trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
+            bool given)
+{
+    bool again = t->has_doubted_root && equal(root, t->doubted_root);
+
+    if (!given && again) {
+        free(layer);
+        transfer_fail(t, SHOAL_EVERIFY,
+                      "what CDN nodes gave contradicts the piece layer that "
+                      "the origin publishes");
+        return;
+    }
+    adopt(t, layer, root, given, false);
 }
 
 static void
@@ -435,11 +481,10 @@ try_layer(struct transfer *t, const uint8_t *layer)
     uint8_t *copy = malloc((size_t) t->map.count * DIGEST_LEN);
     if (copy != NULL) {
         memcpy(copy, layer, (size_t) t->map.count * DIGEST_LEN);
-        trust_adopt(t, copy, root, false);
-        t->by_tracker = t->trusted != NULL;
         explain(t, NULL,
                 "a piece layer that fits the tracker's root is "
                 "believed");
+        adopt(t, copy, root, false, true);
     }
 }
 
@@ -619,6 +664,20 @@ awaits_layer(const struct transfer *t)
     return false;
 }
 
+/* The tracker's root, of which nobody had the layer. As trust_finish(). */
+static int
+check_root(struct transfer *t)
+{
+    if (t->trusted != NULL || !t->has_tracker_root) {
+        return 0;
+    }
+    t->fits_root = equal(t->root, t->tracker_root);
+    if (!t->fits_root && has_foreign(t)) {
+        return retreat(t);
+    }
+    return !t->fits_root && awaits_layer(t) ? SHOAL_ENOTFOUND : 0;
+}
+
 int
 trust_finish(struct transfer *t)
 {
@@ -637,14 +696,9 @@ trust_finish(struct transfer *t)
         if (err != 0) {
             return err;
         }
-        if (t->trusted == NULL && t->has_tracker_root) {
-            t->fits_root = equal(t->root, t->tracker_root);
-            if (!t->fits_root && has_foreign(t)) {
-                return retreat(t);
-            }
-            if (!t->fits_root && awaits_layer(t)) {
-                return SHOAL_ENOTFOUND;
-            }
+        err = check_root(t);
+        if (err != 0) {
+            return err;
         }
     }
     err = check_sums(t);

@@ -59,6 +59,19 @@ download_ok($r, $path, 'one against one');
 like($s->tracker->error_log, qr/roots of [0-9a-f]{40} differ.*fake4.*fake5/,
     'the tracker\'s log names them');
 
+# A third one, which really fetches it, decides.
+my $third = superpeer(name => 'third', addr => '127.0.0.29', cdn => $cdn,
+    trackers => [ $s->tracker ]);
+$third->wait_connected;
+my $decided = wait_for {
+    my $now = $s->ask('two.bin');
+    ($now->{digest}{votes} // 0) == 2 ? $now : undef;
+} 20, 'a third vote';
+is($decided->{digest}{root}, (layer_of($layer))[0], 'two against one');
+is_deeply([ sort map { $_->{url} =~ m{//([\d.]+)} } @{ $decided->{super} } ],
+    [ sort '127.0.0.29', '127.0.0.64' ], 'the two are listed');
+$third->stop;
+
 $path = $cdn->file('all.bin', $size, 3);
 holder('all.bin', $wrong, $wrong_layer) for 1, 2;
 is($s->ask('all.bin')->{digest}{votes}, 2, 'two votes for a wrong root');

@@ -72,10 +72,7 @@ sub start($cdn, $name, @more) {
         @more, $cdn->url($name));
 }
 
-my @plays = (
-    [ 'user', 'a checksum that was given', 'none', '--checksum',
-        "sha256=$hex" ],
-    [ 'user', 'a layer that was given', 'none', "--layer=$right.shoal" ],
+my @published = (
     [ 'checksum', 'Repr-Digest', 'repr' ],
     [ 'checksum', 'Digest', 'digest' ],
     [ 'checksum', 'Content-Digest', 'content' ],
@@ -85,12 +82,33 @@ my @plays = (
     [ 'checksum', 'a Metalink that a header names', 'meta' ],
     [ 'layer', 'a layer that a header names', 'link' ],
     [ 'layer', 'a layer beside it', 'auto', '--layer=auto' ],
+);
+my @plays = (
+    [ 'user', 'a checksum that was given', 'none', '--checksum',
+        "sha256=$hex" ],
+    [ 'user', 'a layer that was given', 'none', "--layer=$right.shoal" ],
+    @published,
     [ 'cdn', 'none at all', 'none' ],
 );
 while (my @some = splice @plays, 0, 4) {
     my @p = map { my (undef, undef, $where, @more) = @$_;
         start($cdn, "$where/f.bin", @more) } @some;
     judge($p[$_], @{ $some[$_] }[0, 1]) for 0 .. $#some;
+}
+
+# ---- what is published, and no node holds ----
+
+$cdn->link_file($wrong, "$_->[2]/f.bin") for @published;
+while (my @some = splice @published, 0, 5) {
+    my @p = map { my (undef, undef, $where, @more) = @$_;
+        start($cdn, "$where/f.bin", @more) } @some;
+    for my $i (0 .. $#some) {
+        my $r = shoal_end($p[$i], 60);
+        is($r->{status}, 32, "$some[$i][1]: no node holds what it says");
+        ok(!-e "$r->{dir}/f.bin", 'and there is no file');
+        like($r->{stderr}, qr/^shoal: .*(?:checksum|piece layer|wrong bytes).*; nodes: /m,
+            'but an error that lists the nodes') or diag($r->{stderr});
+    }
 }
 
 # ---- what trackers and super peers say ----
@@ -104,23 +122,27 @@ sub slow(%more) {
 
 my $id = '22' x 20;
 my $last = 60;
-sub holder() {
+sub holder(%bad) {
     my $f = fake_super(addr => '127.0.3.' . ++$last);
     $f->serve($id, $right, "$right.shoal");
-    return $f->start;
+    return $f->start(%bad);
 }
 
-# A tracker that says this.
+# A tracker that says this, and from its second answer on also ${later}.
 sub told(%answer) {
     my $addr = '127.0.3.' . ++$last;
-    my $json = encode_json({ id => $id, interval => 60, super => [],
-        peers => [], %answer });
+    my $later = delete $answer{later};
+    my @json = map { encode_json({ id => $id, interval => $later ? 1 : 60,
+        super => [], peers => [], %answer, %$_ }) } {}, $later // {};
     my $t = Shoal::BadNode->new(addr => $addr, port => free_port($addr),
-        handler => sub ($q) { (200, {}, $json) })->start;
+        handler => sub ($q) { (200, {}, $json[$q->{before} > 0]) })->start;
     return ('--tracker', "http://$addr:$t->{port}/peers");
 }
 
 my $holder = holder();
+# One whose blocks take until the tracker is asked again.
+my $patient = holder(each => sub ($q) {
+    $q->{uri} =~ m{/\w{40}$} ? (delay => 0.5) : () });
 my %super = (url => "http://$holder->{addr}:$holder->{port}");
 my %peer = (addr => "$holder->{addr}:$holder->{port}",
     complete => JSON::PP::true);
@@ -132,6 +154,10 @@ for my $case (
         state => 'ready' } ], digest => { root => $root, votes => 3 } ] ],
     [ 'tracker', 2, 'a root, and nobody has a layer',
         [ digest => { root => $root, votes => 2 } ] ],
+    [ 'tracker', 1, 'a super peer that fills, and then the root', [
+        super => [ { url => "http://$patient->{addr}:$patient->{port}",
+            state => 'filling' } ],
+        later => { digest => { root => $root, votes => 1 } } ] ],
     [ 'super_peers', 0, 'a super peer that fills', [ super => [ { %super,
         state => 'filling' } ] ] ],
     [ 'none', 0, 'unverified peers', [ peers => [ \%peer ] ],

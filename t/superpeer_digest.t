@@ -51,6 +51,8 @@ play('a digest, and the first two of four hold other bytes', qr/^\+/, $repr,
 my $link = q(Link '</layer>; rel="piece-layer"');
 play('a layer, and the first node holds other bytes', qr/^\+/, $link, $wrong,
     $right, $right);
+play('a layer, and no node holds what it says', qr/^\?\S+ failed$/, $link,
+    ($wrong) x 2);
 my $cdn = play('a layer that is somewhere else', qr/^\+/,
     q(Link '<http://127.0.0.11:9/layer>; rel="piece-layer"'), $right);
 is(scalar $cdn->node(0)->requests(uri => '/layer'), 0,
