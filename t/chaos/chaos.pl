@@ -6,6 +6,7 @@
 # COST=0: without the second run that tells what being lied to costs in time.
 # Exits with 1 when a scenario went wrong; its seed alone plays it again. The
 # figures also go to $SHOAL_BUILD/chaos.json.
+
 use v5.36;
 use Shoal::Chaos::Run qw(run_seeds seeds report);
 use Shoal::Env qw(build_dir spew);
