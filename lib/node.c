@@ -147,6 +147,18 @@ must_wait(const struct source *s)
     return s->retry_ms > clock_ms();
 }
 
+/* Its HEAD said nothing, and its first GET was taken back when the download
+ * began with another node: it would be waited for in vain. */
+static void
+ask_forgotten(struct transfer *t, struct source *s)
+{
+    if (s->asked_byte) {
+        node_failed(s, SHOAL_EPROTO, "no size");
+    } else {
+        node_ask_byte(t, s);
+    }
+}
+
 void
 node_step(struct transfer *t)
 {
@@ -155,11 +167,15 @@ node_step(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !has_get(s)
-            && !must_wait(s) && s->probes > 0
-            && now - s->probe_ms >= HEAD_ALONE_MS)
-        {
-            node_ask_byte(t, s);
+        if (s->kind != SOURCE_CDN || s->node != NODE_PROBING || must_wait(s)) {
+            continue;
+        }
+        if (s->probes > 0) {
+            if (!has_get(s) && now - s->probe_ms >= HEAD_ALONE_MS) {
+                node_ask_byte(t, s);
+            }
+        } else if (s->retry_ms == 0 && !s->retrying) {
+            ask_forgotten(t, s);
         }
     }
 }
