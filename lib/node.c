@@ -242,7 +242,8 @@ node_head_awaited(const struct transfer *t)
     return false;
 }
 
-/* A HEAD's answer counts while no GET has told otherwise. */
+/* A HEAD's answer counts while no GET has told otherwise; against the size
+ * that the user, or a Metalink, says only a GET's does. */
 static void
 take_head(struct transfer *t, struct source *s, const struct answer *a)
 {
@@ -255,7 +256,8 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
         }
         return;
     }
-    if (a->status != 200 || answer_size(a) == ORIGIN_UNKNOWN) {
+    bool other = t->o.size != 0 && answer_size(a) != t->o.size;
+    if (a->status != 200 || answer_size(a) == ORIGIN_UNKNOWN || other) {
         if (!has_get(s) && !must_wait(s)) {
             node_ask_byte(t, s);
         }
@@ -264,7 +266,6 @@ take_head(struct transfer *t, struct source *s, const struct answer *a)
     s->answer = *a;
     s->node = NODE_KNOWN;
     explain_known(s, "HEAD");
-    check_size(t, s);
 }
 
 /* Some servers say so to a request with Range that they serve without. */
