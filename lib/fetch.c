@@ -352,12 +352,17 @@ start_data(struct transfer *t, struct source *s, int work,
     uint64_t first = blockmap_offset(&t->map, range.next);
     uint64_t end = blockmap_offset(&t->map, range.end - 1)
                    + blockmap_length(&t->map, range.end - 1);
-    char text[48];
+    char text[48], held[32];
+    const char *const headers[] = { held, NULL };
     char *url = s->kind == SOURCE_CDN ? strdup(s->url) : swarm_url(t, s, "");
-    struct http_options o = { .url = url, .range = text };
+    struct http_options o = { .url = url,
+                              .range = text,
+                              .headers =
+                                  s->kind == SOURCE_PEER ? headers : NULL };
     struct job *job = NULL;
 
     snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64, first, end - 1);
+    snprintf(held, sizeof(held), "Shoal-Held: %u", (unsigned) t->map.held);
     if (url != NULL) {
         job = job_start(t, JOB_DATA, s, &o);
     }

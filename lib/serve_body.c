@@ -354,6 +354,19 @@ body_create(struct serve *s, struct MHD_Connection *c)
     return b;
 }
 
+/* Who does not say it is served as if it needed but one more. */
+static uint32_t
+held_by_asker(struct MHD_Connection *c, uint32_t count)
+{
+    const char *text =
+        MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Shoal-Held");
+    unsigned long n = text != NULL && *text >= '0' && *text <= '9'
+                          ? strtoul(text, NULL, 10)
+                          : count;
+
+    return n < count ? (uint32_t) n : count;
+}
+
 enum MHD_Result
 serve_body_blocks(struct serve *s, struct MHD_Connection *c,
                   struct serve_set *set, const struct serve_part *part)
@@ -365,6 +378,7 @@ serve_body_blocks(struct serve *s, struct MHD_Connection *c,
         return serve_say_busy(s, c);
     }
     b->set = *set;
+    b->slot.held = held_by_asker(c, set->count);
     atomic_fetch_add(&s->active, 1);
     return send_body(c, b, part);
 }

@@ -6,7 +6,10 @@
 #include "blockmap.h"
 
 enum {
-    STILL_MS = 1000 /* without a byte: its reader does not keep up */
+    STILL_MS = 1000, /* without a byte: its reader does not keep up */
+    SENT_WEIGHT = 16 /* that a reader has more weighs as much as one time
+                        that a block was sent: else who is ahead, and asks for
+                        what few have, is served first to the end */
 };
 
 struct slots {
@@ -91,13 +94,19 @@ begin(struct slots *s, struct slots_waiter *w, uint64_t now_ms)
     *times = (uint16_t) (*times + (*times < UINT16_MAX));
 }
 
+static uint64_t
+rank(struct slots *s, const struct slots_waiter *w)
+{
+    return (uint64_t) *times_sent(s, w->block) * SENT_WEIGHT + w->held;
+}
+
 static struct slots_waiter *
 next_one(struct slots *s)
 {
     struct slots_waiter *best = s->waiting;
 
     for (struct slots_waiter *w = best; w != NULL; w = w->next) {
-        if (*times_sent(s, w->block) < *times_sent(s, best->block)) {
+        if (rank(s, w) < rank(s, best)) {
             best = w;
         }
     }

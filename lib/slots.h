@@ -1,6 +1,7 @@
 /* slots.h - so many uploads at a time: the fewer, the sooner a block has come
  * to its end and can be passed on. Of those that wait the one goes first whose
- * block was sent least. Knows no sockets, no threads of its own. */
+ * block was sent least, and whose reader has least. Knows no sockets, no
+ * threads of its own. */
 #ifndef SLOTS_H
 #define SLOTS_H
 
@@ -9,10 +10,11 @@
 
 struct slots;
 
-/** One upload; its owner keeps it, zeroed at first. */
+/** One upload; its owner keeps it, zeroed at first but for ${held}. */
 struct slots_waiter {
     struct slots_waiter *next;
     uint32_t block;
+    uint32_t held;     /* blocks that its reader has, as it says */
     uint64_t moved_ms; /* when it last sent something */
     enum {
         SLOTS_NONE,

@@ -1,10 +1,13 @@
 /* host.c - uplinks. A host serves so many requests at a time, and shares its
- * rate evenly among them; the others wait, the block that it sent least often
- * first, then the asker that has least (SWARM.md rule 7). */
+ * rate evenly among them; the others wait, in the order of lib/slots.c. */
 #include "sim.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    SENT_WEIGHT = 16
+};
 
 static double
 block_bytes(const struct sim *s, const struct flow *f)
@@ -104,7 +107,8 @@ rank(const struct sim *s, const struct host *h, int flow)
 {
     const struct flow *f = &s->flows[flow];
 
-    return (uint64_t) h->sent[f->block] << 32 | s->clients[f->client].map.held;
+    return (uint64_t) h->sent[f->block] * SENT_WEIGHT
+           + s->clients[f->client].map.held;
 }
 
 static size_t

@@ -66,6 +66,31 @@ sent_least_goes_first(void **state)
     slots_free(s);
 }
 
+/* A block that was sent once more weighs as 16 blocks that its reader has. */
+static void
+who_has_least_goes_first(void **state)
+{
+    struct slots_waiter w[4] = {
+        { .held = 0 }, { .held = 30 }, { .held = 20 }, { .held = 10 }
+    };
+    struct slots *s = slots_create(1, ring);
+
+    (void) state;
+    n_rung = 0;
+    assert_true(slots_take(s, &w[0], 1, 0));
+    assert_false(slots_take(s, &w[1], 2, 0));
+    assert_false(slots_take(s, &w[2], 3, 0));
+    assert_false(slots_take(s, &w[3], 1, 0)); /* 10 + 16 */
+    for (size_t i = 0; i < 4; i++) {
+        slots_leave(s, i == 0 ? &w[0] : rung[i - 1], 0);
+    }
+    assert_int_equal(n_rung, 3);
+    assert_ptr_equal(rung[0], &w[2]);
+    assert_ptr_equal(rung[1], &w[3]);
+    assert_ptr_equal(rung[2], &w[1]);
+    slots_free(s);
+}
+
 static void
 who_stands_still_holds_up_nobody(void **state)
 {
@@ -91,6 +116,7 @@ who_stands_still_holds_up_nobody(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(only_so_many),
     cmocka_unit_test(sent_least_goes_first),
+    cmocka_unit_test(who_has_least_goes_first),
     cmocka_unit_test(who_stands_still_holds_up_nobody),
 };
 

@@ -28,7 +28,7 @@ my @crowds = (
         down => 50 } } 1 .. 8 ] }, 'last', [], ['libtorrent'] ],
     [ swarm_up25 => { clients => even(8, 25) }, 'last', [], ['libtorrent'] ],
     [ swarm_join => { starts => [ map { $_ * sized(10, 2.5, 0.3) / 7 }
-        0 .. 7 ] }, 'mean', [], ['libtorrent'] ],
+        0 .. 7 ] }, 'mean', [], [qw(libtorrent leaving)] ],
 );
 
 my @copies = qw(swarm32 swarm64);   # of which the worse counts

@@ -6,6 +6,11 @@ package Shoal::Bench::Swarm;
 #   my $s = swarm(clients => [ { up => 50, down => 50 }, .. ], size => $n);
 #   my $r = $s->shoal;         # { last, mean: seconds; copies: of the file }
 #   my $r = $s->libtorrent; $s->aria2; $s->plain
+#   my $r = $s->leaving;       # shoal whose clients exit when they are done
+#
+# All others but plain stay until the last one has the file, and the time of a
+# client is when it has.
+#
 #   $s->bound                  # seconds, of Kumar and Ross
 #
 # cdn (50 Mbit/s up); rtt_ms (between any two); superpeer (Mbit/s, an empty
@@ -128,9 +133,39 @@ sub _args($self) {
         $self->{superpeer} ? () : ('--layer', 'auto'));
 }
 
+# When the output got its name, of the monotonic clock.
+sub _named($path) {
+    my $at = (Time::HiRes::stat($path))[10] // return;
+    return $at - Time::HiRes::time() + now();
+}
+
 sub shoal($self, @more) {
     my $file = $self->file;
-    my @cmd = (tool('shoal'), $self->_args, @more,
+    my @cmd = (program('shoal'), '-q', '-O', $file->{name}, $self->_args,
+        '--seed-time=10', @more, $self->{cdn}->url($file->{name}));
+    my $r = $self->_crowd(
+        sub ($h, $i) {
+            my $dir = tmpdir('get/' . ++$serial);
+            my $at = now();
+            return { start => $at, dir => $dir, process => start_cmd(
+                { name => 'shoal', cwd => $dir }, $h->wrap, @cmd) };
+        },
+        sub ($run) {
+            wait_for {
+                $run->{end} = _named("$run->{dir}/$file->{name}")
+                    // ($run->{process}->alive ? undef
+                        : die 'shoal: ' . $run->{process}->stderr)
+            } 120, 'a client';
+            return $run;
+        });
+    $_->{process}->stop for @{ $r->{runs} };
+    _check($file, $_->{dir}) for @{ $r->{runs} };
+    return $self->_copies($r, $self->{cdn}->bytes);
+}
+
+sub leaving($self) {
+    my $file = $self->file;
+    my @cmd = (tool('shoal'), $self->_args,
         $self->{cdn}->url($file->{name}));
     my $r = $self->_crowd(
         sub ($h, $i) { fetch_start(\@cmd, $file, wrap => [ $h->wrap ]) },
