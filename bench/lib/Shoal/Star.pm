@@ -76,7 +76,7 @@ package Shoal::Star::Host;
 
 use v5.36;
 use Shoal::Env qw(program);
-use Shoal::Process qw(start_cmd wait_for);
+use Shoal::Process qw(run_cmd start_cmd wait_for);
 
 sub addr($self) { return $self->{addr} }
 sub wrap($self) { return ('nsenter', '-n', '-t', $self->{there}->pid) }
@@ -116,6 +116,8 @@ sub _rate($self, $wrap, $device, $mbit) {
 sub stop($self) {
     $self->{relay}->stop if $self->{relay};
     $self->{there}->stop;
+    # The namespace goes when the kernel finds the time, and its line with it.
+    run_cmd(qw(ip link del), $self->{near});
     return;
 }
 
