@@ -16,7 +16,7 @@ enum {
     TICK_MAX_MS = 500, /* that count of a longer one: we were held up */
     FIRST_LOOK_MS = 20,
     LEARN_MS = 250,  /* alone, until it is known what the CDN gives */
-    BURST_MS = 1000, /* of a crowd: its rate says little */
+    BURST_MS = 3000, /* of a crowd: its rate says little */
     FED_MS = 1000,   /* blocks of so long may wait to be asked for */
     END_MS = 1000    /* less is left: no trial */
 };
@@ -72,28 +72,14 @@ judge_gate(struct schedule *s)
     }
 }
 
-/* As measured last. */
-static double
-cdn_rate(const struct schedule *s)
-{
-    double rate = 0;
-
-    for (int i = 0; i < s->n_sources; i++) {
-        if (s->sources[i].kind == SOURCE_CDN && !s->sources[i].gone) {
-            rate += s->sources[i].rate;
-        }
-    }
-    return rate;
-}
-
-/* What it is known to give to this client alone. */
+/* What it is known to give to this client alone. (The rate of single blocks
+ * says little: each comes in a burst after a pause.) */
 static double
 cdn_known(const struct schedule *s)
 {
     double rate = s->cdn_alone > s->cdn_first ? s->cdn_alone : s->cdn_first;
-    double now = cdn_rate(s);
 
-    return rate > now ? rate : now;
+    return rate > s->cdn_total ? rate : s->cdn_total;
 }
 
 bool
@@ -184,6 +170,20 @@ schedule_gate_first(struct schedule *s)
     }
 }
 
+/* As measured last. */
+static double
+cdn_rate(const struct schedule *s)
+{
+    double rate = 0;
+
+    for (int i = 0; i < s->n_sources; i++) {
+        if (s->sources[i].kind == SOURCE_CDN && !s->sources[i].gone) {
+            rate += s->sources[i].rate;
+        }
+    }
+    return rate;
+}
+
 /* One short look says little: others may have begun a moment later. */
 static void
 learn_alone(struct schedule *s, double elapsed)
@@ -231,6 +231,7 @@ schedule_gate_tick(struct schedule *s, double elapsed, uint64_t bytes,
 
     weight = weight < 1 ? weight : 1;
     s->total = s->total > 0 ? s->total + weight * (rate - s->total) : rate;
+    s->cdn_total += weight * ((double) cdn * 1000 / elapsed - s->cdn_total);
     watch_crowd(s, elapsed < TICK_MAX_MS ? elapsed : TICK_MAX_MS);
     if (schedule_is_crowd(s)) {
         learn_best(s, elapsed);

@@ -137,6 +137,7 @@ struct schedule {
     uint64_t idle_from;   /* when the last work at a peer was over */
     uint64_t ticked;      /* when last */
     double total;         /* rate of all sources, smoothed */
+    double cdn_total;     /* of CDN nodes, likewise */
     struct gate gate;
 };
 
