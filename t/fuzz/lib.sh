@@ -45,7 +45,8 @@ one() {
     merge)
         rm -rf "$dir/merged"
         mkdir "$dir/merged"
-        "$dir/../$name" -max_len=8192 -merge=1 "$dir/merged" \
+        "$dir/../$name" -max_len=8192 -set_cover_merge=1 \
+            -use_counters=0 -use_cmp=0 "$dir/merged" \
             "$here/corpus/$name" "$dir/$name" 2>/dev/null
         find "$here/corpus/$name" -type f -delete
         find "$dir/merged" -type f -exec mv {} "$here/corpus/$name/" \;
