@@ -2,6 +2,8 @@
 # comes later takes it unchecked only where he says so (--unverified-peers).
 
 use v5.36;
+use IO::Select;
+use IO::Socket::IP;
 use Shoal::Test;
 
 my $size = 2 * 1048576;
@@ -63,5 +65,19 @@ cmp_ok($r->{seconds}, '>=', 1.2, 'is waited for');
 $r = $s->get('s.bin', '--bind-address', $addr, '--listen-port',
     free_port($addr));
 cmp_ok($r->{seconds}, '<', deadline(1.2), 'without it nobody waits');
+
+# What is given has a limit, and so has the number of those who come for it.
+($seed, $peer) = seed('--seed-time', '60s', '--max-upload-limit', '1m',
+    '--max-connections', '2');
+($at, $id) = @$peer;
+my $start = now;
+$got = http(GET => "http://$at/blocks/$id");
+is(length $got->{body}, $size, '--max-upload-limit: all of it is given');
+cmp_ok(now() - $start, '>=', 1.4, 'in no less than two seconds, but for the first bytes');
+my @come = map { IO::Socket::IP->new(PeerAddr => $at) // die "$at: $@" } 1 .. 3;
+my $waiting = IO::Select->new(@come);
+is(scalar $waiting->can_read(10), 1, '--max-connections=2: of three one is sent away');
+$seed->stop('INT');
+$seed->any_status;
 
 finish();
