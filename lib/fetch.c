@@ -12,6 +12,7 @@
 #include "job.h"
 #include "node.h"
 #include "patience.h"
+#include "recheck.h"
 #include "shoal.h"
 #include "standard.h"
 #include "stream.h"
@@ -133,6 +134,7 @@ fetch_failed(struct transfer *t, struct source *s, int err, const char *why)
         node_failed(s, err, "%s", why);
         return;
     }
+    recheck_failed(s);
     s->retry_ms = clock_ms() + wait;
     explain(t, s, "asked again in %.2f s: %s", (double) wait / 1000, why);
 }

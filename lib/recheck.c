@@ -1,7 +1,7 @@
 /* recheck.c - a file that is rewritten in place while it is read shows that
  * afterwards alone: where nothing else tells right bytes from wrong, the nodes
- * that gave some are asked whether it is still the same version. One that
- * shows another one has its bytes thrown away; when none is left, the download
+ * that gave some are asked whether it is still the same version, shortly
+ * before all is there, or when they fail. One that shows another one has its bytes thrown away; when none is left, the download
  * begins anew, once. */
 #include <stdlib.h>
 
@@ -18,14 +18,43 @@
 enum {
     LONG_MS = 1000, /* what it gave since its last answer began in less is
                        not made slower by a round trip */
+    SOON_MS = 800,  /* before the end, so that it waits for nobody */
     ANSWER_MS = 1500
 };
+
+/* For how long it has been read from since it last showed its version. */
+static uint64_t
+unseen_ms(const struct source *s)
+{
+    const struct transfer *t = s->t;
+    uint64_t last =
+        t->phase == PHASE_PLAIN ? clock_ms() : t->begin_ms + s->last_ms;
+
+    return last > s->seen_ms ? last - s->seen_ms : 0;
+}
+
+static bool
+is_due(const struct source *s, uint64_t ms)
+{
+    return trust_origin(s) && s->used > 0 && !s->drop && unseen_ms(s) >= ms;
+}
+
+static bool
+is_asked(const struct source *s)
+{
+    for (const struct job *job = s->t->jobs; job != NULL; job = job->next) {
+        if (job->kind == JOB_RECHECK && job->source == s) {
+            return true;
+        }
+    }
+    return false;
+}
 
 bool
 recheck_awaited(const struct transfer *t)
 {
-    for (const struct job *job = t->jobs; job != NULL; job = job->next) {
-        if (job->kind == JOB_RECHECK) {
+    for (size_t i = 0; t->rechecked && i < t->n_sources; i++) {
+        if (is_due(t->sources[i], LONG_MS) && is_asked(t->sources[i])) {
             return true;
         }
     }
@@ -44,31 +73,65 @@ ask(struct transfer *t, struct source *s, bool head)
     if (job != NULL) {
         job->by_head = head;
     }
+    s->recheck_ms = clock_ms();
+}
+
+/* Something else tells right bytes from wrong. */
+static bool
+is_needless(const struct transfer *t)
+{
+    return trust_covers(t);
+}
+
+/* One that has not answered since is not asked again. */
+static void
+ask_if_due(struct transfer *t, struct source *s, uint64_t ms)
+{
+    uint64_t last = t->begin_ms + s->last_ms;
+    bool told = s->recheck_ms == 0 || last >= s->recheck_ms + LONG_MS;
+
+    if (is_due(s, ms) && (told || t->phase == PHASE_PLAIN) && !is_asked(s)) {
+        ask(t, s, !s->headless);
+    }
 }
 
 bool
 recheck_passed(struct transfer *t)
 {
-    uint64_t now = clock_ms();
-    bool any = false;
-
     if (t->rechecked) {
         return true;
     }
     t->rechecked = true;
-    if (trust_covers(t)) {
-        return true;
+    for (size_t i = 0; !is_needless(t) && i < t->n_sources; i++) {
+        ask_if_due(t, t->sources[i], LONG_MS);
+    }
+    return !recheck_awaited(t);
+}
+
+void
+recheck_soon(struct transfer *t)
+{
+    double rate = 0, left = (double) (t->map.count - t->map.held);
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        rate += t->sources[i]->active > 0 ? t->sources[i]->rate : 0;
+    }
+    if (t->rechecked || is_needless(t)
+        || left * (double) t->map.block_size * 1000 > rate * SOON_MS)
+    {
+        return;
     }
     for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (trust_origin(s) && s->used > 0 && !s->drop
-            && now - s->seen_ms >= LONG_MS) {
-            ask(t, s, !s->headless);
-            any = true;
-        }
+        ask_if_due(t, t->sources[i], LONG_MS - SOON_MS);
     }
-    return !any || !recheck_awaited(t);
+}
+
+void
+recheck_failed(struct source *s)
+{
+    if (!s->t->rechecked && !is_needless(s->t)) {
+        ask_if_due(s->t, s, LONG_MS);
+    }
 }
 
 int
@@ -98,14 +161,17 @@ recheck_done(struct job *job)
     bool told = job->answered && (a->status == 200 || a->status == 206)
                 && answer_size(a) != ORIGIN_UNKNOWN;
 
-    if (s->drop
-        || (told && answer_unchanged(a, &s->answer)
-            && (answer_comparable(a, &s->answer)
-                || !answer_comparable(&s->answer, &s->answer))))
-    {
+    if (s->drop) {
         return;
     }
-    if (job->by_head) {
+    if (told && answer_unchanged(a, &s->answer)
+        && (answer_comparable(a, &s->answer)
+            || !answer_comparable(&s->answer, &s->answer)))
+    {
+        s->seen_ms = job->start_ms > s->seen_ms ? job->start_ms : s->seen_ms;
+        return;
+    }
+    if (job->by_head && job->answered) {
         ask(job->t, s, false); /* some heads lie */
     } else if (told && !answer_unchanged(a, &s->answer)) {
         note_change(s);
@@ -137,7 +203,7 @@ reset(struct source *s)
     s->opened = s->asked_byte = s->retrying = s->early_broke = false;
     s->changed = s->told_known = s->had_solo = false;
     s->failures = 0;
-    s->retry_ms = s->idle_ms = 0;
+    s->retry_ms = s->idle_ms = s->recheck_ms = 0;
 }
 
 bool

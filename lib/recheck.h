@@ -1,4 +1,4 @@
-/* recheck.h - at the end: do the nodes still show that version?. */
+/* recheck.h - at the end: do the nodes still show that version? */
 #ifndef RECHECK_H
 #define RECHECK_H
 
@@ -9,6 +9,14 @@
  *  is awaited any more. */
 bool recheck_passed(struct transfer *t);
 bool recheck_awaited(const struct transfer *t);
+
+/** recheck_soon(t): to be called ten times a second: is the end so near that
+ *  they are asked now? */
+void recheck_soon(struct transfer *t);
+
+/** recheck_failed(s): it broke off or stands still: perhaps for good, so that
+ *  it is asked at once. */
+void recheck_failed(struct source *s);
 
 /** recheck_begin_anew(t): no node is left. True: some showed that the file
  *  changed, and the download begins anew. */

@@ -312,6 +312,8 @@ tick(struct transfer *t)
     fetch_tick(t);
     if (t->phase == PHASE_PLAIN) {
         begin_again(t);
+    } else if (t->phase == PHASE_RUN) {
+        recheck_soon(t);
     }
     if (t->o.ops->progress != NULL) {
         t->o.ops->progress(t->o.ctx);

@@ -121,11 +121,12 @@ struct source {
     int error;              /* why it failed, enum shoal_error */
     uint8_t *early;         /* what JOB_OPEN brought, from t->open_from on */
     size_t early_len, early_cap;
-    size_t early_seen; /* when other answers were last looked at */
-    bool early_broke;  /* its connection did */
-    bool headless;     /* does not answer HEAD */
-    uint64_t seen_ms;  /* when it last showed its version, by a GET */
-    bool changed;      /* it shows another version than it did */
+    size_t early_seen;   /* when other answers were last looked at */
+    bool early_broke;    /* its connection did */
+    bool headless;       /* does not answer HEAD */
+    uint64_t seen_ms;    /* when it last showed its version, by a GET */
+    uint64_t recheck_ms; /* when it was last asked for it; 0: never */
+    bool changed;        /* it shows another version than it did */
     struct sample samples[SAMPLES];
 
     /* super peers and peers */
