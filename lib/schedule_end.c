@@ -29,7 +29,8 @@ schedule_end_range(struct schedule *s, int source)
             continue;
         }
         double its = schedule_left_ms(s, w);
-        double mine = schedule_time(s, source, reach - w->next);
+        double mine = schedule_ready_ms(s, source)
+                      + schedule_time(s, source, reach - w->next);
         if (its > 2 * mine + GAIN_MS && its > longest) {
             slowest = w;
             longest = its;

@@ -281,6 +281,10 @@ double schedule_time(const struct schedule *s, int source, uint32_t blocks);
 /** schedule_left_ms(s, w): until the work is over; more when it stands. */
 double schedule_left_ms(const struct schedule *s, const struct work *w);
 
+/** schedule_ready_ms(s, source): until it could begin with more: it may have
+ *  work yet, and its answer takes a while. */
+double schedule_ready_ms(const struct schedule *s, int source);
+
 /** schedule_service(s, source): milliseconds for a block, as measured. */
 double schedule_service(const struct schedule *s, int source);
 

@@ -15,8 +15,11 @@ enum {
     CDN_MIN_MS = 300,      /* so for a second stream from the CDN */
     SECOND_MIN = 16 << 20, /* bytes left, where no rate is known yet */
     STEAL_MIN_MS = 20,     /* less is left: let it finish */
-    LATENCIES = 3,         /* a cut costs its victim that many */
+    LATENCIES = 3,         /* a cut in mid-stream costs that many */
     FAR_MS = 20,           /* of latency: round trips count */
+    WAYS_MS = 5,           /* of latency */
+    FAR_WAYS = 2,          /* requests at a time there: no pause between */
+    FAR_FIRST = 8 << 20,   /* bytes a request, while its rate rises yet */
     FAR_CHUNK = 128 << 10, /* bytes; while a crowd may turn up */
 };
 
@@ -50,18 +53,6 @@ is_unproven(const struct schedule *s, int source)
            && s->sources[source].rate <= 1 && has_node(s);
 }
 
-/* How many blocks one request to the source spans. */
-static uint32_t
-chunk(const struct schedule *s, int source)
-{
-    double rate = s->sources[source].rate;
-
-    if (is_unproven(s, source)) {
-        return 1;
-    }
-    return whole_blocks(s, rate > 0 ? rate * CHUNK_MS / 1000 : FIRST_CHUNK);
-}
-
 static bool
 is_awaiting(const struct schedule *s, int source)
 {
@@ -75,6 +66,27 @@ static bool
 is_far(const struct schedule *s, int source)
 {
     return s->sources[source].latency >= FAR_MS;
+}
+
+/* How many blocks one request to the source spans. Where TCP begins slowly
+ * the first rates say little: there it may be as much as there was so far. */
+static uint32_t
+chunk(const struct schedule *s, int source)
+{
+    const struct source *src = &s->sources[source];
+    double some = src->rate > 0 ? src->rate * CHUNK_MS / 1000 : FIRST_CHUNK;
+
+    if (is_unproven(s, source)) {
+        return 1;
+    }
+    if (src->kind == SOURCE_CDN && is_far(s, source)) {
+        double least = src->rate > 0 && src->got < FAR_FIRST
+                           ? (double) src->got
+                           : FAR_FIRST;
+
+        some = some > least ? some : least;
+    }
+    return whole_blocks(s, some);
 }
 
 static bool
@@ -237,9 +249,10 @@ all_rates(const struct schedule *s, int thief, double mine)
 }
 
 /*
- * The thief's share of what the victim has left: all of it that it would do
- * until all are done would never be cut again; half of that leaves room for
- * rates that change, and comes down to nothing in few steps.
+ * The thief's share of what the victim has left once the thief can begin: all
+ * of it that it would do until all are done would never be cut again; half of
+ * that leaves room for rates that change, and comes down to nothing in few
+ * steps.
  */
 static uint32_t
 share(const struct schedule *s, const struct work *victim, int thief)
@@ -254,8 +267,13 @@ share(const struct schedule *s, const struct work *victim, int thief)
     double mine = schedule_known_rate(s, thief);
 
     mine = mine > 0 ? mine : its;
-    double fair = left * mine / all_rates(s, thief, mine);
-    double least = CHUNK_MIN_MS * mine / 1000 / (double) s->map->block_size;
+    double gone =
+        schedule_ready_ms(s, thief) * its / 1000 / (double) s->map->block_size;
+    double behind = gone < left ? left - gone : 0;
+    double fair = behind * mine / all_rates(s, thief, mine);
+    double latency = s->sources[thief].latency;
+    double least_ms = latency > CHUNK_MIN_MS ? latency : CHUNK_MIN_MS;
+    double least = least_ms * mine / 1000 / (double) s->map->block_size;
     uint32_t n = (uint32_t) (fair / 2 + 0.5);
 
     if (n < least) {
@@ -265,20 +283,18 @@ share(const struct schedule *s, const struct work *victim, int thief)
     return n > 0 ? n : 1;
 }
 
-/* A cut costs the victim its connection, and what is under way on it. A
- * further stream from the CDN is not begun before it is known that it helps. */
+/* Whoever has most left has little left: then all are soon done, and to cut
+ * costs nobody anything. A further stream from the CDN is not begun before it
+ * is known that it helps. */
 static bool
 worth_it(const struct schedule *s, const struct work *victim, int thief,
          double left_ms)
 {
-    const struct source *v = &s->sources[victim->source];
     const struct source *me = &s->sources[thief];
-    double cost = v->latency > 0 ? LATENCIES * v->latency : 0;
+    double ways = victim->source == thief ? LATENCIES * me->latency : 0;
+    double ready = ways > 0 ? ways : schedule_ready_ms(s, thief);
 
-    if (left_ms < STEAL_MIN_MS + cost) {
-        return false;
-    }
-    if (me->latency > 0 && left_ms < LATENCIES * me->latency) {
+    if (left_ms < STEAL_MIN_MS + ready) {
         return false;
     }
     if (me->kind != SOURCE_CDN && me->rate > 1) {
@@ -340,13 +356,12 @@ take_tail(struct schedule *s, int source)
     return schedule_begin(s, source, tail.next, tail.end);
 }
 
-/* The next request goes out while the last one comes to its end, so that the
- * way there and back costs nothing. */
+/* From afar two requests are under way at a time, so that the way there and
+ * back costs nothing. */
 static bool
 is_busy(const struct schedule *s, int source)
 {
     const struct source *src = &s->sources[source];
-    double left = 0;
 
     if (is_unproven(s, source)) {
         return src->active > 0;
@@ -354,18 +369,9 @@ is_busy(const struct schedule *s, int source)
     if (has_two_ways(s, source) || is_awaiting(s, source)) {
         return src->active >= AWAIT_WAYS;
     }
-    if (src->kind != SOURCE_CDN || src->active == 0) {
-        return src->active >= 2;
-    }
-    for (int i = 0; i < s->n_works; i++) {
-        const struct work *w = &s->works[i];
-
-        if (w->active && w->source == source) {
-            left += schedule_left_ms(s, w);
-        }
-    }
-    return src->active >= 2 || src->latency < STEAL_MIN_MS
-           || left > 2 * src->latency;
+    return src->active >= (src->kind != SOURCE_CDN || src->latency >= WAYS_MS
+                               ? FAR_WAYS
+                               : 1);
 }
 
 int

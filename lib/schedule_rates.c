@@ -59,17 +59,50 @@ schedule_time(const struct schedule *s, int source, uint32_t blocks)
            / schedule_rate_of(s, source);
 }
 
+/* Works of one source share its rate, until the shorter one is over. */
+static double
+shared_ms(const struct schedule *s, const struct work *w)
+{
+    uint32_t left = schedule_reach(s, w) - w->next, sum = left;
+
+    for (int i = 0; s->sources[w->source].active > 1 && i < s->n_works; i++) {
+        const struct work *v = &s->works[i];
+
+        if (v != w && v->active && v->source == w->source) {
+            uint32_t its = schedule_reach(s, v) - v->next;
+
+            sum += its < left ? its : left;
+        }
+    }
+    return schedule_time(s, w->source, sum);
+}
+
 /* One that stands still will need at least as long as it has stood. */
 double
 schedule_left_ms(const struct schedule *s, const struct work *w)
 {
-    double ms = schedule_time(s, w->source, schedule_reach(s, w) - w->next);
+    double ms = shared_ms(s, w);
     double stood = (double) (s->now - w->moved);
 
     if (s->sources[w->source].active > 1) {
         stood = 0; /* it may be the other work's turn */
     }
     return stood > ms ? stood : ms;
+}
+
+double
+schedule_ready_ms(const struct schedule *s, int source)
+{
+    double own = 0, latency = s->sources[source].latency;
+
+    for (int i = 0; i < s->n_works; i++) {
+        const struct work *w = &s->works[i];
+
+        if (w->active && w->source == source) {
+            own += schedule_time(s, source, schedule_reach(s, w) - w->next);
+        }
+    }
+    return own > latency ? own : latency;
 }
 
 double

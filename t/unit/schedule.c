@@ -450,7 +450,56 @@ none_beyond_the_limit(void **state)
     assert_int_equal(r.end, 30);
 }
 
+/* Two requests at a time where answers take a while, one elsewhere. */
+static void
+two_at_a_time_afar(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int first = schedule_add(f->s, SOURCE_CDN);
+    int far = schedule_add(f->s, SOURCE_CDN);
+    int near = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_latency(f->s, far, 40);
+    schedule_latency(f->s, near, 1);
+    schedule_take(f->s, first, now, &r);
+    set_rate(f, first, 10 * BLOCK);
+    set_rate(f, far, 10 * BLOCK);
+    set_rate(f, near, 10 * BLOCK);
+    assert_true(schedule_take(f->s, far, now, &r) >= 0);
+    assert_true(schedule_take(f->s, far, now, &r) >= 0);
+    assert_int_equal(schedule_take(f->s, far, now, &r), SHOAL_EBUSY);
+    assert_true(schedule_take(f->s, near, now, &r) >= 0);
+    assert_int_equal(schedule_take(f->s, near, now, &r), SHOAL_EBUSY);
+}
+
+/* Who has enough to do itself helps nobody, however fast. (Its second request
+ * copied what slower ones were bringing: 1.06 of the bound, 1.055 copies.) */
+static void
+busy_ones_do_not_double(void **state)
+{
+    struct fixture *f = *state;
+    struct schedule_range r;
+    int fast = schedule_add(f->s, SOURCE_CDN);
+    int slow = schedule_add(f->s, SOURCE_CDN);
+
+    schedule_latency(f->s, fast, 40);
+    set_rate(f, fast, 10 * BLOCK);
+    set_rate(f, slow, BLOCK);
+    int work = schedule_begin_at(f->s, fast, 0, 92, now);
+    assert_true(work >= 0);
+    assert_true(schedule_begin_at(f->s, slow, 92, 100, now) >= 0);
+    assert_int_equal(schedule_take(f->s, fast, now, &r), SHOAL_ENOTFOUND);
+    for (int i = 0; i < 91; i++) {
+        advance(f, work);
+    }
+    assert_true(schedule_take(f->s, fast, now, &r) >= 0);
+    assert_in_range(r.next, 93, 99);
+    assert_int_equal(r.end, 100);
+}
+
 static const struct CMUnitTest tests[] = {
+    WITH(two_at_a_time_afar),     WITH(busy_ones_do_not_double),
     WITH(none_beyond_the_limit),  WITH(alone_in_order),
     WITH(starts_elsewhere),       WITH(crowd_is_awaited),
     WITH(crowd_is_awaited_afar),  WITH(unproven_ones_cut_nothing),
