@@ -289,6 +289,9 @@ take_answer(struct transfer *t, struct tracker_state *tr,
         snprintf(tr->state, sizeof(tr->state), "gives another id");
         return;
     }
+    if (t->o.port != 0 && intake_need_hashes(t) != 0) {
+        return; /* others may come from now on */
+    }
     if (a->has_root) {
         trust_tracker_root(t, a->root, a->votes);
     }

@@ -415,12 +415,14 @@ take_nodes(struct transfer *t, bool opened)
 }
 
 /* What blocks are compared with, and whom they are told or served to. A
- * client that reads from CDN nodes alone needs no hashes. */
+ * client that reads from CDN nodes alone needs no hashes; a tracker that
+ * answers makes them needed (ask.c), or what comes in until then (swarm.c).
+ * What went out in order cannot be read back. */
 static bool
 needs_hashes(const struct transfer *t)
 {
-    return t->o.want != NULL || t->o.port != 0 || t->n_trackers > 0
-           || t->documents[DOCUMENT_LAYER].url != NULL;
+    return t->o.want != NULL || t->documents[DOCUMENT_LAYER].url != NULL
+           || (t->ordered && (t->o.port != 0 || t->n_trackers > 0));
 }
 
 void

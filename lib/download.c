@@ -108,6 +108,7 @@ on_identified(void *ctx, const uint8_t id[20])
     struct shoal *d = ctx;
 
     file_identify(d->file, id);
+    share_run(d->serve);
 }
 
 static void

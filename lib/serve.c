@@ -246,56 +246,86 @@ free_all(struct serve *s)
 }
 
 int
-serve_start(const struct serve_options *options, struct serve **out, char *why,
-            size_t cap)
+serve_listen(const struct serve_options *options, struct serve **out,
+             char *why, size_t cap)
 {
     uint8_t random[8];
-    int err = SHOAL_ENOMEM;
+    int err = 0;
 
     struct serve *s = calloc(1, sizeof(*s));
     if (s == NULL) {
         snprintf(why, cap, "out of memory");
         return SHOAL_ENOMEM;
     }
+    s->options = *options;
     s->ops = options->ops;
     s->ctx = options->ctx;
     s->callers = options->callers;
     if (getrandom(random, sizeof(random), 0) == sizeof(random)) {
         hex_encode(random, sizeof(random), s->epoch);
     }
-    if (create_parts(s, options) != 0) {
-        snprintf(why, cap, "out of memory");
-        goto free_parts;
-    }
     if (options->certificate != NULL) {
         err =
             tls_create(options->certificate, options->key, &s->tls, why, cap);
-        if (err != 0) {
-            goto free_parts;
-        }
     }
-    err = SHOAL_ENET;
-    int fd = listen_open(options->address, options->port, why, cap);
-    if (fd < 0) {
-        goto free_parts;
+    s->fd =
+        err == 0 ? listen_open(options->address, options->port, why, cap) : -1;
+    if (s->fd < 0) {
+        free_all(s);
+        return err != 0 ? err : SHOAL_ENET;
     }
-    s->port = listen_port(fd);
-    s->daemon = start_daemon(s, fd, thread_count(options->threads));
-    if (s->daemon == NULL) {
-        snprintf(why, cap, "cannot start the block server: %s",
-                 strerror(errno));
-        goto free_parts; /* the daemon has closed its socket */
-    }
+    s->port = listen_port(s->fd);
     *out = s;
     return 0;
+}
 
-free_parts:
+static void
+stop_parts(struct serve *s)
+{
     pace_stop(s->pace);
     hold_stop(s->hold);
     hold_stop(s->queue);
     aside_stop(s->aside);
-    free_all(s);
-    return err;
+}
+
+int
+serve_run(struct serve *s, char *why, size_t cap)
+{
+    int fd = s->fd;
+
+    if (fd < 0) {
+        return s->daemon != NULL ? 0 : SHOAL_ENET;
+    }
+    if (create_parts(s, &s->options) != 0) {
+        snprintf(why, cap, "out of memory");
+        return SHOAL_ENOMEM;
+    }
+    s->fd = -1; /* the daemon closes it, even if it cannot start */
+    s->daemon = start_daemon(s, fd, thread_count(s->options.threads));
+    if (s->daemon == NULL) {
+        snprintf(why, cap, "cannot start the block server: %s",
+                 strerror(errno));
+        return SHOAL_ENET;
+    }
+    return 0;
+}
+
+int
+serve_start(const struct serve_options *options, struct serve **out, char *why,
+            size_t cap)
+{
+    struct serve *s = NULL;
+    int err = serve_listen(options, &s, why, cap);
+
+    if (err == 0) {
+        err = serve_run(s, why, cap);
+    }
+    if (err != 0) {
+        serve_stop(s);
+        return err;
+    }
+    *out = s;
+    return 0;
 }
 
 uint16_t
@@ -344,6 +374,9 @@ serve_get_stats(const struct serve *s, struct serve_stats *out)
                                                           STALL_END_SLOW };
 
     memset(out, 0, sizeof(*out));
+    if (s->daemon == NULL) {
+        return;
+    }
     out->bytes = atomic_load(&s->bytes) + stall_taken(s->stall);
     out->busy = atomic_load(&s->busy);
     out->handshakes_failed = atomic_load(&s->handshakes_failed);
@@ -373,11 +406,15 @@ serve_stop(struct serve *s)
     if (s == NULL) {
         return;
     }
-    crowd_close(s->crowd);
-    pace_stop(s->pace);
-    hold_stop(s->hold);
-    hold_stop(s->queue);
-    aside_stop(s->aside);
-    mhd_end(s->daemon, s->crowd, s->stall);
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    if (s->daemon != NULL) {
+        crowd_close(s->crowd);
+    }
+    stop_parts(s);
+    if (s->daemon != NULL) {
+        mhd_end(s->daemon, s->crowd, s->stall);
+    }
     free_all(s);
 }

@@ -173,13 +173,19 @@ struct serve_stats {
 struct serve;
 
 /**
- * serve_start(options, out, why, cap):
- * Listen and serve in threads of its own. ${options->ops} and ${->ctx} are
- * borrowed until serve_stop(); the words of an error go to ${why}.
+ * serve_listen(options, out, why, cap), serve_run(s, why, cap):
+ * Listen: who connects waits. Then serve, in threads of its own; a second
+ * serve_run() is a no-op. ${options->ops} and ${->ctx} are borrowed until
+ * serve_stop(); the words of an error go to ${why}.
  *
  * Errors:  SHOAL_ENET (address in use, not ours), SHOAL_ENOMEM, and of the
  *          certificate SHOAL_EIO, SHOAL_EINVAL.
  */
+int serve_listen(const struct serve_options *options, struct serve **out,
+                 char *why, size_t cap);
+int serve_run(struct serve *s, char *why, size_t cap);
+
+/** serve_start(options, out, why, cap): both. */
 int serve_start(const struct serve_options *options, struct serve **out,
                 char *why, size_t cap);
 

@@ -34,7 +34,9 @@ enum {
 struct poll;
 
 struct serve {
-    struct MHD_Daemon *daemon;
+    struct MHD_Daemon *daemon;    /* NULL: it does not run yet */
+    int fd;                       /* that it is to listen at; -1: it has it */
+    struct serve_options options; /* as far as they hold until then */
     struct pace *pace;
     struct stall *stall;
     struct crowd *crowd;

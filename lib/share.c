@@ -54,6 +54,18 @@ has_public_address(void)
     return found;
 }
 
+/* Signals are not for the threads of the server. */
+static int
+run(struct serve *s, char *why, size_t cap)
+{
+    sigset_t old;
+
+    signals_block(&old);
+    int err = serve_run(s, why, cap);
+    signals_restore(&old);
+    return err;
+}
+
 int
 share_start(const struct share_options *o, struct serve **out, char *why,
             size_t cap)
@@ -71,7 +83,6 @@ share_start(const struct share_options *o, struct serve **out, char *why,
         .ctx = o->file,
         .callers = o->callers,
     };
-    sigset_t old;
 
     *out = NULL;
     if (s->no_upload
@@ -79,12 +90,24 @@ share_start(const struct share_options *o, struct serve **out, char *why,
     {
         return 0;
     }
-    signals_block(&old); /* not for the threads of the server */
-    int err = serve_start(&so, out, why, cap);
-    signals_restore(&old);
+    int err = serve_listen(&so, out, why, cap);
+    if (err == 0 && s->listen_port != 0) {
+        err = run(*out, why, cap);
+    }
     if (err != 0) {
+        serve_stop(*out);
         *out = NULL;
         return s->listen_port != 0 ? err : 0; /* nobody asked for it */
     }
     return 0;
+}
+
+void
+share_run(struct serve *s)
+{
+    char why[256];
+
+    if (s != NULL) {
+        (void) run(s, why, sizeof(why));
+    }
 }

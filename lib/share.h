@@ -19,12 +19,18 @@ struct share_options {
 
 /**
  * share_start(o, out, why, cap):
- * Serve the file if the user's settings allow it and others could hear of it
+ * Be ready to serve the file if the user's settings allow it and others could hear of it
  * and reach us: a listen-port was given, or a tracker was and this host has a
- * public address. *out is NULL when nothing is served.
+ * public address. *out is NULL when nothing is served. Unless a listen-port was
+ * given, only share_run() does serve.
  * Errors:  SHOAL_ENET: the port that was asked for cannot be had; ${why}.
  */
 int share_start(const struct share_options *o, struct serve **out, char *why,
                 size_t cap);
+
+/** share_run(s): others may come from now on. Its threads cost a short download
+ *  more than its bytes, and nobody knows what to ask for before a tracker has
+ *  answered. If it fails, whoever comes is refused. NULL is a no-op. */
+void share_run(struct serve *s);
 
 #endif

@@ -9,6 +9,7 @@
 #include "explain_transfer.h"
 #include "fetch.h"
 #include "follow.h"
+#include "intake.h"
 #include "job.h"
 #include "node.h"
 #include "peers.h"
@@ -26,7 +27,9 @@ enum {
     SMALL_MS = 5000,    /* hashes must come within */
     RENEW_MS = 5000,    /* a URL with a new ticket may take that long */
     OWN_TICKET_S = 300, /* for what is under way */
-    CLOCKS_S = 60       /* that the other's clock may be ahead */
+    CLOCKS_S = 60,      /* that the other's clock may be ahead */
+    LATE_BYTES = 32 << 20 /* not hashed until a tracker answers: soon read
+                             back then */
 };
 
 /* They can be checked only where a root is known. */
@@ -338,9 +341,19 @@ tick_source(struct transfer *t, struct source *s)
     }
 }
 
+/* A tracker that is silent has not named anybody yet. */
+static void
+expect_answer(struct transfer *t)
+{
+    if (!t->hashing && t->n_trackers > 0 && transfer_held(t) > LATE_BYTES) {
+        intake_need_hashes(t);
+    }
+}
+
 void
 swarm_tick(struct transfer *t)
 {
+    expect_answer(t);
     peers_tick(t);
     document_tick(t);
     ask_tick(t);
