@@ -6,6 +6,7 @@ package Shoal::Bench::Client;
 #   my $file = source_file($root, 'a.bin', 10_000_000);  # { path, size, sha256, name }
 #   my $r = fetch([ tool('wget'), $url ], $file);        # { seconds, cpu_s, rss_kib }
 #   my $r = fetch([ tool('shoal'), @more, $url ], $file, wrap => [..]);
+#   my $r = fetch([ tool('shoal'), $url ], $file, warm => 1);   # see bench/once.c
 #
 # tool(NAME) is the command up to its URLs; OUT in it is the output file.
 
@@ -51,10 +52,11 @@ sub fetch_start($cmd, $file, %o) {
     my %place = (OUT => "$dir/$file->{name}", DIR => $dir,
                  NAME => $file->{name});
     my @cmd = map { $place{$_} // $_ } @$cmd;
-    my @cpu = defined $o{cpu} ? ('--cpu', $o{cpu}) : ();
+    my @how = defined $o{cpu} ? ('--cpu', $o{cpu}) : ();
+    push @how, '--warm', $file->{size} >> 19 if $o{warm};
     my $p = start_cmd({ name => $cmd[0] =~ s{.*/}{}r, cwd => $dir,
         env => $o{env} // {} }, @{ $o{wrap} // [] },
-        program('bench/once'), @cpu, @cmd)->any_status;
+        program('bench/once'), @how, @cmd)->any_status;
     return { process => $p, dir => $dir, out => $place{OUT}, file => $file };
 }
 
