@@ -41,6 +41,9 @@ cmp_ok($r->{rss_kib}, '>', 100, 'its memory');
 is(slurp(tmpdir() . '/out'), "text\n", 'its output');
 ($st, $out, $err) = run_cmd($once, 'sh', '-c', 'kill -9 $$');
 is(JSON::PP->new->decode($out)->{status}, 256 + 9, 'killed');
+($st, $out, $err) = run_cmd($once, '--warm', 64, 'true');
+cmp_ok(JSON::PP->new->decode($out)->{rss_kib}, '<', 32 << 10,
+    'what it was warmed with is not its own');
 ($st, $out, $err) = run_cmd($once, '/no/such/command');
 is($st, 1, 'no such command');
 like($err, qr{^once: /no/such/command: No such file}, 'is told');

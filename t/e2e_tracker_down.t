@@ -3,6 +3,7 @@
 use v5.36;
 use Shoal::Test;
 use IO::Socket::IP;
+use JSON::PP qw(decode_json);
 
 my $size = 6 * 1048576;
 my $s = stage(nodes => 3, superpeers => 1, delay => '5s',
@@ -24,6 +25,20 @@ my $mute = IO::Socket::IP->new(LocalHost => '127.0.0.3', LocalPort => $port,
     Listen => 5, ReuseAddr => 1) or die $@;
 my $r = with_tracker("http://127.0.0.3:$port/peers", 'it never answers', $fast);
 cmp_ok($r->{seconds}, '<', deadline(2), 'nobody waits for it');
+# Nothing needs the blocks' hashes then, unless there is much to read again
+# when it does answer.
+my $large = $cdn->file('large.bin', 36 << 20, 3);
+$cdn->set(limit_rate => '');
+for ([ $fast, 'none' ], [ $large, 'all' ]) {
+    my ($want, $hashed) = @$_;
+    my $file = tmpdir() . "/$hashed.json";
+    download_ok(shoal($cdn->client_args, '--report', $file, '--tracker',
+        "http://127.0.0.3:$port/peers", $cdn->url($want =~ s{.*/}{}r)), $want,
+        "hashed: $hashed");
+    my $root = decode_json(slurp($file))->{files}[0]{root};
+    is(defined $root ? 'all' : 'none', $hashed, 'blocks that were hashed');
+}
+$cdn->set(limit_rate => '2m');
 close $mute;
 with_tracker('http://no-such-host.invalid/peers', 'its name does not resolve');
 

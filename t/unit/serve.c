@@ -125,6 +125,38 @@ whole_and_bodies(void **state)
 }
 
 static void
+who_comes_early_waits(void **state)
+{
+    static const char request[] =
+        "GET /blocks/" ID "/have HTTP/1.0\r\nHost: x\r\n\r\n";
+    struct memory m;
+    struct serve_options o = {
+        .address = "127.0.0.1", .threads = 2, .ops = &mem_ops, .ctx = &m
+    };
+    struct serve_stats stats;
+    struct serve *s;
+    char why[200], status[9] = "";
+
+    (void) state;
+    mem_init(&m, SIZE);
+    assert_int_equal(serve_listen(&o, &s, why, sizeof(why)), 0);
+    int fd = dial(serve_port(s));
+    assert_int_equal(send(fd, request, sizeof(request) - 1, 0),
+                     sizeof(request) - 1);
+    serve_get_stats(s, &stats);
+    assert_int_equal(stats.connections, 0);
+    assert_int_equal(serve_run(s, why, sizeof(why)), 0);
+    assert_int_equal(serve_run(s, why, sizeof(why)), 0);
+    assert_int_equal(recv(fd, status, 8, MSG_WAITALL), 8);
+    assert_memory_equal(status, "HTTP/1.", 7);
+    close(fd);
+    serve_stop(s);
+    assert_int_equal(serve_listen(&o, &s, why, sizeof(why)), 0);
+    serve_stop(s); /* it never ran */
+    mem_fini(&m);
+}
+
+static void
 empty_file(void **state)
 {
     struct memory m;
@@ -284,6 +316,7 @@ says_who_asks(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(answers),
     cmocka_unit_test(whole_and_bodies),
+    cmocka_unit_test(who_comes_early_waits),
     cmocka_unit_test(empty_file),
     cmocka_unit_test(broken_reads_end_the_answer),
     cmocka_unit_test(pipelining),
