@@ -28,8 +28,8 @@ enum {
     RENEW_MS = 5000,    /* a URL with a new ticket may take that long */
     OWN_TICKET_S = 300, /* for what is under way */
     CLOCKS_S = 60,      /* that the other's clock may be ahead */
-    LATE_BYTES = 32 << 20 /* not hashed until a tracker answers: soon read
-                             back then */
+    LATE_MIB = 32       /* come without hashes before a tracker answers: soon
+                           read back then */
 };
 
 /* They can be checked only where a root is known. */
@@ -345,7 +345,8 @@ tick_source(struct transfer *t, struct source *s)
 static void
 expect_answer(struct transfer *t)
 {
-    if (!t->hashing && t->n_trackers > 0 && transfer_held(t) > LATE_BYTES) {
+    if (!t->hashing && t->n_trackers > 0 && transfer_held(t) >> 20 >= LATE_MIB)
+    {
         intake_need_hashes(t);
     }
 }
