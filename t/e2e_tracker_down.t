@@ -27,7 +27,7 @@ my $r = with_tracker("http://127.0.0.3:$port/peers", 'it never answers', $fast);
 cmp_ok($r->{seconds}, '<', deadline(2), 'nobody waits for it');
 # Nothing needs the blocks' hashes then, unless there is much to read again
 # when it does answer.
-my $large = $cdn->file('large.bin', 36 << 20, 3);
+my $large = $cdn->file('large.bin', 64 << 20, 3);
 $cdn->set(limit_rate => '');
 for ([ $fast, 'none' ], [ $large, 'all' ]) {
     my ($want, $hashed) = @$_;
