@@ -11,7 +11,8 @@ enum {
     RENEW_US = 1000000,   /* neighbours are looked at */
     USELESS_US = 5000000, /* one that gave nothing for so long goes */
     KIND_BITS = 30,
-    N_BITS = 16
+    N_BITS = 16,
+    FIRST_MASK = 0xffff
 };
 
 static uint64_t
@@ -250,7 +251,7 @@ crowd_say(struct sim *s, int client, unsigned kind, uint32_t first, uint32_t n)
 static void
 apply(struct schedule *schedule, int source, uint32_t event, uint64_t now)
 {
-    uint32_t first = event & 0xffff, n = (event >> N_BITS & 0x3fff) + 1;
+    uint32_t first = event & FIRST_MASK, n = (event >> N_BITS & 0x3fff) + 1;
     unsigned kind = event >> KIND_BITS;
 
     if (kind == 0) {
@@ -267,6 +268,8 @@ crowd_news(struct sim *s, int client)
 
     c->telling = false;
     c->told = s->now - sim_delay(s);
+    ahead_of_news(s, c->followers, c->n_followers,
+                  c->n_news > 0 ? c->news[0] & FIRST_MASK : 0);
     for (size_t i = 0; i < c->n_followers; i++) {
         struct follower f = c->followers[i];
         struct client *o = &s->clients[f.client];

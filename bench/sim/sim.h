@@ -237,6 +237,13 @@ void crowd_say(struct sim *s, int client, unsigned kind, uint32_t first,
                uint32_t n);
 void crowd_leave(struct sim *s, int client);
 
+/* ahead.c */
+
+/** ahead_of_news(s, list, n, block): what news of the block will touch at its
+ *  followers is brought into the processor's caches. */
+void ahead_of_news(const struct sim *s, const struct follower *list, size_t n,
+                   uint32_t block);
+
 /* rules.c: what failed once, to see that it would be noticed */
 
 /** rules_pick(s, client, source, out): the block that such a rule gives it;
