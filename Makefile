@@ -161,7 +161,7 @@ $(BUILD)/bench/load: $(BENCH_OBJ)
 # The schedule alone, in a simulated crowd.
 SIM_OBJ := $(SIM_SRC:%.c=$(BUILD)/obj/%.o) \
            $(filter $(BUILD)/obj/lib/schedule%,$(LIB_OBJ)) \
-           $(BUILD)/obj/lib/blockmap.o
+           $(BUILD)/obj/lib/blockmap.o $(BUILD)/obj/lib/neighbours.o
 
 $(BUILD)/bench/sim: $(SIM_OBJ)
 	$(say) LD $@

@@ -7,7 +7,11 @@
 enum {
     KNOWN_MAX = 512, /* addresses */
     HOST_MAX = 16,   /* of them of one host, which may name any port */
-    REST_MAX_MS = 600000
+    REST_MAX_MS = 600000,
+    IDLE_MS = 5000, /* in which a neighbour should have given something */
+    POOR_MS = 1500, /* at least, until it is compared with others */
+    POOR_BLOCKS = 2,
+    USUAL_BLOCKS = 3 /* of the average neighbour, in the same time */
 };
 
 struct neighbour {
@@ -198,4 +202,23 @@ unsigned
 neighbours_count(const struct neighbours *n)
 {
     return n->asked;
+}
+
+/* Who is known to many is asked by many: clients that follow nobody else were
+ * the last ones of a thousand, by a fifth of the whole time. */
+bool
+neighbours_is_poor(struct neighbours_yield *y,
+                   const struct neighbours_yield *now, unsigned n,
+                   uint64_t block)
+{
+    uint64_t gave = now->used - y->used, ms = now->since_ms - y->since_ms;
+
+    if (gave > POOR_BLOCKS * block) {
+        *y = *now;
+        return false;
+    }
+    if (gave == 0 && ms >= IDLE_MS) {
+        return true;
+    }
+    return ms >= POOR_MS && now->all - y->all >= USUAL_BLOCKS * block * n;
 }

@@ -13,6 +13,13 @@ enum {
 
 struct neighbours;
 
+/** What a neighbour had given when its present time began; zeroed at first. */
+struct neighbours_yield {
+    uint64_t since_ms;
+    uint64_t used; /* bytes */
+    uint64_t all;  /* of all peers */
+};
+
 /** neighbours_create(most, seed): ${most} at a time; ${seed} is where chance
  *  begins. NULL: out of memory. neighbours_free(n): NULL is a no-op. */
 struct neighbours *neighbours_create(unsigned most, uint64_t seed);
@@ -38,6 +45,18 @@ bool neighbours_spare(const struct neighbours *n, uint64_t now_ms);
  *  alone for ${ms}, twice as long each time. */
 void neighbours_rest(struct neighbours *n, const char *addr, uint64_t now_ms,
                      uint64_t ms);
+
+/**
+ * neighbours_is_poor(y, now, n, block):
+ * Would another one in its place give more? ${now} is what it and all peers
+ * have given by now, ${n} how many there are, ${block} a block's bytes. True
+ * when it gave nothing for five seconds, or two blocks at most in a time in
+ * which the average neighbour gave three. Each time it gave more, ${y} begins
+ * anew.
+ */
+bool neighbours_is_poor(struct neighbours_yield *y,
+                        const struct neighbours_yield *now, unsigned n,
+                        uint64_t block);
 
 /** neighbours_count(n): how many are asked. */
 unsigned neighbours_count(const struct neighbours *n);

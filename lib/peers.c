@@ -21,8 +21,7 @@ enum {
     DEAD_MS = 60000,    /* until one that failed may be asked again */
     WRONG_MS = 300000,  /* gave wrong bytes, or lied */
     IDLE_MS = 30000,    /* was of no use */
-    RENEW_EVERY_MS =
-        5000 /* in which a neighbour should have given something */
+    RENEW_MS = 1000     /* at most one makes room in that time */
 };
 
 static void
@@ -103,6 +102,18 @@ rename_source(struct source *s, const char *url)
     s->pinned = false;
 }
 
+/* Bytes of all peers that there have been. */
+static uint64_t
+all_used(const struct transfer *t)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        sum += t->sources[i]->kind == SOURCE_PEER ? t->sources[i]->used : 0;
+    }
+    return sum;
+}
+
 static void
 begin(struct transfer *t, const char *addr, uint64_t now)
 {
@@ -131,8 +142,7 @@ begin(struct transfer *t, const char *addr, uint64_t now)
         return;
     }
     s->neighbour = true;
-    s->since_ms = now;
-    s->since_used = s->used;
+    s->yield = (struct neighbours_yield){ now, s->used, all_used(t) };
 }
 
 void
@@ -183,37 +193,35 @@ sort_out(struct transfer *t, uint64_t now)
     }
 }
 
-/* Where others could be asked, the one that gave nothing for the longest time
- * makes room. */
+/* Where others could be asked, one that gives little makes room. */
 static void
 renew(struct transfer *t, uint64_t now)
 {
     struct source *worst = NULL;
+    unsigned n = neighbours_count(t->neighbours);
 
     if (now < t->renew_ms || !neighbours_spare(t->neighbours, now)
-        || neighbours_count(t->neighbours) < t->peers_max)
+        || n < t->peers_max)
     {
         return;
     }
-    t->renew_ms = now + RENEW_EVERY_MS / PEERS_MAX;
+    uint64_t all = all_used(t);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (!s->neighbour || s->drop) {
-            continue;
-        }
-        if (s->used != s->since_used) {
-            s->since_used = s->used;
-            s->since_ms = now;
-        } else if (now >= s->since_ms + RENEW_EVERY_MS
-                   && (worst == NULL || s->since_ms < worst->since_ms))
+        struct neighbours_yield is = { now, s->used, all };
+
+        if (s->neighbour && !s->drop
+            && neighbours_is_poor(&s->yield, &is, n, t->map.block_size)
+            && (worst == NULL || s->yield.since_ms < worst->yield.since_ms))
         {
             worst = s;
         }
     }
     if (worst != NULL) {
-        source_state(worst, "gave nothing");
-        explain(t, worst, "gave nothing: makes room for another peer");
+        t->renew_ms = now + RENEW_MS;
+        source_state(worst, "gave little");
+        explain(t, worst, "gave little: makes room for another peer");
         source_drop(worst);
         let_rest(t, worst, now, IDLE_MS);
     }

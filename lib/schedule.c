@@ -399,14 +399,6 @@ schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
     return 0;
 }
 
-void
-schedule_served(struct schedule *s, uint32_t block)
-{
-    if (block < s->map->count) {
-        schedule_cdn_spread(s, block);
-    }
-}
-
 uint32_t
 schedule_wanted(const struct schedule *s, int source)
 {

@@ -45,9 +45,11 @@ void schedule_free(struct schedule *s);
 void schedule_lost(struct schedule *s, uint32_t block);
 
 /** schedule_seniors(s, n): so many peers were listed when this client first
- *  asked a tracker. From SCHEDULE_CROWD on it leaves the CDN to them. */
+ *  asked a tracker. From SCHEDULE_CROWD on it cannot know all of them, and leaves the CDN
+ *  to a few; SCHEDULE_LIST are as many as are told: there may be more. */
 enum {
-    SCHEDULE_CROWD = 30
+    SCHEDULE_CROWD = 30,
+    SCHEDULE_LIST = 50
 };
 void schedule_seniors(struct schedule *s, uint32_t n);
 
@@ -101,9 +103,6 @@ int schedule_claim(struct schedule *s, int source, uint32_t first, uint32_t n,
 /** schedule_limit(s, block): no work is given at or beyond it; a running
  *  stream may be told to go on there. It only grows. None at first. */
 void schedule_limit(struct schedule *s, uint32_t block);
-
-/** schedule_served(s, block): a peer was sent the block by this client. */
-void schedule_served(struct schedule *s, uint32_t block);
 
 /** schedule_has(s, source, block): may it be given the block, as told by
  *  schedule_have(), schedule_gain() and schedule_reserve()? */

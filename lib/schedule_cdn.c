@@ -9,12 +9,13 @@
 enum {
     UNDER_WAY = 2,     /* requests at all CDN nodes together */
     UNSPREAD_MAX = 4,  /* blocks of ours that nobody else has yet */
+    UNSPREAD_FEW = 16, /* likewise, where few fetch any */
     LEFT_TO_OWNER = 4, /* its last ones, as long as it moves */
     MOVED_MS = 600,    /* its log did, so long ago */
     SHORT = 4,         /* blocks of a range */
     RANKED = 64,       /* of others' blocks are looked at */
     STARVE_MIN_MS = 500,
-    STARVE_MS = 4000,   /* nothing comes: at the latest so long after */
+    STARVE_MS = 1500,   /* nothing comes: at the latest so long after */
     CROWD_BITS = 13,    /* so many clients, as a power of two, may starve */
     SILENT_SERVICES = 8 /* a claim that old is given up */
 };
@@ -82,8 +83,10 @@ schedule_cdn_join(struct schedule *s)
 static bool
 is_paced(const struct schedule *s)
 {
-    return s->client != 0 && s->peers_active > 0
-           && s->n_own_bits >= UNSPREAD_MAX && !schedule_gate_lacks(s);
+    uint32_t most = s->promoted ? UNSPREAD_FEW : UNSPREAD_MAX;
+
+    return s->client != 0 && s->peers_active > 0 && s->n_own_bits >= most
+           && !schedule_gate_lacks(s);
 }
 
 /* Its log moves: it fetches its blocks itself. */
@@ -236,9 +239,10 @@ has_starved(const struct schedule *s)
     double rest = (double) (hash << zeros) / 18446744073709551616.0;
     double share = 1 - (zeros + 2 - 2 * rest) / CROWD_BITS;
 
+    share = share < 0 || schedule_owner_is_elected(s) ? 0 : share;
     return s->peers_active == 0
            && (double) (s->now - s->idle_from)
-                  >= STARVE_MIN_MS + (share > 0 ? share : 0) * STARVE_MS;
+                  >= STARVE_MIN_MS + share * STARVE_MS;
 }
 
 /* One of so many leaves the CDN to others; until they are gone. */

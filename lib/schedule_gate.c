@@ -18,7 +18,8 @@ enum {
     LEARN_MS = 250,  /* alone, until it is known what the CDN gives */
     BURST_MS = 3000, /* of a crowd: its rate says little */
     FED_MS = 1000,   /* blocks of so long may wait to be asked for */
-    END_MS = 1000    /* less is left: no trial */
+    END_MS = 1000,   /* less is left: no trial */
+    MANY = 12        /* neighbours: a share of the CDN is next to nothing */
 };
 
 #define SMOOTHING 0.1
@@ -119,7 +120,8 @@ may_try(const struct schedule *s)
 {
     double left = (double) schedule_missing(s) * (double) s->map->block_size;
 
-    return (s->total < cdn_known(s) || is_uplink_bound(s)) && !is_fed(s)
+    return s->n_followed <= MANY
+           && (s->total < cdn_known(s) || is_uplink_bound(s)) && !is_fed(s)
            && left * 1000 > s->total * END_MS;
 }
 
@@ -197,6 +199,14 @@ learn_alone(struct schedule *s, double elapsed)
     }
 }
 
+/* Nobody has anything yet, and others go to the CDN first: were the crowd left
+ * now, all would, for the same blocks. */
+static bool
+waits_its_turn(const struct schedule *s)
+{
+    return !schedule_owner_is_one(s) && s->peers_active == 0;
+}
+
 /* What the CDN gives is known from the time alone, and fades; or from what is
  * asked there. */
 static void
@@ -210,7 +220,7 @@ watch_crowd(struct schedule *s, double elapsed)
     s->alone_ms = 0;
     s->cdn_alone -= s->cdn_alone * elapsed / FADE_MS;
     s->cdn_first -= s->cdn_first * elapsed / FADE_MS;
-    if (s->total >= STARVED * cdn_known(s)) {
+    if (s->total >= STARVED * cdn_known(s) || waits_its_turn(s)) {
         s->starved = 0;
         return;
     }

@@ -263,6 +263,10 @@ int schedule_owner_of(struct schedule *s, uint32_t block);
 /** schedule_owner_is_one(s): may blocks fall to this client? */
 bool schedule_owner_is_one(const struct schedule *s);
 
+/** schedule_owner_is_elected(s): is this junior one of the few that go to the
+ *  CDN first? */
+bool schedule_owner_is_elected(const struct schedule *s);
+
 /** schedule_owner_changed(s): somebody takes part, or does not any more. */
 void schedule_owner_changed(struct schedule *s);
 

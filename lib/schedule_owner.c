@@ -57,6 +57,16 @@ is_candidate(const struct schedule *s, const struct source *src)
            && (src->early ? src->id <= s->owner_max : src->claims);
 }
 
+/* Where a tracker held its answers, all were told of all: it is known how many
+ * they are, and about eight are first. */
+bool
+schedule_owner_is_elected(const struct schedule *s)
+{
+    return s->seniors < SCHEDULE_LIST
+           && schedule_mix(s->client)
+                  < UINT64_MAX / (s->seniors + 1) * OWNERS_MAX;
+}
+
 bool
 schedule_owner_is_one(const struct schedule *s)
 {

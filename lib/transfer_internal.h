@@ -12,6 +12,7 @@
 #include "http.h"
 #include "lookup.h"
 #include "metalink.h"
+#include "neighbours.h"
 #include "origin.h"
 #include "resolve.h"
 #include "resource.h"
@@ -146,12 +147,11 @@ struct source {
     unsigned renewed;  /* how often its URL was */
     uint64_t renew_ms; /* until when that URL may come */
     enum blame blame;
-    unsigned lies;       /* blocks that it said it had, in vain */
-    bool neighbour;      /* counts as one that is asked */
-    uint64_t since_ms;   /* since when it gave nothing */
-    uint64_t since_used; /* used, then */
-    uint8_t blame_told;  /* a bit for each tracker */
-    uint8_t blame_asked; /* of them, in the request under way */
+    unsigned lies;                 /* blocks that it said it had, in vain */
+    bool neighbour;                /* counts as one that is asked */
+    struct neighbours_yield yield; /* peers.c */
+    uint8_t blame_told;            /* a bit for each tracker */
+    uint8_t blame_asked;           /* of them, in the request under way */
 };
 
 enum job_kind {

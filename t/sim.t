@@ -28,7 +28,11 @@ my $other = sim('--clients', 8, '--size', 32, '--seed', 2);
 isnt($other->{last_s}, $r->{last_s}, 'another one, another outcome');
 
 my @cases = (
-    [ 'in a larger crowd', 1.3, 1.1, '--clients', 100, '--size', 64 ],
+    [ 'in a larger crowd', 1.3, 1.15, '--clients', 100, '--size', 64 ],
+    [ 'all told of all', 1.5, 1.25, '--clients', 48, '--hold', 300,
+        '--size', 32 ],
+    [ 'answers held in a crowd', 1.75, 1.25, '--clients', 100, '--hold', 300,
+        '--size', 32 ],
     [ 'two are killed', 1.15, 1.1, '--leave', 2, '--at', 2.5, '--size', 32 ],
     [ 'two stand still', 1.3, 1.2, '--stall', 2, '--at', 2, '--size', 32 ],
     [ 'two lie', 1.2, 1.1, '--liars', 2, '--size', 32 ],

@@ -37,7 +37,8 @@ client_add_source(struct sim *s, int client, int host, enum source_kind kind)
     }
     c->links = sim_grow(c->links, sizeof(*c->links), (size_t) c->n_links,
                         &c->cap_links);
-    c->links[c->n_links++] = (struct link){ .host = host, .since = s->now };
+    c->links[c->n_links++] =
+        (struct link){ .host = host, .yield = { s->now / 1000, 0, c->got } };
     return source;
 }
 
@@ -296,6 +297,7 @@ take_block(struct sim *s, struct flow *f, uint32_t block)
     }
     blockmap_set(&c->map, block);
     l->got += len;
+    c->got += is_node(s, l->host) ? 0 : len;
     l->failures = 0;
     crowd_say(s, f->client, 0, block, 1);
     return true;
@@ -409,7 +411,7 @@ client_join(struct sim *s, int client)
     }
     dispatch_all(s, client);
     if (!c->super) {
-        sim_later(s, 2 * sim_delay(s), EVENT_TRACKER, (uint32_t) client, 0, 0);
+        crowd_ask(s, client);
     }
     sim_later(s, sim_random(&s->random) % TICK_US + 1, EVENT_TICK,
               (uint32_t) client, 0, 0);

@@ -5,11 +5,10 @@
 #include <string.h>
 
 enum {
-    LIST_MAX = 50,        /* of a tracker's answer */
-    OWN_MAX = 20,         /* followed at once; room is left for callers */
-    NEWS_US = 20000,      /* between two answers to a poll */
-    RENEW_US = 1000000,   /* neighbours are looked at */
-    USELESS_US = 5000000, /* one that gave nothing for so long goes */
+    LIST_MAX = 50,      /* of a tracker's answer */
+    OWN_MAX = 20,       /* followed at once; room is left for callers */
+    NEWS_US = 20000,    /* between two answers to a poll */
+    RENEW_US = 1000000, /* neighbours are looked at */
     KIND_BITS = 30,
     N_BITS = 16,
     FIRST_MASK = 0xffff
@@ -149,7 +148,7 @@ crowd_unfollow(struct sim *s, int client, int source)
     }
 }
 
-/* One that gave nothing for long makes room for another. */
+/* One that gives little makes room for another. */
 void
 crowd_renew(struct sim *s, int client)
 {
@@ -160,14 +159,13 @@ crowd_renew(struct sim *s, int client)
     }
     for (int i = (int) s->o.nodes; i < c->n_links; i++) {
         struct link *l = &c->links[i];
+        struct neighbours_yield is = { s->now / 1000, l->got, c->got };
 
-        if (l->got != l->got_then) {
-            l->got_then = l->got;
-            l->since = s->now;
-        } else if (!l->dropped && c->n_known > 0
-                   && c->n_following >= NEIGHBOURS
-                   && s->now > l->since + USELESS_US
-                   && !s->clients[l->host - (int) s->o.nodes].super)
+        if (!l->dropped
+            && neighbours_is_poor(&l->yield, &is, NEIGHBOURS,
+                                  c->map.block_size)
+            && c->n_known > 0 && c->n_following >= NEIGHBOURS
+            && !s->clients[l->host - (int) s->o.nodes].super)
         {
             client_ban(s, client, i);
             break;
@@ -177,25 +175,48 @@ crowd_renew(struct sim *s, int client)
     sim_later(s, RENEW_US, EVENT_RENEW, (uint32_t) client, 0, 0);
 }
 
-/* A sample of those that are there; the first clients get a short list. */
+/* A tracker that holds its answers knows all who asked meanwhile. */
 void
-client_tracker(struct sim *s, int client)
+crowd_ask(struct sim *s, int client)
+{
+    if (s->o.hold_ms > 0) {
+        s->registered[s->n_registered++] = client;
+    }
+    sim_later(s, 2 * sim_delay(s) + (sim_time) (s->o.hold_ms * 1000),
+              EVENT_TRACKER, (uint32_t) client, 0, 0);
+}
+
+/* All that are there, or a sample. */
+static void
+read_list(struct sim *s, int client)
 {
     struct client *c = &s->clients[client];
-    uint32_t n = s->n_registered, want = n < LIST_MAX ? n : LIST_MAX;
+    uint32_t n = s->n_registered, tries = n <= LIST_MAX ? n : 2 * LIST_MAX;
 
-    if (!c->here) {
-        return;
-    }
-    for (uint32_t i = 0; i < want; i++) {
-        uint32_t at = want == n ? i : (uint32_t) (sim_random(&s->random) % n);
+    for (uint32_t i = 0; i < tries && c->n_known < LIST_MAX; i++) {
+        uint32_t at =
+            n <= LIST_MAX ? i : (uint32_t) (sim_random(&s->random) % n);
 
         if (s->clients[s->registered[at]].here) {
             crowd_know(s, client, s->registered[at]);
         }
     }
+}
+
+/* The first clients get a short list, unless it was held. */
+void
+crowd_told(struct sim *s, int client)
+{
+    struct client *c = &s->clients[client];
+
+    if (!c->here) {
+        return;
+    }
+    read_list(s, client);
     schedule_seniors(c->schedule, (uint32_t) c->n_known);
-    s->registered[s->n_registered++] = client;
+    if (s->o.hold_ms <= 0) {
+        s->registered[s->n_registered++] = client;
+    }
     for (uint32_t i = 0; i < s->n_clients; i++) {
         if (s->clients[i].super) {
             sim_later(s, 2 * sim_delay(s), EVENT_FOLLOW, (uint32_t) client, i,

@@ -195,16 +195,6 @@ land(struct sim *s, struct flow *f, uint32_t block)
               (uint32_t) (f - s->flows), block, f->mark);
 }
 
-static void
-tell_served(struct sim *s, int host, uint32_t block)
-{
-    int client = host - (int) s->o.nodes;
-
-    if (client >= 0 && s->clients[client].schedule != NULL) {
-        schedule_served(s->clients[client].schedule, block);
-    }
-}
-
 void
 host_sent(struct sim *s, int host)
 {
@@ -217,7 +207,6 @@ host_sent(struct sim *s, int host)
         uint32_t block = f->block++;
 
         h->bytes += blockmap_length(&s->clients[f->client].map, block);
-        tell_served(s, host, block);
         land(s, f, block);
         if (f->block < f->end) {
             f->finish += block_bytes(s, f);

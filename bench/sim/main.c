@@ -70,6 +70,7 @@ static const struct option options[] = {
     { "seeds", COUNT, AT(seeds), "clients that have it all at the start" },
     { "seed-up", MBITS, AT(seed_up), "their uplinks, Mbit/s (50)" },
     { "liars", COUNT, AT(liars), "who give wrong blocks" },
+    { "hold", NUMBER, AT(hold_ms), "the tracker's answers, milliseconds" },
     { "join", NUMBER, AT(join_s), "clients come over so many seconds ..." },
     { "even", FLAG, AT(even), "... at equal distances" },
     { "depart", FLAG, AT(depart), "who is complete leaves" },

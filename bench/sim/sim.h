@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "blockmap.h"
+#include "neighbours.h"
 #include "schedule.h"
 
 enum {
@@ -102,8 +103,9 @@ struct link {
     int host;
     bool met, dropped;
     unsigned strikes, failures;
-    uint64_t got, got_then; /* bytes; when it was looked at last */
-    sim_time since, retry;
+    uint64_t got; /* bytes */
+    struct neighbours_yield yield;
+    sim_time retry;
 };
 
 struct client {
@@ -129,6 +131,7 @@ struct client {
     size_t n_news, cap_news;
     sim_time told; /* when the last of them was */
     bool telling, waking;
+    uint64_t got; /* of peers */
     uint64_t wasted;
     uint64_t random;
 };
@@ -145,6 +148,7 @@ struct sim_options {
     bool depart;    /* who is complete leaves */
     double node_rates[NODES_MAX]; /* bits a second; 0: `cdn` each */
     double delay_ms;              /* one way */
+    double hold_ms;               /* the tracker's answers */
     double join_s;                /* they come over so long ... */
     bool even;                    /* ... at equal distances, not by chance */
     double leave_s;
@@ -212,7 +216,6 @@ void flow_free(struct sim *s, int flow);
 
 /* client.c */
 void client_join(struct sim *s, int client);
-void client_tracker(struct sim *s, int client);
 int client_add_source(struct sim *s, int client, int host,
                       enum source_kind kind);
 void client_ban(struct sim *s, int client, int source);
@@ -227,6 +230,8 @@ void client_leave(struct sim *s, int client);
 void client_dispatch(struct sim *s, int client, int source);
 
 /* crowd.c: who follows whom, and what they are told */
+void crowd_ask(struct sim *s, int client);
+void crowd_told(struct sim *s, int client);
 void crowd_know(struct sim *s, int client, int other);
 void crowd_pick(struct sim *s, int client, int most);
 void crowd_follow(struct sim *s, int client, int other);

@@ -168,7 +168,7 @@ happen(struct sim *s, const struct event *e)
         client_join(s, (int) e->a);
         break;
     case EVENT_TRACKER:
-        client_tracker(s, (int) e->a);
+        crowd_told(s, (int) e->a);
         break;
     case EVENT_FOLLOW:
         crowd_follow(s, (int) e->a, (int) e->b);

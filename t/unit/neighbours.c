@@ -110,7 +110,33 @@ memory_is_bounded(void **state)
     neighbours_free(n);
 }
 
+/* Nothing for five seconds; or little, while others give more. */
+static void
+who_gives_little_makes_room(void **state)
+{
+    static const struct {
+        uint64_t ms, used, all;
+        bool poor;
+    } cases[] = {
+        { 4999, 0, 0, false },       { 5000, 0, 0, true },
+        { 5000, 1, 0, false },       { 1500, 200, 9000, true },
+        { 1499, 200, 9000, false }, { 1500, 200, 8999, false },
+        { 9999, 201, 99999, false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct neighbours_yield y = { 1000, 50, 7 };
+        struct neighbours_yield now = { 1000 + cases[i].ms, 50 + cases[i].used,
+                                        7 + cases[i].all };
+
+        assert_int_equal(neighbours_is_poor(&y, &now, 30, 100), cases[i].poor);
+        assert_int_equal(y.used, cases[i].used > 200 ? now.used : 50);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(who_gives_little_makes_room),
     cmocka_unit_test(at_most_so_many_and_by_chance),
     cmocka_unit_test(left_alone_for_a_while),
     cmocka_unit_test(memory_is_bounded),
