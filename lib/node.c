@@ -33,6 +33,12 @@ enum {
                               reads on as long as there is something */
 };
 
+bool
+node_unreached(int err)
+{
+    return err == SHOAL_ENET || err == SHOAL_ECONNECT;
+}
+
 void
 node_failed(struct source *s, int err, const char *format, ...)
 {

@@ -24,6 +24,9 @@ void node_step(struct transfer *t);
 void node_failed(struct source *s, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** node_unreached(err): it failed without an answer. */
+bool node_unreached(int err);
+
 /** node_write_plain(t, data, len): bytes of the one plain stream. */
 int node_write_plain(struct transfer *t, const uint8_t *data, size_t len);
 

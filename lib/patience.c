@@ -1,6 +1,7 @@
 /* patience.c - how long something may take, and how often it is tried, where
  * nobody else can be turned to. */
 #include "patience.h"
+#include "revive.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 
@@ -91,22 +92,6 @@ patience_retry_after(const struct transfer *t, const struct answer *a)
     return wait < most ? wait : most;
 }
 
-/* It is asked from the beginning. */
-static void
-revive(struct source *s)
-{
-    s->error = 0;
-    s->drop = s->passing = false;
-    s->retry_ms = 0;
-    s->failures = 0;
-    s->state[0] = '\0';
-    s->node = NODE_NEW;
-    s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
-    s->early_broke = false;
-    s->wasted += s->early_len;
-    s->early_len = 0;
-}
-
 bool
 patience_status(unsigned status)
 {
@@ -154,7 +139,7 @@ patience_round(struct transfer *t)
     t->again_ms = 0;
     for (size_t i = 0; i < t->n_sources; i++) {
         if (may_be_over(t, t->sources[i])) {
-            revive(t->sources[i]);
+            revive_ask(t->sources[i]);
         }
     }
     return true;

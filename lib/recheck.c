@@ -1,16 +1,15 @@
 /* recheck.c - a file that is rewritten in place while it is read shows that
  * afterwards alone: where nothing else tells right bytes from wrong, the nodes
  * that gave some are asked whether it is still the same version, shortly
- * before all is there, or when they fail. One that shows another one has its bytes thrown away; when none is left, the download
- * begins anew, once. */
-#include <stdlib.h>
-
+ * before all is there, or when they fail. One that shows another one has its
+ * bytes thrown away; when none is left, the download begins anew, once. */
+#include "recheck.h"
 #include "begin.h"
 #include "explain_transfer.h"
 #include "fetch.h"
 #include "job.h"
 #include "node.h"
-#include "recheck.h"
+#include "revive.h"
 #include "shoal.h"
 #include "transfer_internal.h"
 #include "trust.h"
@@ -178,34 +177,6 @@ recheck_done(struct job *job)
     }
 }
 
-/* As if nobody had asked it yet. */
-static void
-reset(struct source *s)
-{
-    s->wasted += s->used + s->early_len;
-    s->used = 0;
-    free(s->early);
-    s->early = NULL;
-    s->early_len = s->early_cap = s->early_seen = 0;
-    if (s->kind != SOURCE_CDN) {
-        node_failed(s, SHOAL_ENOAGREE, "of another version");
-        return;
-    }
-    if (s->banned || s->followed) {
-        return;
-    }
-    answer_reset(&s->answer);
-    s->node = NODE_NEW;
-    s->error = 0;
-    s->state[0] = '\0';
-    s->usable = s->drop = s->judged = s->passing = s->invited = false;
-    s->by_get = s->ranges = s->no_ranges = s->rangeless = false;
-    s->opened = s->asked_byte = s->retrying = s->early_broke = false;
-    s->changed = s->told_known = s->had_solo = false;
-    s->failures = 0;
-    s->retry_ms = s->idle_ms = s->recheck_ms = 0;
-}
-
 bool
 recheck_begin_anew(struct transfer *t)
 {
@@ -229,7 +200,7 @@ recheck_begin_anew(struct transfer *t)
                  "%s: changed while it was fetched, begun anew", t->shown);
     begin_forget(t);
     for (size_t i = 0; i < t->n_sources; i++) {
-        reset(t->sources[i]);
+        revive_unknown(t->sources[i]);
     }
     t->plain_size = ORIGIN_UNKNOWN;
     t->plain_got = 0;

@@ -13,6 +13,7 @@
 #include "patience.h"
 #include "published.h"
 #include "recheck.h"
+#include "revive.h"
 #include "search.h"
 #include "shoal.h"
 #include "standard.h"
@@ -22,8 +23,6 @@
 enum {
     DECIDE_MS = 1500, /* then those that answered decide */
     OPEN_MS = 400,    /* a first GET without an answer gets company */
-    AGAIN_MS = 3000,  /* a node that was given up is asked anew; doubled */
-    DEATHS_MAX = 5,   /* of one node, then it stays so */
     ALONE_MS = 10000, /* without CDN nodes and without a block: given up */
     ASIDE_MS = 500,   /* a wanted file's node without an answer gets company */
     STUCK_MS = 1000,  /* likewise one that stands still, or has to wait */
@@ -44,17 +43,12 @@ struct tally {
     struct source *sizeless;
 };
 
-static bool
-is_network(int err)
-{
-    return err == SHOAL_ENET || err == SHOAL_ECONNECT;
-}
-
 /* An HTTP status tells a user more than a broken connection does. */
 static bool
 more_telling(const struct source *a, const struct source *b)
 {
-    return b == NULL || (is_network(b->error) && !is_network(a->error));
+    return b == NULL
+           || (node_unreached(b->error) && !node_unreached(a->error));
 }
 
 /* Of the URL's own nodes, or of its mirrors'. */
@@ -114,7 +108,7 @@ one_away(const struct transfer *t)
 
     for (size_t i = 0; r != NULL && i < t->n_sources; i++) {
         const struct source *s = t->sources[i];
-        bool passing = is_network(s->error) || s->error == SHOAL_EHTTP;
+        bool passing = node_unreached(s->error) || s->error == SHOAL_EHTTP;
 
         if (s->kind == SOURCE_CDN && passing
             && (t->o.resuming
@@ -608,112 +602,22 @@ judge_late(struct transfer *t, struct source *s)
     }
 }
 
-/* Back to where the node's answer is known and not judged. What it was asked
- * and did not answer yet is over: it can be asked again. */
-static void
-reset_node(struct source *s)
-{
-    s->node =
-        answer_size(&s->answer) != ORIGIN_UNKNOWN ? NODE_KNOWN : NODE_NEW;
-    s->error = 0;
-    s->judged = s->drop = s->usable = s->foreign = s->passing = false;
-    s->state[0] = '\0';
-    if (!s->ranges) {
-        s->opened = s->asked_byte = s->by_get = s->no_ranges = false;
-        s->early_broke = false;
-        s->wasted += s->early_len;
-        s->early_len = 0;
-    }
-}
-
-/* Mirrors of another version, whose bytes nothing bears out, are left: one of
- * them gives all of the file. What others gave is no part of it. */
-static bool
-begin_with_mirrors(struct transfer *t)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (s->foreign && s->usable) {
-            reset_node(s);
-            any = true;
-        }
-    }
-    for (size_t i = 0; any && i < t->n_sources; i++) {
-        t->sources[i]->wasted += t->sources[i]->used;
-        t->sources[i]->used = 0;
-    }
-    if (any) {
-        explain(t, NULL, "not the right version: another one is tried");
-        begin_forget(t);
-    }
-    return any;
-}
-
 static void
 nobody_left(struct transfer *t, const struct tally *c)
 {
     struct tally mirrors;
 
-    if ((t->trusted_given || t->doubted) && standard_others(t)) {
+    if ((t->trusted_given || t->doubted) && revive_others(t)) {
         return; /* what the user gave decides which version it is */
     }
     if (recheck_begin_anew(t)) {
         return;
     }
-    if (!t->trusted_given && !trust_has_sum(t) && begin_with_mirrors(t)) {
+    if (!t->trusted_given && !trust_has_sum(t) && revive_mirrors(t)) {
         return;
     }
     count(t, &mirrors, true);
     fail_all(t, c->failed != NULL ? c->failed : mirrors.failed);
-}
-
-/* May what it failed with pass by itself? */
-static bool
-may_recover(const struct source *s)
-{
-    return s->kind == SOURCE_CDN && s->node == NODE_FAILED && !s->banned
-           && s->deaths < DEATHS_MAX
-           && (is_network(s->error) || s->error == SHOAL_EHTTP);
-}
-
-static void
-revive(struct transfer *t, struct source *s)
-{
-    if (!begin_has_version(&t->resource)) {
-        fetch_disown(t, s); /* it may come back with another file */
-    }
-    reset_node(s);
-    s->node = NODE_NEW;
-    s->opened = s->asked_byte = s->by_get = s->followed = false;
-    s->failures = 0;
-    s->again_ms = s->retry_ms = 0;
-    s->deaths++;
-    memset(s->samples, 0, sizeof(s->samples));
-    explain(t, s, "asked whether it is back");
-}
-
-/* Those that were given up are asked anew after a while, as long as others
- * carry the download: a mirror that was restarted is a mirror again. */
-static void
-revive_due(struct transfer *t)
-{
-    uint64_t now = clock_ms();
-
-    for (size_t i = 0; t->o.want == NULL && i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-
-        if (!may_recover(s)) {
-            continue;
-        }
-        if (s->again_ms == 0) {
-            s->again_ms = now + ((uint64_t) AGAIN_MS << s->deaths);
-        } else if (now >= s->again_ms) {
-            revive(t, s);
-        }
-    }
 }
 
 void
@@ -742,39 +646,4 @@ standard_more(struct transfer *t)
     {
         nobody_left(t, &c);
     }
-}
-
-bool
-standard_others(struct transfer *t)
-{
-    struct answer standard = t->standard->answer;
-    bool any = false;
-
-    for (size_t i = 0; i < t->n_sources; i++) {
-        struct source *s = t->sources[i];
-        bool known = answer_size(&s->answer) != ORIGIN_UNKNOWN;
-
-        s->wasted += s->used;
-        s->used = 0;
-        if (s->kind != SOURCE_CDN) {
-            node_failed(s, SHOAL_EVERIFY, "of another version");
-        } else if (known && answer_same_version(&s->answer, &standard)) {
-            node_failed(s, SHOAL_EVERIFY, "not the version that was asked");
-        } else if (may_recover(s)) {
-            reset_node(s);
-            s->deaths++;
-            any = true;
-        } else if ((s->error == SHOAL_ENOAGREE && known && !s->no_ranges)
-                   || s->passing || s->node == NODE_KNOWN
-                   || s->node == NODE_PROBING || s->node == NODE_NEW)
-        {
-            reset_node(s);
-            any = true;
-        }
-    }
-    any = (any || mirror_awaited(t)) && t->o.want == NULL;
-    if (any) {
-        begin_forget(t);
-    }
-    return any;
 }

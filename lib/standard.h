@@ -12,10 +12,6 @@ struct job *standard_open_job(const struct transfer *t,
 /** standard_step(t): decide, as soon as what is known allows it. */
 void standard_step(struct transfer *t);
 
-/** standard_others(t): the file does not have its checksum: begin anew with
- *  the nodes of another version. False: there are none. */
-bool standard_others(struct transfer *t);
-
 /** standard_usable(t): CDN nodes that may be given work, and what they give
  *  can be used. */
 unsigned standard_usable(const struct transfer *t);

@@ -21,6 +21,7 @@
 #include "pieces.h"
 #include "published.h"
 #include "recheck.h"
+#include "revive.h"
 #include "sample.h"
 #include "search.h"
 #include "shoal.h"
@@ -363,7 +364,7 @@ run_blocks(struct transfer *t)
     }
     if (t->other_version) {
         t->other_version = false;
-        if (!standard_others(t)) {
+        if (!revive_others(t)) {
             transfer_fail(t, SHOAL_EVERIFY,
                           "no node has the version that was asked for");
         }

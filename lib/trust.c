@@ -8,6 +8,7 @@
 #include "intake.h"
 #include "node.h"
 #include "pieces.h"
+#include "revive.h"
 #include "shoal.h"
 #include "solo.h"
 #include "standard.h"
@@ -560,8 +561,8 @@ static int
 retreat(struct transfer *t)
 {
     if (!has_foreign(t)) {
-        return solo_next(t) || standard_others(t) ? SHOAL_ENOTFOUND
-                                                  : SHOAL_EVERIFY;
+        return solo_next(t) || revive_others(t) ? SHOAL_ENOTFOUND
+                                                : SHOAL_EVERIFY;
     }
     t->cdn_only = true;
     explain(t, NULL,
