@@ -2,7 +2,8 @@
  * afterwards alone: where nothing else tells right bytes from wrong, the nodes
  * that gave some are asked whether it is still the same version, shortly
  * before all is there, or when they fail. One that shows another one has its
- * bytes thrown away; when none is left, the download begins anew, once. */
+ * bytes thrown away; when none is left, the download begins anew, and a last
+ * time without those that did it again. */
 #include "recheck.h"
 #include "begin.h"
 #include "explain_transfer.h"
@@ -18,7 +19,8 @@ enum {
     LONG_MS = 1000, /* what it gave since its last answer began in less is
                        not made slower by a round trip */
     SOON_MS = 800,  /* before the end, so that it waits for nobody */
-    ANSWER_MS = 1500
+    ANSWER_MS = 1500,
+    ANEW_MAX = 2 /* the second time for nodes that contradict themselves */
 };
 
 /* For how long it has been read from since it last showed its version. */
@@ -177,6 +179,22 @@ recheck_done(struct job *job)
     }
 }
 
+/* The file may have been replaced, but not under one node twice in a row: that
+ * one contradicts itself, and is left to those who do not. */
+static bool
+leave_fickle(struct transfer *t)
+{
+    bool others = false;
+
+    for (size_t i = 0; i < t->n_sources; i++) {
+        struct source *s = t->sources[i];
+
+        s->banned = s->banned || (s->changed && s->changes > 0);
+        others = others || (s->kind == SOURCE_CDN && !s->banned);
+    }
+    return others;
+}
+
 bool
 recheck_begin_anew(struct transfer *t)
 {
@@ -185,7 +203,8 @@ recheck_begin_anew(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         changed = changed || t->sources[i]->changed;
     }
-    if (!changed || t->anew || t->o.want != NULL) {
+    if (!changed || t->anew == ANEW_MAX || t->o.want != NULL
+        || !leave_fickle(t)) {
         return false;
     }
     if (t->ordered && t->released) {
@@ -194,12 +213,13 @@ recheck_begin_anew(struct transfer *t)
                       "already");
         return true;
     }
-    t->anew = true;
+    t->anew++;
     explain(t, NULL, "the file changed: all is fetched anew");
     transfer_say(t, SHOAL_WARNING,
                  "%s: changed while it was fetched, begun anew", t->shown);
     begin_forget(t);
     for (size_t i = 0; i < t->n_sources; i++) {
+        t->sources[i]->changes += t->sources[i]->changed;
         revive_unknown(t->sources[i]);
     }
     t->plain_size = ORIGIN_UNKNOWN;

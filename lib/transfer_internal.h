@@ -128,6 +128,7 @@ struct source {
     uint64_t seen_ms;    /* when it last showed its version, by a GET */
     uint64_t recheck_ms; /* when it was last asked for it; 0: never */
     bool changed;        /* it shows another version than it did */
+    unsigned changes;    /* how often all began anew for that */
     struct sample samples[SAMPLES];
 
     /* super peers and peers */
@@ -302,7 +303,7 @@ struct transfer {
     unsigned answers; /* of CDN nodes, that what is held may be of */
     unsigned wholes;  /* how often all was to come in one answer */
     bool rechecked;   /* whether the version is still the same was asked */
-    bool anew;        /* it was not, and all was begun anew */
+    unsigned anew;    /* how often it was not, and all was begun anew */
 
     /* sample.c */
     uint64_t some_off, some_len;

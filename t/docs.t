@@ -69,10 +69,12 @@ ok($code =~ /"$_\b/, "$directives{$_}: $_") for sort keys %directives;
 
 my (undef, $help) = run_cmd(program('shoal'), '--help');
 my %option = map { $_ => 1 } $help =~ /--([a-z0-9-]+)/g;
+my $bench = join '', map { slurp($_) } glob "$top/bench/{*,sim/*}.c";
 delete @options{qw(add-module add-dynamic-module)}; # nginx's
 for my $name (sort keys %options) {
     my $bare = $name =~ s/^no-//r;
-    ok($option{$name} || $option{$bare} || $option{"no-$name"},
+    ok($option{$name} || $option{$bare} || $option{"no-$name"}
+            || $bench =~ /"(?:--)?$name"/,
         "$options{$name}: --$name");
 }
 cmp_ok(scalar(keys %options), '>=', 15, 'options are named');

@@ -39,6 +39,16 @@ for my $name ('truncates') {
     $cdn->stop;
 }
 
+# One that contradicts itself, and is the first to answer each time.
+{
+    my $cdn = cdn(nodes => [ { bad => { total => 7 } },
+        map { { bad => { delay => 2 } } } 1, 2 ]);
+    my $path = $cdn->file('b.bin', $size, 1);
+    my $r = shoal($cdn->client_args, $cdn->url('b.bin'));
+    download_ok($r, $path, 'another total, the others are late');
+    $cdn->stop;
+}
+
 # Right headers, wrong bytes: only a checksum tells, and it does.
 my $cdn = cdn(nodes => [ {}, { bad => { corrupt => 1 } }, {} ],
     limit_rate => '3m');
