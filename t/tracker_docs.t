@@ -20,7 +20,8 @@ my %merged = $code =~ /merge_\w+\(conf->(\w+),\s+prev->\w+,\s+(\w+)\)/g;
 $field{tracker_info_hashes} = 'hashes';
 
 # A value of the documentation as the code has it.
-sub value($name, $text) {
+sub value($name, $text, $merged) {
+    return $merged if $merged =~ /^NGX_HTTP_TRACKER_[A-Z]+_\U$text\E$/;
     return { on => 1, off => $name eq 'tracker_info_hashes' ? 'NULL' : 0 }->{$text}
         // ($text =~ /^(\d+)(?:ms|s)?$/ ? $1 : $text);
 }
@@ -39,7 +40,7 @@ for my $name (@code) {
         'the contexts of the code');
     my ($default) = $section =~ /^\| Default \| `$name (.*);` \|$/m;
     my $merged = $merged{ $field{$name} // '' } // 'NGX_CONF_UNSET_UINT';
-    is(defined $default ? value($name, $default) : 'NGX_CONF_UNSET_UINT', $merged,
+    is(defined $default ? value($name, $default, $merged) : 'NGX_CONF_UNSET_UINT', $merged,
         'the default of the code');
     my ($example) = $section =~ /^```nginx\n(.*?)^```$/ms;
     like($example, qr/^\s*$name\s.*;$/m, 'example');
