@@ -1,6 +1,7 @@
 # CDN nodes that misbehave in mid-download: the others carry it to its end.
 
 use v5.36;
+use IO::Socket::IP;
 use Shoal::Test;
 
 my $size = 6 * 1048576;
@@ -27,6 +28,23 @@ for my $name (sort keys %kind) {
     download_ok($r, $path, $name);
     cmp_ok($r->{seconds}, '<', deadline(12), 'in time');
     note(sprintf '%.1f s', $r->{seconds});
+    $cdn->stop;
+}
+
+# A node that no connection comes about with: its queue of them is full.
+{
+    my $cdn = cdn(nodes => [ {}, {} ]);
+    my $path = $cdn->file('b.bin', $size, 1);
+    my ($addr, $port) = ($cdn->node(0)->{addr}, $cdn->port);
+    $cdn->node(0)->stop;
+    my $mute = IO::Socket::IP->new(LocalHost => $addr, LocalPort => $port,
+        Listen => 1, ReuseAddr => 1) or die "$addr:$port: $!\n";
+    listen $mute, 0;
+    my @filled = map { IO::Socket::IP->new(PeerHost => $addr,
+        PeerPort => $port, Blocking => 0) } 1 .. 4;
+    my $r = shoal($cdn->client_args, $cdn->url('b.bin'));
+    download_ok($r, $path, 'one that does not take connections');
+    cmp_ok($r->{seconds}, '<', deadline(4), 'another one gets its request');
     $cdn->stop;
 }
 
