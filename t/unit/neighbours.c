@@ -120,7 +120,7 @@ who_gives_little_makes_room(void **state)
     } cases[] = {
         { 4999, 0, 0, false },       { 5000, 0, 0, true },
         { 5000, 1, 0, false },       { 1500, 200, 9000, true },
-        { 1499, 200, 9000, false }, { 1500, 200, 8999, false },
+        { 1499, 200, 9000, false },  { 1500, 200, 8999, false },
         { 9999, 201, 99999, false },
     };
 
