@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
     DIGEST_LEN = 32,     /* SHA-256, bytes */
@@ -34,6 +35,19 @@ int digest_root(const uint8_t *layer, uint32_t count, uint64_t block_size,
 
 /** digest_is_zero(hash): not known yet. */
 bool digest_is_zero(const uint8_t hash[DIGEST_LEN]);
+
+/** digest_at(layer, block): its hash there. */
+static inline const uint8_t *
+digest_at(const uint8_t *layer, uint32_t block)
+{
+    return layer + (size_t) block * DIGEST_LEN;
+}
+
+static inline bool
+digest_equal(const uint8_t *a, const uint8_t *b)
+{
+    return memcmp(a, b, DIGEST_LEN) == 0;
+}
 
 /** hex_encode(in, len, out): ${out} takes 2 * len + 1 characters. */
 void hex_encode(const uint8_t *in, size_t len, char *out);

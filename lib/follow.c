@@ -154,7 +154,7 @@ is_to_come(const struct transfer *t, const struct source *s, uint32_t block)
 {
     return s->kind == SOURCE_SUPER && !swarm_checks_all(t)
            && (s->hashes == NULL
-               || digest_is_zero(s->hashes + (size_t) block * DIGEST_LEN));
+               || digest_is_zero(digest_at(s->hashes, block)));
 }
 
 static void

@@ -525,8 +525,7 @@ intake_need_hashes(struct transfer *t)
         if (t->o.stop != NULL && *t->o.stop) {
             err = SHOAL_ESTOPPED;
         } else if (blockmap_has(&t->map, i)
-                   && digest_is_zero(t->layer + (size_t) i * DIGEST_LEN))
-        {
+                   && digest_is_zero(digest_at(t->layer, i))) {
             err = hash_held(t, i, buf);
         }
     }

@@ -165,23 +165,27 @@ ask_forgotten(struct transfer *t, struct source *s)
     }
 }
 
+static void
+step(struct transfer *t, struct source *s)
+{
+    if (s->probes > 0) {
+        if (!has_get(s) && clock_ms() - s->probe_ms >= HEAD_ALONE_MS) {
+            node_ask_byte(t, s);
+        }
+    } else if (s->retry_ms == 0 && !s->retrying) {
+        ask_forgotten(t, s);
+    }
+}
+
 void
 node_step(struct transfer *t)
 {
-    uint64_t now = clock_ms();
-
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
-        if (s->kind != SOURCE_CDN || s->node != NODE_PROBING || must_wait(s)) {
-            continue;
-        }
-        if (s->probes > 0) {
-            if (!has_get(s) && now - s->probe_ms >= HEAD_ALONE_MS) {
-                node_ask_byte(t, s);
-            }
-        } else if (s->retry_ms == 0 && !s->retrying) {
-            ask_forgotten(t, s);
+        if (s->kind == SOURCE_CDN && s->node == NODE_PROBING && !must_wait(s))
+        {
+            step(t, s);
         }
     }
 }

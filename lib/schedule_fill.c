@@ -74,23 +74,26 @@ schedule_fill_gained(struct schedule *s, int source, uint32_t block)
     }
 }
 
-/* Those whose turn has come. */
+/* Those whose turn has come, of 64. */
+static void
+look_word(struct schedule *s, uint32_t w)
+{
+    for (uint64_t bits = s->left[w]; bits != 0; bits &= bits - 1) {
+        uint32_t block = w * 64 + (uint32_t) __builtin_ctzll(bits);
+
+        if (s->now >= s->turns[block]) {
+            s->left[w] &= ~bit_of(block);
+            s->n_left--;
+        }
+    }
+}
+
 static void
 look(struct schedule *s)
 {
     s->left_seen = s->now;
     for (uint32_t w = 0; w < s->words && s->n_left > 0; w++) {
-        uint64_t bits = s->left[w];
-
-        while (bits != 0) {
-            uint32_t block = w * 64 + (uint32_t) __builtin_ctzll(bits);
-
-            bits &= bits - 1;
-            if (s->now >= s->turns[block]) {
-                s->left[w] &= ~bit_of(block);
-                s->n_left--;
-            }
-        }
+        look_word(s, w);
     }
 }
 

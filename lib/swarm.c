@@ -83,8 +83,7 @@ swarm_checks_all(const struct transfer *t)
 static bool
 knows_hash(const struct source *s, uint32_t block)
 {
-    return s->hashes != NULL
-           && !digest_is_zero(s->hashes + (size_t) block * DIGEST_LEN);
+    return s->hashes != NULL && !digest_is_zero(digest_at(s->hashes, block));
 }
 
 /* What the source can give us and we can check, for the schedule. */

@@ -19,21 +19,8 @@
 #include "whole.h"
 
 enum {
-    LAYER_MS = 1000, /* after the last block */
-    TRIES_MAX = 3    /* a block that comes out wrong differently each time */
+    TRIES_MAX = 3 /* a block that comes out wrong differently each time */
 };
-
-static const uint8_t *
-hash_of(const uint8_t *layer, uint32_t block)
-{
-    return layer + (size_t) block * DIGEST_LEN;
-}
-
-static bool
-equal(const uint8_t *a, const uint8_t *b)
-{
-    return memcmp(a, b, DIGEST_LEN) == 0;
-}
 
 bool
 trust_has_sum(const struct transfer *t)
@@ -42,10 +29,8 @@ trust_has_sum(const struct transfer *t)
            || (t->sum.len > 0 && t->o.checksum != NULL);
 }
 
-/* A super peer whose layer, while it fills, says what blocks must be. Whoever
- * is gone has said so all the same; not who was found out. */
-static bool
-vouches(const struct source *s)
+bool
+trust_vouches(const struct source *s)
 {
     return s->kind == SOURCE_SUPER && s->hashes != NULL && !s->banned;
 }
@@ -54,7 +39,7 @@ static bool
 has_voucher(const struct transfer *t)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
-        if (vouches(t->sources[i])) {
+        if (trust_vouches(t->sources[i])) {
             return true;
         }
     }
@@ -86,8 +71,8 @@ bool
 trust_vouched(const struct transfer *t, uint32_t block)
 {
     for (size_t i = 0; i < t->n_sources; i++) {
-        if (vouches(t->sources[i])
-            && !digest_is_zero(hash_of(t->sources[i]->hashes, block)))
+        if (trust_vouches(t->sources[i])
+            && !digest_is_zero(digest_at(t->sources[i]->hashes, block)))
         {
             return true;
         }
@@ -106,11 +91,11 @@ check_vouched(const struct transfer *t, struct source *s, uint32_t block,
     for (size_t i = 0; i < t->n_sources; i++) {
         const struct source *v = t->sources[i];
 
-        if (!vouches(v) || digest_is_zero(hash_of(v->hashes, block))) {
+        if (!trust_vouches(v) || digest_is_zero(digest_at(v->hashes, block))) {
             continue;
         }
-        like += equal(hash_of(v->hashes, block), hash);
-        unlike += !equal(hash_of(v->hashes, block), hash);
+        like += digest_equal(digest_at(v->hashes, block), hash);
+        unlike += !digest_equal(digest_at(v->hashes, block), hash);
     }
     if (like == 0 && unlike > 0) {
         trust_strike(s);
@@ -151,20 +136,18 @@ trust_sum(struct transfer *t, const struct checksum *sum)
     trust_refresh(t);
 }
 
-/* From a CDN node of the standard's version, in this run? */
-static bool
-is_cdn(const struct transfer *t, uint32_t block)
+bool
+trust_by_cdn(const struct transfer *t, uint32_t block)
 {
     return t->from[block] != NO_SOURCE
            && trust_origin(t->sources[t->from[block]]);
 }
 
-/* All that others gave is thrown away; what was held before too if asked. */
-static void
-forget_others(struct transfer *t, bool held_too)
+void
+trust_forget_others(struct transfer *t, bool held_too)
 {
     for (uint32_t i = 0; i < t->map.count; i++) {
-        if (!is_cdn(t, i) && (held_too || t->from[i] != NO_SOURCE)) {
+        if (!trust_by_cdn(t, i) && (held_too || t->from[i] != NO_SOURCE)) {
             fetch_forget(t, i);
         }
     }
@@ -218,7 +201,7 @@ drop_layer(struct transfer *t)
     for (uint32_t i = 0; i < t->map.count; i++) {
         clear_suspect(t, i);
     }
-    forget_others(t, false);
+    trust_forget_others(t, false);
     for (size_t i = 0; i < t->n_sources; i++) {
         struct source *s = t->sources[i];
 
@@ -273,7 +256,7 @@ suspect(struct transfer *t, struct source *s, uint32_t block,
         return;
     }
     struct suspect *x = &t->suspects[block];
-    if (x->source != NO_SOURCE && equal(x->hash, hash)
+    if (x->source != NO_SOURCE && digest_equal(x->hash, hash)
         && (x->source != s->index || alone))
     {
         if (x->source == s->index && !t->by_tracker && solo_any_open(t)) {
@@ -328,11 +311,11 @@ cross_check(struct transfer *t, uint32_t block, const uint8_t hash[DIGEST_LEN])
         struct source *s = t->sources[i];
 
         if (s->hashes == NULL || s->banned
-            || digest_is_zero(hash_of(s->hashes, block)))
+            || digest_is_zero(digest_at(s->hashes, block)))
         {
             continue;
         }
-        if (equal(hash_of(s->hashes, block), hash)) {
+        if (digest_equal(digest_at(s->hashes, block), hash)) {
             s->compared = true;
             continue;
         }
@@ -352,7 +335,7 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         if (s->kind != SOURCE_CDN && is_suspect(t, block)) {
             return SHOAL_EVERIFY; /* asked before it was in doubt */
         }
-        if (equal(hash_of(t->trusted, block), hash)) {
+        if (digest_equal(digest_at(t->trusted, block), hash)) {
             t->confirmed = t->confirmed || s->kind == SOURCE_CDN;
             convict(t, block);
             return 0;
@@ -369,9 +352,9 @@ trust_check(struct transfer *t, struct source *s, uint32_t block,
         return 0;
     }
     if (s->kind == SOURCE_SUPER && s->hashes != NULL
-        && !digest_is_zero(hash_of(s->hashes, block)))
+        && !digest_is_zero(digest_at(s->hashes, block)))
     {
-        if (!equal(hash_of(s->hashes, block), hash)) {
+        if (!digest_equal(digest_at(s->hashes, block), hash)) {
             strike(s);
             return SHOAL_EVERIFY;
         }
@@ -393,7 +376,8 @@ culprit(const struct transfer *t, struct source *s, uint32_t block,
     for (size_t i = 0; s->kind == SOURCE_PEER && i < t->n_sources; i++) {
         struct source *v = t->sources[i];
 
-        if (vouches(v) && equal(hash_of(v->hashes, block), hash)) {
+        if (trust_vouches(v)
+            && digest_equal(digest_at(v->hashes, block), hash)) {
             return v;
         }
     }
@@ -429,13 +413,13 @@ adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
         if (!blockmap_has(&t->map, i)) {
             continue;
         }
-        if (equal(hash_of(t->layer, i), hash_of(layer, i))) {
-            t->confirmed = t->confirmed || is_cdn(t, i);
+        if (digest_equal(digest_at(t->layer, i), digest_at(layer, i))) {
+            t->confirmed = t->confirmed || trust_by_cdn(t, i);
             continue;
         }
         int from = t->from[i];
 
-        memcpy(hash, hash_of(t->layer, i), DIGEST_LEN);
+        memcpy(hash, digest_at(t->layer, i), DIGEST_LEN);
         fetch_forget(t, i);
         if (from == NO_SOURCE) {
             continue;
@@ -456,7 +440,7 @@ void
 trust_adopt(struct transfer *t, uint8_t *layer, const uint8_t root[DIGEST_LEN],
             bool given)
 {
-    bool again = t->has_doubted_root && equal(root, t->doubted_root);
+    bool again = t->has_doubted_root && digest_equal(root, t->doubted_root);
 
     if (!given && again) {
         free(layer);
@@ -475,7 +459,7 @@ try_layer(struct transfer *t, const uint8_t *layer)
 
     if (t->trusted != NULL || !t->has_tracker_root
         || digest_root(layer, t->map.count, t->map.block_size, root) != 0
-        || !equal(root, t->tracker_root))
+        || !digest_equal(root, t->tracker_root))
     {
         return;
     }
@@ -494,7 +478,7 @@ trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
                    unsigned votes)
 {
     if (t->map.count == 0 || t->has_tracker_root
-        || (t->has_dropped_root && equal(t->dropped_root, root)))
+        || (t->has_dropped_root && digest_equal(t->dropped_root, root)))
     {
         return;
     }
@@ -527,11 +511,11 @@ trust_hashes(struct transfer *t, struct source *s)
                     && (t->from[i] == NO_SOURCE
                         || trust_origin(t->sources[t->from[i]]));
 
-        if (!mine || digest_is_zero(hash_of(s->hashes, i))) {
+        if (!mine || digest_is_zero(digest_at(s->hashes, i))) {
             continue;
         }
-        if (equal(hash_of(s->hashes, i), hash_of(t->layer, i))) {
-            s->compared = s->compared || is_cdn(t, i);
+        if (digest_equal(digest_at(s->hashes, i), digest_at(t->layer, i))) {
+            s->compared = s->compared || trust_by_cdn(t, i);
         } else {
             s->banned = true;
             s->blame = BLAME_WRONG;
@@ -542,170 +526,4 @@ trust_hashes(struct transfer *t, struct source *s)
         }
     }
     trust_refresh(t);
-}
-
-static bool
-has_foreign(const struct transfer *t)
-{
-    for (uint32_t i = 0; i < t->map.count; i++) {
-        if (!is_cdn(t, i)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Back to what CDN nodes say in this run alone, to one node at a time, to
- * another version. */
-static int
-retreat(struct transfer *t)
-{
-    if (!has_foreign(t)) {
-        return solo_next(t) || revive_others(t) ? SHOAL_ENOTFOUND
-                                                : SHOAL_EVERIFY;
-    }
-    t->cdn_only = true;
-    explain(t, NULL,
-            "the bytes are not right: what others gave is fetched "
-            "again");
-    forget_others(t, true);
-    return SHOAL_ENOTFOUND;
-}
-
-/*
- * A root that the tracker alone vouches for, and not one block of this run
- * bears it out: one is asked of a CDN node.
- */
-static bool
-ask_to_confirm(struct transfer *t)
-{
-    if (t->trusted == NULL || !t->by_tracker || t->confirmed
-        || standard_usable(t) == 0)
-    {
-        return false;
-    }
-    uint32_t block = arc4random_uniform(t->map.count);
-    fetch_forget(t, block);
-    return schedule_reserve(t->schedule, block, -1) == 0;
-}
-
-/* Likewise, blocks that a super peer's own layer alone vouches for, when none
- * of it was compared with what a CDN node gave. */
-static bool
-is_unproven(const struct transfer *t, uint32_t block)
-{
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *s = t->sources[i];
-
-        if (vouches(s) && !s->compared
-            && equal(hash_of(s->hashes, block), hash_of(t->layer, block)))
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-ask_to_compare(struct transfer *t)
-{
-    uint32_t count = t->map.count,
-             from = count > 0 ? arc4random_uniform(count) : 0;
-
-    if (t->trusted != NULL || trust_has_sum(t) || !t->hashing
-        || standard_usable(t) == 0)
-    {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t block = (from + i) % count;
-        int source = t->from[block];
-
-        if (source != NO_SOURCE && t->sources[source]->kind != SOURCE_CDN
-            && is_unproven(t, block))
-        {
-            fetch_forget(t, block);
-            return schedule_reserve(t->schedule, block, -1) == 0;
-        }
-    }
-    return false;
-}
-
-/* The hash of the whole file decides; those of its pieces tell where it is
- * wrong, and decide where there is no other. */
-static int
-check_sums(struct transfer *t)
-{
-    int err = t->sum.len > 0 ? intake_check_sum(t) : 0;
-
-    if ((err == 0 && t->sum.len > 0) || (err != 0 && err != SHOAL_EVERIFY)
-        || t->pieces.n == 0)
-    {
-        return err;
-    }
-    int pieces = pieces_check(t);
-    return pieces != 0 ? pieces : err;
-}
-
-/* CDN nodes alone gave the file, and the tracker's root is another one's. The
- * layer tells which block it is, and then another node who is right. */
-static bool
-awaits_layer(const struct transfer *t)
-{
-    if (clock_ms() - t->progress_ms > LAYER_MS) {
-        return false;
-    }
-    for (size_t i = 0; i < t->n_sources; i++) {
-        const struct source *s = t->sources[i];
-
-        if (s->kind == SOURCE_SUPER && !s->drop && !s->refused) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The tracker's root, of which nobody had the layer. As trust_finish(). */
-static int
-check_root(struct transfer *t)
-{
-    if (t->trusted != NULL || !t->has_tracker_root) {
-        return 0;
-    }
-    t->fits_root = equal(t->root, t->tracker_root);
-    if (!t->fits_root && has_foreign(t)) {
-        return retreat(t);
-    }
-    return !t->fits_root && awaits_layer(t) ? SHOAL_ENOTFOUND : 0;
-}
-
-int
-trust_finish(struct transfer *t)
-{
-    int err;
-
-    if (ask_to_confirm(t) || ask_to_compare(t)) {
-        return SHOAL_ENOTFOUND;
-    }
-    if (t->o.want != NULL && t->trusted != NULL && t->by_tracker
-        && !t->confirmed) {
-        transfer_fail(t, SHOAL_ENET, "no CDN node confirms the root");
-        return SHOAL_ENET;
-    }
-    if (t->hashing && t->map.count > 0) {
-        err = digest_root(t->layer, t->map.count, t->map.block_size, t->root);
-        if (err != 0) {
-            return err;
-        }
-        err = check_root(t);
-        if (err != 0) {
-            return err;
-        }
-    }
-    err = check_sums(t);
-    if (err != 0) {
-        return err == SHOAL_EVERIFY ? retreat(t) : err;
-    }
-    t->has_root = t->hashing && t->map.count > 0;
-    return 0;
 }

@@ -38,6 +38,18 @@ bool trust_allows(const struct transfer *t, const struct source *s);
  *  fills has told the block's hash. */
 bool trust_vouched(const struct transfer *t, uint32_t block);
 
+/** trust_vouches(s): a super peer whose layer, while it fills, says what blocks
+ *  must be. Whoever is gone has said so all the same; not who was found out. */
+bool trust_vouches(const struct source *s);
+
+/** trust_by_cdn(t, block): it is from a CDN node of the standard's version, in
+ *  this run. */
+bool trust_by_cdn(const struct transfer *t, uint32_t block);
+
+/** trust_forget_others(t, held_too): all that others gave is thrown away; what
+ *  was held before this run, too, if asked. */
+void trust_forget_others(struct transfer *t, bool held_too);
+
 /** trust_check(t, s, block, hash): 0, or SHOAL_EVERIFY and it is noted. */
 int trust_check(struct transfer *t, struct source *s, uint32_t block,
                 const uint8_t hash[DIGEST_LEN]);
@@ -66,6 +78,8 @@ void trust_tracker_root(struct transfer *t, const uint8_t root[DIGEST_LEN],
 
 /** trust_hashes(t, s): a super peer's or peer's layer is in s->hashes. */
 void trust_hashes(struct transfer *t, struct source *s);
+
+/* trust_finish.c */
 
 /** trust_finish(t): everything is held. 0: and right; SHOAL_ENOTFOUND: blocks
  *  were thrown away, or another version is tried: go on; else it failed. */
