@@ -6,6 +6,7 @@
 # SHOAL_KILLS: how many; SHOAL_SEED: repeat a run.
 
 use v5.36;
+use IO::Select;
 use JSON::PP;
 use Time::HiRes qw(sleep);
 my ($kills, $seed);
@@ -157,16 +158,15 @@ while ($rounds < $kills) {
     $sp->_start;
     my $pid = $sp->pid;
     my $pause = 0.01 + rand 0.25;
+    pipe my $killed, my $alive or die "pipe: $!\n";
     my $killer = fork // die "fork: $!\n";
     if (!$killer) {
         sleep $pause;
         kill 'KILL', $pid;
         POSIX::_exit(0);
     }
-    while ($sp->alive) {
-        $read += read_all();
-        sleep 0.005;
-    }
+    close $alive;
+    do { $read += read_all() } until IO::Select->new($killed)->can_read(0.005);
     waitpid $killer, 0;
     $sp->kill9; # notes that it was to be
     check_resumed($held, $since);

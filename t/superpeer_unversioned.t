@@ -60,15 +60,14 @@ my @files = map { make_file("$dir/$_", $bytes, $_) } 1, 2;
 sub bare($file, $first) {
     return { bad => { each => sub ($q) {
         return (drop => 1) if $first && $q->{before};
-        return (handler => sub ($q) {
-            my ($from, $to) =
-                ($q->{h}{range} // '') =~ /^bytes=(\d+)-(\d+)$/;
-            return (200, { 'Content-Length' => $bytes }, '')
-                if !defined $from;
+        my ($from, $to) = ($q->{h}{range} // '') =~ /^bytes=(\d+)-(\d+)$/;
+        return (handler => sub { (200, { 'Content-Length' => $bytes }, '') })
+            if !defined $from;
+        my $n = $to - $from + 1;
+        return (delay => 0.05 + $n / 20e6, handler => sub {
             open my $f, '<:raw', $file or die "$file: $!\n";
             seek $f, $from, 0;
-            read $f, my $data, $to - $from + 1;
-            Time::HiRes::sleep(0.05 + length($data) / 20e6);
+            read $f, (my $data), $n;
             return (206, { 'Content-Range' => "bytes $from-$to/$bytes" },
                 $data);
         });

@@ -24,7 +24,8 @@ package Shoal::BadNode;
 #            $request->{before} counts those with its method before it
 # handler    sub ($request) -> undef or (status, headers, body); the body may
 #            be a sub ($write) that writes what it likes, without a length
-#            unless the headers have one
+#            unless the headers have one; it stands still where that
+#            returns 'stall'
 
 use v5.36;
 use parent -norequire, 'Shoal::Node';
@@ -190,7 +191,9 @@ sub _answer($self, $c, $q) {
         my ($status, $h, $body) = $self->{handler}->($q);
         if (ref $body) {
             _head($c, $q, $status, %$h);
-            return $body->(sub ($bytes) { _write($c, $q, $bytes) });
+            my $then = $body->(sub ($bytes) { _write($c, $q, $bytes) });
+            _hang($c) if ($then // '') eq 'stall';
+            return;
         }
         if (defined $status) {
             _head($c, $q, $status, 'Content-Length' => length $body, %$h);

@@ -24,7 +24,7 @@ use Exporter qw(import);
 use Fcntl qw(:flock);
 use IO::Select;
 use JSON::PP;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 use Shoal::Env qw(tmpdir slurp spew);
 use Shoal::Forking qw(start_forking);
 use Shoal::Net qw(free_port wait_port);
@@ -157,7 +157,8 @@ sub _serve($self, $c) {
     return _answer($c, 400, "line 1: no\n") if $how eq 'refuse' && $q->{body} ne '';
     $self->_append('calls', { args => $q->{args}, time => time, addr => $self->{addr},
         lines => [ split /\n/, $q->{body} ] });
-    sleep 1 if $how eq 'late' && !$q->{args}{wait_ms};
+    IO::Select->new($c)->can_read(1)
+        if $how eq 'late' && !$q->{args}{wait_ms}; # or its client leaves
     return $self->_commands($c, $q->{args});
 }
 

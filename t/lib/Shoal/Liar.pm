@@ -23,7 +23,6 @@ use parent -norequire, 'Shoal::FakeSuper';
 use Exporter qw(import);
 use Shoal::Env qw(slurp);
 use Shoal::FakeSuper qw(layer_of);
-use Time::HiRes qw(sleep);
 
 our @EXPORT_OK = qw(liar);
 
@@ -117,7 +116,7 @@ sub answer($self, $q) {
         return ($status, { %honest, 'Content-Length' => length $part },
             sub ($write) {
                 $write->(substr $part, 0, length($part) / 2);
-                sleep 0.1 for 1 .. ($how eq 'stalls' ? 600 : 0);
+                return $how eq 'stalls' ? 'stall' : '';
             });
     }
     return ($status, \%honest, $self->_spoil($from, $part));

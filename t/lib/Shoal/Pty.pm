@@ -12,8 +12,7 @@ use v5.36;
 use Exporter qw(import);
 use Fcntl qw(O_RDWR O_NOCTTY O_NONBLOCK F_GETFL F_SETFL);
 use POSIX qw(:sys_wait_h setsid);
-use Time::HiRes qw(time sleep);
-use Shoal::Env qw(deadline);
+use Shoal::Process;
 
 our @EXPORT_OK = qw(on_terminal);
 
@@ -81,30 +80,25 @@ sub _read($self) {
 sub text($self) { $self->_read; return $self->{text} }
 
 sub wait_text($self, $pattern, $seconds) {
-    my $end = time + deadline($seconds);
-    while ($self->text !~ $pattern) {
-        die "waited $seconds s in vain for $pattern in:\n$self->{text}\n"
-            if time >= $end;
-        sleep 0.01;
-    }
+    Shoal::Process::wait_until(sub { $self->text =~ $pattern }, $seconds)
+        or die "waited $seconds s in vain for $pattern in:\n$self->{text}\n";
 }
 
 sub end($self, $seconds) {
-    my $end = time + deadline($seconds);
-    while (1) {
+    my $status;
+    my $gone = Shoal::Process::wait_until(sub {
         $self->_read;
-        if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
-            my $status = $?;
-            $self->_read;
-            return WIFSIGNALED($status) ? 256 + WTERMSIG($status)
-                                        : $status >> 8;
-        }
-        last if time >= $end;
-        sleep 0.005;
+        return 0 if waitpid($self->{pid}, WNOHANG) != $self->{pid};
+        $status = $?;
+        return 1;
+    }, $seconds);
+    if (!$gone) {
+        kill 'KILL', $self->{pid};
+        waitpid $self->{pid}, 0;
+        return 'timeout';
     }
-    kill 'KILL', $self->{pid};
-    waitpid $self->{pid}, 0;
-    return 'timeout';
+    $self->_read;
+    return WIFSIGNALED($status) ? 256 + WTERMSIG($status) : $status >> 8;
 }
 
 1;
