@@ -107,8 +107,13 @@ on_identified(void *ctx, const uint8_t id[20])
 {
     struct shoal *d = ctx;
 
+    char why[256];
+
     file_identify(d->file, id);
-    share_run(d->serve);
+    if (share_run(d->serve, why, sizeof(why)) != 0) {
+        shoal_say(d, SHOAL_WARNING, "%s: not shared: %s", file_path(d->file),
+                  why);
+    }
 }
 
 static void

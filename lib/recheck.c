@@ -77,13 +77,6 @@ ask(struct transfer *t, struct source *s, bool head)
     s->recheck_ms = clock_ms();
 }
 
-/* Something else tells right bytes from wrong. */
-static bool
-is_needless(const struct transfer *t)
-{
-    return trust_covers(t);
-}
-
 /* One that has not answered since is not asked again. */
 static void
 ask_if_due(struct transfer *t, struct source *s, uint64_t ms)
@@ -103,7 +96,7 @@ recheck_passed(struct transfer *t)
         return true;
     }
     t->rechecked = true;
-    for (size_t i = 0; !is_needless(t) && i < t->n_sources; i++) {
+    for (size_t i = 0; !trust_covers(t) && i < t->n_sources; i++) {
         ask_if_due(t, t->sources[i], LONG_MS);
     }
     return !recheck_awaited(t);
@@ -117,7 +110,7 @@ recheck_soon(struct transfer *t)
     for (size_t i = 0; i < t->n_sources; i++) {
         rate += t->sources[i]->active > 0 ? t->sources[i]->rate : 0;
     }
-    if (t->rechecked || is_needless(t)
+    if (t->rechecked || trust_covers(t)
         || left * (double) t->map.block_size * 1000 > rate * SOON_MS)
     {
         return;
@@ -130,7 +123,7 @@ recheck_soon(struct transfer *t)
 void
 recheck_failed(struct source *s)
 {
-    if (!s->t->rechecked && !is_needless(s->t)) {
+    if (!s->t->rechecked && !trust_covers(s->t)) {
         ask_if_due(s->t, s, LONG_MS);
     }
 }

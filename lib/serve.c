@@ -294,6 +294,7 @@ serve_run(struct serve *s, char *why, size_t cap)
     int fd = s->fd;
 
     if (fd < 0) {
+        snprintf(why, cap, "the block server could not be started");
         return s->daemon != NULL ? 0 : SHOAL_ENET;
     }
     if (create_parts(s, &s->options) != 0) {

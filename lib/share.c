@@ -102,12 +102,8 @@ share_start(const struct share_options *o, struct serve **out, char *why,
     return 0;
 }
 
-void
-share_run(struct serve *s)
+int
+share_run(struct serve *s, char *why, size_t cap)
 {
-    char why[256];
-
-    if (s != NULL) {
-        (void) run(s, why, sizeof(why));
-    }
+    return s != NULL ? run(s, why, cap) : 0;
 }

@@ -28,9 +28,10 @@ struct share_options {
 int share_start(const struct share_options *o, struct serve **out, char *why,
                 size_t cap);
 
-/** share_run(s): others may come from now on. Its threads cost a short download
- *  more than its bytes, and nobody knows what to ask for before a tracker has
- *  answered. If it fails, whoever comes is refused. NULL is a no-op. */
-void share_run(struct serve *s);
+/** share_run(s, why, cap): others may come from now on. Its threads cost a
+ *  short download more than its bytes, and nobody knows what to ask for before
+ *  a tracker has answered. NULL is a no-op. If it fails, whoever comes is
+ *  refused: SHOAL_ENET, SHOAL_ENOMEM; ${why}. */
+int share_run(struct serve *s, char *why, size_t cap);
 
 #endif
